@@ -1,0 +1,1 @@
+//! Scopes to a mask over the tools of a catalog.

@@ -1,0 +1,1 @@
+//! The policy: may this tool run for this request.

@@ -1,0 +1,1 @@
+//! The audit file: append, make durable, read back.

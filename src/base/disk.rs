@@ -1,0 +1,183 @@
+//! Private files: bounded reads, atomic writes, directories, operating-system locks.
+//!
+//! Everything the programs keep is written through here, so that modes (0600, 0700, whatever the umask, H38),
+//! atomicity (temporary file, fsync, rename) and locks (H39) have one home.
+#![expect(clippy::disallowed_methods, reason = "the one place that touches the disk")]
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Reads a whole file of at most `limit` bytes; a larger one is `FileTooLarge`.
+pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// As [`read`], `None` when the file does not exist.
+pub fn read_if_there(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
+    match read(path, limit) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Replaces a file whole or not at all, with mode 0600.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let parent = path.parent().unwrap_or_else(|| Path::new("."));
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut random = [0u8; 8];
+    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+    let temporary = parent.join(format!(".{}.{:016x}.tmp", name.to_string_lossy(), u64::from_ne_bytes(random)));
+    let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // The error that matters is the first one.
+        fs::remove_file(&temporary).ok();
+        return written;
+    }
+    sync_directory(parent)
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = private(OpenOptions::new().write(true).create_new(true)).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Makes a rename or creation in `directory` durable; a no-op where directories cannot be opened.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+/// Opens a file for reading and appending, creating it with mode 0600.
+pub fn open_append(path: &Path) -> io::Result<File> {
+    private(OpenOptions::new().read(true).append(true).create(true)).open(path)
+}
+
+/// Opens a file for reading.
+pub fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Creates a directory and its missing parents; the directories it creates have mode 0700, existing ones keep
+/// theirs.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Removes a file; a missing one is no error.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The time a file was last changed.
+pub fn modified(path: &Path) -> io::Result<std::time::SystemTime> {
+    fs::metadata(path)?.modified()
+}
+
+/// Whether anything is at `path`.
+pub fn exists(path: &Path) -> bool {
+    path.exists()
+}
+
+/// The absolute path without links and dots.
+pub fn canonical(path: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(path)
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+/// An exclusive operating-system lock on a file, held until dropped; it dies with its process. The file itself is never
+/// deleted, else two processes could hold locks on two files of one name.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+}
+
+impl Lock {
+    /// Takes the lock if nobody has it; `Ok(None)` when somebody has.
+    pub fn try_take(path: &Path) -> io::Result<Option<Self>> {
+        let file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { file })),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Takes the lock, waiting for whoever has it.
+    pub fn take(path: &Path) -> io::Result<Self> {
+        let file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)?;
+        file.lock()?;
+        Ok(Self { file })
+    }
+
+    /// Leaves a note for people in the locked file: who holds it.
+    pub fn write_note(&mut self, note: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.write_all(note.as_bytes())?;
+        self.file.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn scratch(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("open-cli-disk-{}-{name}", std::process::id()));
+        fs::remove_dir_all(&path).ok();
+        create_private_dir(&path).unwrap();
+        path
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn h38_files_and_directories_are_private() {
+        let dir = scratch("modes");
+        let file = dir.join("f");
+        write_private(&file, b"one").unwrap();
+        write_private(&file, b"two").unwrap();
+        assert_eq!((mode(&dir), mode(&file)), (0o700, 0o600));
+        assert_eq!(read(&file, 3).unwrap(), b"two");
+        assert_eq!(read(&file, 2).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(read_if_there(&dir.join("none"), 9).unwrap(), None);
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "no temporary file stays");
+        open_append(&dir.join("log")).unwrap();
+        assert_eq!(mode(&dir.join("log")), 0o600);
+    }
+
+    #[test]
+    fn h39_a_lock_has_one_holder() {
+        let path = scratch("lock").join("lock");
+        let mut held = Lock::try_take(&path).unwrap().unwrap();
+        held.write_note("pid 1").unwrap();
+        assert!(Lock::try_take(&path).unwrap().is_none());
+        drop(held);
+        assert!(Lock::try_take(&path).unwrap().is_some());
+    }
+}

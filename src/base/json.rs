@@ -1,0 +1,273 @@
+//! JSON documents: pointers (RFC 6901), deep merge, a canonical form, and where a pointer stands in a text.
+
+use serde_json::Value;
+
+/// Escapes one token of a JSON pointer.
+pub fn escape_token(token: &str) -> String {
+    token.replace('~', "~0").replace('/', "~1")
+}
+
+/// Undoes [`escape_token`].
+pub fn unescape_token(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
+/// `pointer` with one more token.
+pub fn child(pointer: &str, token: &str) -> String {
+    format!("{pointer}/{}", escape_token(token))
+}
+
+/// JSON text with every object's members sorted and no white space: equal exactly when the content is.
+pub fn canonical(value: &Value) -> String {
+    let mut out = String::new();
+    write_canonical(value, &mut out);
+    out
+}
+
+fn write_canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(members) => {
+            let mut sorted: Vec<_> = members.iter().collect();
+            sorted.sort_unstable_by(|a, b| a.0.cmp(b.0));
+            out.push('{');
+            for (i, (key, value)) in sorted.into_iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                write_canonical(value, out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                write_canonical(item, out);
+            }
+            out.push(']');
+        }
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+/// A place in a text, both from 1; columns count characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+}
+
+/// The position of byte `at`.
+pub fn position(text: &str, at: usize) -> Position {
+    let before = &text.as_bytes()[..at.min(text.len())];
+    let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+    let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |p| p + 1);
+    let column = String::from_utf8_lossy(&before[start..]).chars().count() + 1;
+    Position { line, column }
+}
+
+/// Where the value at `pointer` stands in a valid JSON text: its key when it is an object's member, else the
+/// value itself. A pointer that leads nowhere gives the place of its longest existing beginning.
+pub fn locate(text: &str, pointer: &str) -> Position {
+    let tokens: Vec<String> = pointer.split('/').skip(1).map(unescape_token).collect();
+    let mut scan = Scan { bytes: text.as_bytes(), at: 0 };
+    scan.space();
+    let mut found = scan.at;
+    for token in &tokens {
+        match scan.enter(token) {
+            Some(at) => found = at,
+            None => break,
+        }
+    }
+    position(text, found)
+}
+
+/// The pointers of members that stand twice in one object of a valid JSON text; serde_json keeps the last silently.
+pub fn duplicate_members(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut scan = Scan { bytes: text.as_bytes(), at: 0 };
+    scan.space();
+    scan.duplicates("", &mut found);
+    found
+}
+
+/// Walks a text that is known to be valid JSON.
+struct Scan<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Scan<'_> {
+    fn peek(&self) -> u8 {
+        self.bytes.get(self.at).copied().unwrap_or(0)
+    }
+
+    fn space(&mut self) {
+        while matches!(self.peek(), b' ' | b'\t' | b'\r' | b'\n') {
+            self.at += 1;
+        }
+    }
+
+    /// Steps over punctuation and the space around it.
+    fn step(&mut self) {
+        self.at += 1;
+        self.space();
+    }
+
+    /// From the start of a container to the start of its child; gives the place to report.
+    fn enter(&mut self, token: &str) -> Option<usize> {
+        match self.peek() {
+            b'{' => {
+                self.step();
+                while self.peek() == b'"' {
+                    let key_at = self.at;
+                    let key = self.string();
+                    self.space();
+                    self.step();
+                    if key == token {
+                        return Some(key_at);
+                    }
+                    self.skip();
+                    self.next_item();
+                }
+                None
+            }
+            b'[' => {
+                let index: usize = token.parse().ok()?;
+                self.step();
+                for _ in 0..index {
+                    if self.peek() == b']' {
+                        return None;
+                    }
+                    self.skip();
+                    self.next_item();
+                }
+                (self.peek() != b']').then_some(self.at)
+            }
+            _ => None,
+        }
+    }
+
+    fn next_item(&mut self) {
+        self.space();
+        if self.peek() == b',' {
+            self.step();
+        }
+    }
+
+    fn string(&mut self) -> String {
+        let start = self.at;
+        self.at += 1;
+        while self.at < self.bytes.len() && self.peek() != b'"' {
+            self.at += if self.peek() == b'\\' { 2 } else { 1 };
+        }
+        self.at = (self.at + 1).min(self.bytes.len());
+        serde_json::from_slice(&self.bytes[start..self.at]).unwrap_or_default()
+    }
+
+    /// Steps over one value, without recursion.
+    fn skip(&mut self) {
+        let mut depth = 0usize;
+        while self.at < self.bytes.len() {
+            match self.peek() {
+                b'"' => {
+                    self.string();
+                    if depth == 0 {
+                        return;
+                    }
+                    continue;
+                }
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' if depth == 0 => return,
+                b'}' | b']' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        self.at += 1;
+                        return;
+                    }
+                }
+                b',' if depth == 0 => return,
+                _ => {}
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Recursion is bounded by serde_json's own depth limit, which the text has passed.
+    fn duplicates(&mut self, pointer: &str, found: &mut Vec<String>) {
+        match self.peek() {
+            b'{' => {
+                let mut seen = std::collections::BTreeSet::new();
+                self.step();
+                while self.peek() == b'"' {
+                    let key = self.string();
+                    let pointer = child(pointer, &key);
+                    if !seen.insert(key) {
+                        found.push(pointer.clone());
+                    }
+                    self.space();
+                    self.step();
+                    self.duplicates(&pointer, found);
+                    self.next_item();
+                }
+                self.at += 1;
+            }
+            b'[' => {
+                let mut index = 0usize;
+                self.step();
+                while self.at < self.bytes.len() && self.peek() != b']' {
+                    self.duplicates(&child(pointer, &index.to_string()), found);
+                    self.next_item();
+                    index += 1;
+                }
+                self.at += 1;
+            }
+            _ => self.skip(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "{\n  \"a\": {\"b/c\": [1, {\"d\": \"x]}\"}, 3]},\n  \"ü\": 1, \"a\": 2\n}";
+
+    #[track_caller]
+    fn check(pointer: &str, line: usize, column: usize) {
+        assert_eq!(locate(TEXT, pointer), Position { line, column }, "{pointer}");
+    }
+
+    #[test]
+    fn pointers_are_found_in_the_text() {
+        check("", 1, 1);
+        check("/a", 2, 3);
+        check("/a/b~1c", 2, 9);
+        check("/a/b~1c/1/d", 2, 21);
+        check("/a/b~1c/2", 2, 34);
+        check("/ü", 3, 3);
+        check("/a/missing/deeper", 2, 3);
+        check("/a/b~1c/9", 2, 9);
+    }
+
+    #[test]
+    fn duplicate_members_are_found() {
+        assert_eq!(duplicate_members(TEXT), ["/a"]);
+        assert_eq!(duplicate_members("{\"x\":[{\"k\":1,\"k\":2}],\"y\":{}}"), ["/x/0/k"]);
+        assert!(duplicate_members("[{},{\"a\":[]},\"s\",1]").is_empty());
+    }
+
+    #[test]
+    fn canonical_form_ignores_member_order() {
+        let a: Value = serde_json::from_str("{\"b\":[1,{\"z\":1,\"a\":null}],\"a\":\"\\n\"}").unwrap();
+        let b: Value = serde_json::from_str("{\"a\":\"\\n\",\"b\":[1,{\"a\":null,\"z\":1}]}").unwrap();
+        assert_eq!(canonical(&a), canonical(&b));
+        assert_eq!(canonical(&a), "{\"a\":\"\\n\",\"b\":[1,{\"a\":null,\"z\":1}]}");
+    }
+}

@@ -1,0 +1,16 @@
+//! What every layer stands on: names, patterns, addresses, documents, and the thin edge to the machine.
+//!
+//! Effect files are `disk`, `host` and `log`; everything else here is pure.
+
+pub mod count;
+pub mod disk;
+pub mod document;
+pub mod host;
+pub mod id;
+pub mod json;
+pub mod log;
+pub mod name;
+pub mod pattern;
+pub mod redacted;
+pub mod time;
+pub mod url;

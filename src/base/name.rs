@@ -1,0 +1,125 @@
+//! Names that people type: slugs and kebab-case command words.
+
+/// The slug of an instance id, group or derived service id: lower case; `[a-z0-9]` kept; `-`, `_`, space and
+/// `.` become one `-`; the rest dropped; trimmed of `-` (contract 3).
+pub fn slug(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars().flat_map(char::to_lowercase) {
+        match c {
+            'a'..='z' | '0'..='9' => out.push(c),
+            '-' | '_' | ' ' | '.' if !out.is_empty() && !out.ends_with('-') => out.push('-'),
+            _ => {}
+        }
+    }
+    out.truncate(out.trim_end_matches('-').len());
+    out
+}
+
+/// Kebab-case of an identifier: `getUserByID` -> `get-user-by-id`, `issues/list-for-repo` ->
+/// `issues-list-for-repo`, `HTTPServer2Name` -> `http-server2-name`. Characters other than ASCII letters
+/// and digits separate words.
+pub fn kebab(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len() + 4);
+    for (i, &c) in chars.iter().enumerate() {
+        if !c.is_ascii_alphanumeric() {
+            separate(&mut out);
+            continue;
+        }
+        if c.is_ascii_uppercase() && i > 0 {
+            let previous = chars[i - 1];
+            let next_is_lower = chars.get(i + 1).is_some_and(char::is_ascii_lowercase);
+            let ends_a_word = previous.is_ascii_lowercase() || previous.is_ascii_digit();
+            if ends_a_word || (previous.is_ascii_uppercase() && next_is_lower) {
+                separate(&mut out);
+            }
+        }
+        out.push(c.to_ascii_lowercase());
+    }
+    out.truncate(out.trim_end_matches('-').len());
+    out
+}
+
+fn separate(out: &mut String) {
+    if !out.is_empty() && !out.ends_with('-') {
+        out.push('-');
+    }
+}
+
+/// The candidate nearest to `word` by edit distance, when it is near enough to be a likely slip: at most
+/// a third of the longer word's letters, and at least one edit of leeway for short words.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(d, candidate)| *d <= word.chars().count().max(candidate.chars().count()).div_ceil(3))
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours. Words over
+/// 64 characters count as far from everything, which bounds the work.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (fold(a), fold(b));
+    if a.len() > 64 || b.len() > 64 {
+        return usize::MAX;
+    }
+    let mut rows: Vec<Vec<usize>> = (0..=a.len()).map(|i| vec![i; b.len() + 1]).collect();
+    rows[0] = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let substitution = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = substitution.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+fn fold(word: &str) -> Vec<char> {
+    word.chars().flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_follow_the_contract() {
+        for (text, slugged) in [
+            ("Team A", "team-a"),
+            ("team_a..b", "team-a-b"),
+            ("-x-", "x"),
+            ("Über/API v2", "berapi-v2"),
+            ("", ""),
+            ("...", ""),
+        ] {
+            assert_eq!(slug(text), slugged, "{text}");
+        }
+    }
+
+    #[test]
+    fn kebab_splits_words() {
+        for (text, kebabed) in [
+            ("listPets", "list-pets"),
+            ("getUserByID", "get-user-by-id"),
+            ("issues/list-for-repo", "issues-list-for-repo"),
+            ("HTTPServer2Name", "http-server2-name"),
+            ("__x__", "x"),
+            ("GET_all", "get-all"),
+        ] {
+            assert_eq!(kebab(text), kebabed, "{text}");
+        }
+    }
+
+    #[test]
+    fn nearest_suggests_slips_only() {
+        let keys = ["sources", "services", "secrets"];
+        assert_eq!(nearest("souces", keys), Some("sources"));
+        assert_eq!(nearest("serivces", keys), Some("services"));
+        assert_eq!(nearest("banana", keys), None);
+    }
+}

@@ -1,0 +1,40 @@
+//! Time stamps as text: RFC 3339 for people and records, IMF-fixdate for HTTP headers.
+//!
+//! Nothing here reads a clock; `base::host::Clock` does.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// RFC 3339 in UTC with milliseconds: `2026-01-31T12:00:00.000Z`.
+pub fn rfc3339(at: SystemTime) -> String {
+    humantime::format_rfc3339_millis(at).to_string()
+}
+
+/// Reads an RFC 3339 time stamp in UTC (`Z`).
+pub fn parse_rfc3339(text: &str) -> Option<SystemTime> {
+    humantime::parse_rfc3339(text).ok()
+}
+
+/// Reads an HTTP date (RFC 9110 section 5.6.7, all three forms).
+pub fn parse_http_date(text: &str) -> Option<SystemTime> {
+    httpdate::parse_http_date(text).ok()
+}
+
+/// Milliseconds since 1970, 0 for times before.
+pub fn unix_millis(at: SystemTime) -> u64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_stamps_round_trip() {
+        let at = UNIX_EPOCH + Duration::from_millis(1_790_000_000_123);
+        assert_eq!(rfc3339(at), "2026-09-21T14:13:20.123Z");
+        assert_eq!(parse_rfc3339(&rfc3339(at)), Some(at));
+        assert_eq!(parse_rfc3339("yesterday"), None);
+        assert_eq!(unix_millis(at), 1_790_000_000_123);
+    }
+}

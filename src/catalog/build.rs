@@ -1,0 +1,1 @@
+//! Inputs to one sorted catalog with its fingerprint and diagnostics (pure).

@@ -1,0 +1,1 @@
+//! The effect file of a catalog build: config to inputs through fetch.

@@ -1,0 +1,486 @@
+//! The normalized tool catalog (NTC, contract 6): its format, and how it is made from operations.
+//!
+//! Key types: [`Catalog`] and what it holds, exactly as on the wire. `naming` decides groups, commands and flag names, `tool`
+//! turns one operation into a [`Tool`], `build` puts a catalog together (pure), `view` filters and serializes it, `gather`
+//! brings the documents.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::base::id::{ServiceId, SourceId, ToolId};
+
+pub mod build;
+pub mod gather;
+pub mod naming;
+pub mod tool;
+pub mod view;
+
+/// The value of `catalogVersion`.
+pub const CATALOG_VERSION: &str = "1.0.0";
+
+/// The whole catalog. No other root keys exist on the wire.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Catalog {
+    /// [`CATALOG_VERSION`].
+    pub catalog_version: String,
+    /// RFC 3339.
+    pub generated_at: String,
+    /// Changes exactly when content does: `sha256:<hex>`.
+    pub source_fingerprint: String,
+    /// Sorted by id.
+    pub sources: Vec<SourceRecord>,
+    /// Sorted by id.
+    pub services: Vec<ServiceRecord>,
+    /// Sorted by id.
+    pub tools: Vec<Tool>,
+    /// Sorted by id.
+    #[serde(default)]
+    pub workflows: Vec<Workflow>,
+    /// `discover` first, then one per profile, by name.
+    pub effective_views: Vec<View>,
+}
+
+/// A source and how it was fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    /// Key of `sources`.
+    pub id: SourceId,
+    /// `openapi`, `serviceRoot`, `apiCatalog` or `mcp`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// As configured.
+    pub uri: String,
+    /// What was fetched.
+    pub provenance: Provenance,
+}
+
+/// How a source's documents were found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// `explicit`, `rfc9727` or `rfc8631`.
+    pub method: String,
+    /// RFC 3339.
+    pub at: String,
+    /// In order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fetches: Vec<FetchRecord>,
+}
+
+/// One fetch; the store's record of it.
+pub use crate::fetch::FetchRecord;
+
+/// A service: one API as people name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceRecord {
+    /// Key of `services`, or derived.
+    pub id: ServiceId,
+    /// What people type; the id when none is configured.
+    pub alias: String,
+    /// Where it comes from.
+    pub source_id: SourceId,
+    /// The description's title.
+    pub title: String,
+    /// Base URLs.
+    #[serde(default)]
+    pub servers: Vec<String>,
+}
+
+/// One operation of one service, as callers see it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tool {
+    /// `<service>:<operationId>` or `<service>:<method>:<path>`.
+    pub id: ToolId,
+    /// Its service.
+    pub service_id: ServiceId,
+    /// As published, without suffix.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub operation_id: String,
+    /// Upper case.
+    pub method: String,
+    /// Template with `{name}`.
+    pub path: String,
+    /// Second command word.
+    pub group: String,
+    /// Third command word.
+    pub command: String,
+    /// Other words for the command.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// One line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
+    /// Markdown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Left out of listings unless asked for.
+    #[serde(default)]
+    pub hidden: bool,
+    /// In the order of the template.
+    #[serde(default)]
+    pub path_params: Vec<Parameter>,
+    /// Query, header and cookie parameters.
+    #[serde(default)]
+    pub flags: Vec<Parameter>,
+    /// What body it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_body: Option<RequestBody>,
+    /// The outer list is OR; an empty one means no auth. An alternative without requirements means auth is optional.
+    #[serde(default)]
+    pub auth_alternatives: Vec<AuthAlternative>,
+    /// All requirements of all alternatives, each once.
+    #[serde(default)]
+    pub auth: Vec<AuthRequirement>,
+    /// What calling it may do.
+    pub safety: Safety,
+    /// How its answer is shown.
+    #[serde(default, skip_serializing_if = "Output::is_empty")]
+    pub output: Output,
+    /// How to ask for more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pagination: Option<Pagination>,
+    /// Whether to try again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// When to use it, from skill manifests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guidance: Option<Guidance>,
+    /// Base URLs in order; the first is used.
+    #[serde(default)]
+    pub servers: Vec<String>,
+    /// For tools that are no plain HTTP operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<Backend>,
+}
+
+/// A path parameter or a flag.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Parameter {
+    /// What people type: unique among the tool's flags.
+    pub name: String,
+    /// As published.
+    pub original_name: String,
+    /// Where it goes.
+    pub location: Place,
+    /// Whether it must be given.
+    #[serde(default)]
+    pub required: bool,
+    /// JSON Schema, standing alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Schema>,
+    /// Markdown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// OpenAPI `style`, always filled.
+    #[serde(default)]
+    pub style: Style,
+    /// OpenAPI `explode`, always filled.
+    #[serde(default)]
+    pub explode: bool,
+    /// OpenAPI `allowReserved`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_reserved: bool,
+    /// The media type when the parameter is described by `content` instead of `schema`: its value is sent as that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+}
+
+/// Where a parameter goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// Into the template.
+    Path,
+    /// Behind the `?`.
+    Query,
+    /// A header field.
+    Header,
+    /// A cookie.
+    Cookie,
+}
+
+/// How arrays and objects are written (OpenAPI 3.1 section 4.8.12.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Style {
+    /// Path, header.
+    #[default]
+    Simple,
+    /// Query, cookie.
+    Form,
+    /// Path: `.a.b`
+    Label,
+    /// Path: `;a=b`
+    Matrix,
+    /// Query: `a%20b`
+    SpaceDelimited,
+    /// Query: `a|b`
+    PipeDelimited,
+    /// Query: `a[b]=c`
+    DeepObject,
+    /// Cookie (OpenAPI 3.2): as form, but `; ` between exploded pairs and no encoding.
+    Cookie,
+}
+
+/// A JSON Schema as bytes: it passes through, and is parsed only where a value is checked against it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Schema(Box<RawValue>);
+
+impl Schema {
+    /// Keeps a schema.
+    pub fn new(value: &Value) -> Self {
+        Self(serde_json::value::to_raw_value(value).expect("a JSON value always serializes"))
+    }
+
+    /// The schema as a tree.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(self.0.get()).unwrap_or(Value::Bool(true))
+    }
+
+    /// The schema as JSON text.
+    pub fn as_json(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.get())
+    }
+}
+
+/// The body an operation takes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestBody {
+    /// Whether it must be given.
+    #[serde(default)]
+    pub required: bool,
+    /// In the publisher's order.
+    #[serde(default)]
+    pub content_types: Vec<BodyContent>,
+}
+
+/// One media type of a body.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BodyContent {
+    /// As published.
+    pub media_type: String,
+    /// JSON Schema, standing alone; absent in summaries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Schema>,
+}
+
+/// Requirements that hold together (AND).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthAlternative {
+    /// All of them are needed; none means anonymous is fine.
+    pub requirements: Vec<AuthRequirement>,
+}
+
+/// One security scheme an operation needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthRequirement {
+    /// Key in `components.securitySchemes`.
+    pub name: String,
+    /// `http`, `apiKey`, `oauth2`, `openIdConnect`, `mutualTLS`; empty when the document does not define the scheme.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `bearer`, `basic`, .. for `http`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scheme: String,
+    /// `header`, `query`, `cookie` for `apiKey`.
+    #[serde(default, rename = "in", skip_serializing_if = "String::is_empty")]
+    pub place: String,
+    /// Name of the header, query parameter or cookie for `apiKey`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub param_name: String,
+    /// What the operation needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// OAuth 2 flows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub oauth_flows: Vec<OAuthFlow>,
+    /// OpenID Connect discovery document.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub open_id_connect_url: String,
+}
+
+/// One OAuth 2 flow of a security scheme.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OAuthFlow {
+    /// `clientCredentials`, `authorizationCode`, `implicit`, `password`, `deviceAuthorization`.
+    pub mode: String,
+    /// Absolute.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub authorization_url: String,
+    /// Absolute.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub token_url: String,
+    /// Absolute.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub refresh_url: String,
+}
+
+/// What calling a tool may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Safety {
+    /// Changes nothing.
+    pub read_only: bool,
+    /// May destroy.
+    pub destructive: bool,
+    /// Needs `approval: true`.
+    pub requires_approval: bool,
+    /// Repeating it has no further effect.
+    pub idempotent: bool,
+}
+
+/// How an answer is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    /// Columns of a table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub default_fields: Vec<String>,
+    /// Fields never shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redactions: Vec<String>,
+}
+
+impl Output {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        self.default_fields.is_empty() && self.redactions.is_empty()
+    }
+}
+
+/// How to ask for more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pagination {
+    /// `cursor`, `page`, `offset`, `link`, ..
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub style: String,
+    /// Parameter that takes the cursor.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cursor_param: String,
+    /// Parameter that takes the page.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub page_param: String,
+    /// Parameter that takes the page's size.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub limit_param: String,
+    /// Where the items stand in an answer.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub items_path: String,
+    /// Where the next cursor or URL stands in an answer.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub next_path: String,
+}
+
+/// Whether to try again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// The publisher says a retry is safe.
+    pub recommended: bool,
+    /// Header that names where the outcome will be.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub location_header: String,
+}
+
+/// Advice from a skill manifest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Guidance {
+    /// When it fits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub when_to_use: Vec<String>,
+    /// When it does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub avoid_when: Vec<String>,
+    /// Worked commands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<GuidanceExample>,
+}
+
+/// A worked command.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuidanceExample {
+    /// What one wants.
+    pub goal: String,
+    /// What one types.
+    pub command: String,
+}
+
+/// What stands behind a tool that is no plain HTTP operation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Backend {
+    /// `mcp`.
+    pub kind: String,
+    /// Its source.
+    pub source_id: String,
+    /// The server's own name of the tool.
+    pub tool_name: String,
+    /// `stdio`, `sse` or `streamable-http`.
+    pub transport: String,
+    /// Whether the tool's input is no object and was wrapped in one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub input_wrapped: bool,
+}
+
+/// A workflow, bound to tools.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Workflow {
+    /// As published.
+    pub workflow_id: String,
+    /// In order.
+    pub steps: Vec<WorkflowStep>,
+}
+
+/// One step of a workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkflowStep {
+    /// As published.
+    pub step_id: String,
+    /// The tool it calls.
+    pub tool_id: ToolId,
+}
+
+/// What `discover` or a profile shows. In a full catalog `tools` holds whole tools; in a summary each is `{"id": ..}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct View {
+    /// `discover`, or the profile's name.
+    pub name: String,
+    /// `discover` or `curated`.
+    pub mode: String,
+    /// Sorted by id.
+    pub tools: Vec<ViewTool>,
+}
+
+/// A tool of a view, as far as this program reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewTool {
+    /// Its id.
+    pub id: ToolId,
+}

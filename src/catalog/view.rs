@@ -1,0 +1,1 @@
+//! Masks over the catalog's tools, profiles, and serialization from ready bytes.

@@ -1,0 +1,1 @@
+//! A runtime as seen from outside: where it is, and one method per contract call.

@@ -1,0 +1,1 @@
+//! From files on disk to one `Config`, with every diagnostic.

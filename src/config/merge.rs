@@ -1,0 +1,1 @@
+//! The rule table that joins scope files, with its locks (H16).

@@ -1,0 +1,1 @@
+//! Merged JSON to the strict types.

@@ -1,0 +1,1 @@
+//! Which discovered files a person has vouched for.

@@ -1,0 +1,1 @@
+//! What refers to what: sources, profiles, tool sets.

@@ -1,0 +1,388 @@
+//! All that client and server share: versions, paths, codes, request and response types (contract 4).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::base::id::ToolId;
+use crate::catalog::FetchRecord;
+
+/// The wire contract's version.
+pub const CONTRACT_VERSION: &str = "1.1";
+
+/// What a runtime of contract 1.1 advertises.
+pub const CAPABILITIES: [&str; 6] =
+    ["catalog", "execute", "refresh", "audit", "brokered-auth", "authorization-envelope"];
+
+/// `detail=summary` and ETags on the catalog (ours).
+pub const CAPABILITY_CATALOG_SUMMARY: &str = "catalog-summary";
+/// `GET /v1/tools?id=` (ours).
+pub const CAPABILITY_TOOL_DETAIL: &str = "tool-detail";
+
+/// Scope prefixes of an authorization envelope.
+pub const SCOPE_PREFIXES: [&str; 3] = ["bundle:", "profile:", "tool:"];
+
+/// Paths of the HTTP API.
+pub mod path {
+    /// The catalog.
+    pub const CATALOG: &str = "/v1/catalog/effective";
+    /// One tool.
+    pub const TOOL: &str = "/v1/tools";
+    /// Execution.
+    pub const EXECUTE: &str = "/v1/tools/execute";
+    /// Refetch.
+    pub const REFRESH: &str = "/v1/refresh";
+    /// Audit records.
+    pub const AUDIT: &str = "/v1/audit/events";
+    /// Handshake.
+    pub const INFO: &str = "/v1/runtime/info";
+    /// Graceful stop.
+    pub const STOP: &str = "/v1/runtime/stop";
+    /// Browser login metadata.
+    pub const BROWSER_CONFIG: &str = "/v1/auth/browser-config";
+    /// Liveness.
+    pub const HEALTH: &str = "/healthz";
+    /// Readiness.
+    pub const READY: &str = "/readyz";
+}
+
+/// One row of the code table.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeRow {
+    /// The code as a type.
+    pub code: ErrorCode,
+    /// The code as text: the whole body of an error answer to callers that do not ask for JSON.
+    pub text: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// Exit code of the CLI.
+    pub exit: u8,
+    /// RFC 9457 `title`.
+    pub title: &'static str,
+}
+
+/// Declares [`ErrorCode`] and [`CODES`] in one go, so that neither can miss a row.
+macro_rules! codes {
+    ($($variant:ident $text:literal $status:literal $exit:literal $title:literal),+ $(,)?) => {
+        /// Stable codes of the contract.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $(#[doc = $title] $variant),+
+        }
+
+        /// The code table; server, CLI and docs read it.
+        pub const CODES: &[CodeRow] = &[
+            $(CodeRow { code: ErrorCode::$variant, text: $text, status: $status, exit: $exit, title: $title }),+
+        ];
+    };
+}
+
+codes! {
+    BadRequest "bad_request" 400 2 "The request is not well formed",
+    AuthnFailed "authn_failed" 401 5 "A valid bearer token is needed",
+    AuthnUnavailable "authn_unavailable" 503 5 "Tokens cannot be checked at the moment",
+    AuthzDenied "authz_denied" 403 6 "The token's scopes do not reach this",
+    ManagedDeny "managed_deny" 403 6 "The managed policy denies this tool",
+    PolicyDeny "policy_deny" 403 6 "The policy denies this tool",
+    CuratedDeny "curated_deny" 403 6 "The tool set in force does not include this",
+    ApprovalRequired "approval_required" 403 7 "This tool runs only with approval",
+    ToolNotFound "tool_not_found" 404 2 "There is no such tool",
+    WorkflowNotFound "workflow_not_found" 404 2 "There is no such workflow",
+    NotFound "not_found" 404 2 "There is nothing at this path",
+    MethodNotAllowed "method_not_allowed" 405 2 "The path exists, but not with this method",
+    RuntimeAttachMismatch "runtime_attach_mismatch" 409 3 "The runtime serves another configuration",
+    RuntimeAttachConflict "runtime_attach_conflict" 409 3 "Another session holds the runtime",
+    UpstreamLoginRequired "upstream_login_required" 409 5 "A person has to log in at the upstream first",
+    BodyTooLarge "body_too_large" 413 2 "The request body is too large",
+    Overloaded "overloaded" 503 4 "The runtime has too much to do at the moment",
+    AuditUnavailable "audit_unavailable" 503 4 "The audit record cannot be kept, so nothing was sent",
+    CatalogUnavailable "catalog_unavailable" 503 4 "No catalog is loaded yet",
+    ExecutionError "execution_error" 502 9 "The upstream request failed before an answer came",
+    ExecutionTimeout "execution_timeout" 504 9 "The upstream did not answer in time",
+    ForbiddenOrigin "forbidden_origin" 403 6 "The request comes from another site or names a foreign host",
+    Internal "internal" 500 1 "The runtime failed",
+}
+
+impl ErrorCode {
+    /// This code's row.
+    pub fn row(self) -> &'static CodeRow {
+        CODES.iter().find(|row| row.code == self).expect("the macro gives every code a row")
+    }
+
+    /// The code as text.
+    pub fn as_str(self) -> &'static str {
+        self.row().text
+    }
+
+    /// HTTP status.
+    pub fn status(self) -> u16 {
+        self.row().status
+    }
+
+    /// Reads a code's text.
+    pub fn parse(text: &str) -> Option<Self> {
+        CODES.iter().find(|row| row.text == text).map(|row| row.code)
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// RFC 9457 problem details, to callers whose `Accept` names JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// `about:blank`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The code's title.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What failed here and what to do; never a secret.
+    #[serde(default)]
+    pub detail: String,
+    /// The stable code.
+    pub code: String,
+    /// `X-Request-ID` of the exchange.
+    #[serde(default)]
+    pub request_id: String,
+}
+
+/// `POST /v1/tools/execute`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExecuteRequest {
+    /// The served config's own path, or nothing (H01).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_path: Option<String>,
+    /// Narrows the mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Narrows to a profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_profile: Option<String>,
+    /// Which tool.
+    pub tool_id: ToolId,
+    /// In the order of the path's template.
+    #[serde(default)]
+    pub path_args: Vec<String>,
+    /// By CLI name or original name; text, or (ours) a JSON value: arrays and objects follow the parameter's style.
+    #[serde(default)]
+    pub flags: Map<String, Value>,
+    /// Base64 of the body's bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The body as text (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_text: Option<String>,
+    /// The body as JSON (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_json: Option<Value>,
+    /// Media type of the body when the tool has several (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The caller says a person approved.
+    #[serde(default)]
+    pub approval: bool,
+    /// Answers with the request that would be sent, credentials replaced, and sends nothing (ours).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+}
+
+/// The answer of an execution: what the upstream said. Exactly one of `body`, `text`, `body_base64` is there, none for an
+/// empty body.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecuteResponse {
+    /// The upstream's status.
+    pub status_code: u16,
+    /// The upstream's very bytes, when they are valid JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Box<RawValue>>,
+    /// The body as text, when it is UTF-8 but no JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The body as base64, when it is no UTF-8 (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+    /// The upstream's `Content-Type`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub content_type: String,
+    /// Selected headers of the upstream, lower-case names (ours).
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub headers: Map<String, Value>,
+    /// Whether the body was cut at the limit (ours).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+    /// How often the request was repeated (ours).
+    #[serde(default)]
+    pub retries: u32,
+}
+
+/// The answer to `dryRun: true` (ours): the request with placeholders for credentials.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DryRunResponse {
+    /// Always true.
+    pub dry_run: bool,
+    /// The tool.
+    pub tool_id: ToolId,
+    /// Upper case.
+    pub method: String,
+    /// Whole, credentials in the query replaced.
+    pub url: String,
+    /// Name and value in order; credentials replaced by `<scheme name>`.
+    pub headers: Vec<(String, String)>,
+    /// UTF-8 body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// A body that is no UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+}
+
+/// `GET`/`POST /v1/refresh`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefreshResponse {
+    /// RFC 3339.
+    pub refreshed_at: String,
+    /// One entry per fetched document.
+    pub sources: Vec<RefreshedSource>,
+}
+
+/// One document's outcome in a refresh.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefreshedSource {
+    /// Key of `sources`.
+    pub id: String,
+    /// Where it was fetched.
+    pub uri: String,
+    /// See [`FetchRecord::cache_outcome`].
+    pub cache_outcome: String,
+    /// The answer's status; 200 for files that were read.
+    pub status_code: u16,
+    /// Whether the last good version is served.
+    pub stale: bool,
+    /// Why this source failed, when it did (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl RefreshedSource {
+    /// From a fetch of source `id`.
+    pub fn new(id: &str, fetch: &FetchRecord) -> Self {
+        Self {
+            id: id.to_owned(),
+            uri: fetch.url.clone(),
+            cache_outcome: fetch.cache_outcome.clone(),
+            status_code: fetch.status_code.unwrap_or(200),
+            stale: fetch.stale,
+            error: None,
+        }
+    }
+}
+
+/// `GET /v1/runtime/info`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuntimeInfo {
+    /// [`CONTRACT_VERSION`].
+    pub contract_version: String,
+    /// See [`CAPABILITIES`].
+    pub capabilities: Vec<String>,
+    /// Which instance.
+    #[serde(default)]
+    pub instance_id: String,
+    /// The origin clients use.
+    #[serde(default)]
+    pub url: String,
+    /// Always `remote`.
+    #[serde(default)]
+    pub runtime_mode: String,
+    /// The toolbox's version.
+    #[serde(default)]
+    pub version: String,
+    /// Only to an authenticated caller when auth is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_path: Option<String>,
+    /// As `audit_path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<String>,
+    /// As `audit_path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_dir: Option<String>,
+    /// How callers get in.
+    #[serde(default)]
+    pub auth: AuthInfo,
+}
+
+/// `auth` of [`RuntimeInfo`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthInfo {
+    /// Whether a token is needed.
+    pub required: bool,
+    /// What `aud` must contain.
+    #[serde(default)]
+    pub audience: String,
+    /// [`SCOPE_PREFIXES`].
+    #[serde(default)]
+    pub scope_prefixes: Vec<String>,
+    /// `oidc_jwks` or `oauth2_introspection`.
+    #[serde(default)]
+    pub token_validation_profiles: Vec<String>,
+    /// Browser login.
+    #[serde(default)]
+    pub browser_login: BrowserLoginInfo,
+    /// Who asks, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    /// Envelope version.
+    #[serde(default)]
+    pub authorization_envelope: EnvelopeInfo,
+}
+
+/// `browserLogin` of [`AuthInfo`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BrowserLoginInfo {
+    /// Whether it is.
+    pub configured: bool,
+    /// Where its metadata is.
+    #[serde(default)]
+    pub config_endpoint: String,
+}
+
+/// `authorizationEnvelope` of [`AuthInfo`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvelopeInfo {
+    /// `1.0`.
+    #[serde(default)]
+    pub version: String,
+    /// [`SCOPE_PREFIXES`].
+    #[serde(default)]
+    pub scope_prefixes: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_read_back() {
+        for row in CODES {
+            assert_eq!(ErrorCode::parse(row.text), Some(row.code));
+            assert_eq!(row.code.status(), row.status);
+        }
+        assert_eq!(ErrorCode::parse("no_such_code"), None);
+    }
+}

@@ -1,0 +1,1 @@
+//! Tool and arguments to one HTTP request (pure).

@@ -1,0 +1,1 @@
+//! Performs an execution: credentials, sending, retries, the answer.

@@ -1,0 +1,1 @@
+//! Performs a fetch plan: files, HTTP with redirects, the cache.

@@ -1,0 +1,1 @@
+//! Cache entries on disk: `<sha256>.json` and `<sha256>.body`.

@@ -1,0 +1,1 @@
+//! Which instance this is: id, directories, `runtime.json`, lock (contract 3).

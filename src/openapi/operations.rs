@@ -1,0 +1,1 @@
+//! Operations of a document, resolved, in document order.

@@ -1,0 +1,1 @@
+//! The pure `$ref` resolver: it says which documents it wants and takes them in.

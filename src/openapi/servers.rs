@@ -1,0 +1,1 @@
+//! Base URLs with variables, resolved against the document.

@@ -1,0 +1,1 @@
+//! A secret reference to its value: environment, file, literal.
