@@ -24,9 +24,9 @@ const LAYERS: &[(&str, u8)] = &[
     ("eval", 9),
 ];
 
-/// Crates that one file alone may name.
+/// Crates that one file or folder alone may name.
 const SEAMS: &[(&str, &str)] = &[
-    ("ureq::", "src/http/client.rs"),
+    ("ureq::", "src/http/client"),
     ("tiny_http::", "src/http/server.rs"),
     ("serde_saphyr::", "src/base/document.rs"),
     ("lexopt::", "src/cli/args.rs"),
@@ -110,7 +110,7 @@ fn foreign_crates_have_one_seam() {
     let mut wrong = Vec::new();
     for (path, text) in library() {
         for (needle, home) in SEAMS {
-            if path != Path::new(home) && path != Path::new("src/base/disk.rs") {
+            if !path.starts_with(home) && path != Path::new("src/base/disk.rs") {
                 for (number, line) in text.lines().enumerate().filter(|(_, line)| line.contains(needle)) {
                     wrong.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
                 }

@@ -1,6 +1,6 @@
 //! HTTP as values: requests and responses, and the seams they cross.
 //!
-//! Key types: [`Request`], [`Response`], [`Headers`], and [`Transport`], the one way out. `client` is the only file that
+//! Key types: [`Request`], [`Response`], [`Headers`], and [`Transport`], the one way out. `client` is the only room that
 //! names ureq, `server` the only one that names tiny_http. Nothing here follows a redirect or adds a header by itself.
 
 use std::fmt;
@@ -9,6 +9,7 @@ use crate::base::host::Deadline;
 use crate::base::url::Url;
 
 pub mod client;
+pub mod egress;
 pub mod server;
 
 /// The methods this project sends and serves.

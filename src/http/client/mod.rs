@@ -1,0 +1,261 @@
+//! Blocking HTTP out, with deadlines, limits and the egress check. The one room that names ureq.
+//!
+//! Key type: [`HttpClient`], a [`Transport`]. `resolver` turns names into addresses and refuses forbidden ones before
+//! anything connects; `tls` opens connections and holds the authorities. Redirects, retries, caching, compression and cookies
+//! are not here; no status is an error; the environment is not read.
+
+use std::fmt;
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ureq::config::Config;
+use ureq::{Agent, Body, Proxy};
+
+use crate::base::host::Env;
+
+use super::{Headers, Limits, Method, Reach, Request, Response, Transport, TransportError, TransportErrorKind};
+
+mod failure;
+mod resolver;
+mod tls;
+
+use failure::Failure;
+use resolver::{Lookup, Names};
+
+/// How long an idle connection is kept.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Longest head of an answer.
+const MAX_HEAD: usize = 64 << 10;
+
+/// How to go out.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// `--ca-cert`: a PEM file of further authorities. Unreadable or empty: an error at once.
+    pub ca_file: Option<PathBuf>,
+    /// Through what.
+    pub proxy: ProxyChoice,
+    /// How many idle connections are kept, in all and for each host; at least one.
+    pub connections: usize,
+    /// Sent when a request has no `User-Agent` of its own, and to proxies.
+    pub user_agent: String,
+    /// `SSL_CERT_FILE`: as `ca_file`.
+    pub env_ca: Option<PathBuf>,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            ca_file: None,
+            proxy: ProxyChoice::None,
+            connections: 16,
+            user_agent: format!("open-cli/{}", crate::VERSION),
+            env_ca: None,
+        }
+    }
+}
+
+/// Through which proxy requests go; it is asked for a tunnel (`CONNECT`) for every scheme. The URL may hold `user:password@`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum ProxyChoice {
+    /// Straight to the host.
+    #[default]
+    None,
+    /// As `--proxy` says.
+    Url(String),
+    /// As the environment says.
+    FromEnv {
+        /// `HTTPS_PROXY`.
+        https_proxy: Option<String>,
+        /// `NO_PROXY`: hosts and domains that are reached straight, separated by commas.
+        no_proxy: Option<String>,
+    },
+}
+
+impl ProxyChoice {
+    /// Takes `HTTPS_PROXY` and `NO_PROXY`, in upper or lower case.
+    pub fn from_env(env: &Env) -> Self {
+        let variable = |name: &str| env.var(name).or_else(|| env.var(&name.to_lowercase())).map(str::to_owned);
+        Self::FromEnv { https_proxy: variable("HTTPS_PROXY"), no_proxy: variable("NO_PROXY") }
+    }
+
+    fn resolve(&self) -> Result<Option<Proxy>, ClientError> {
+        let (url, no_proxy) = match self {
+            Self::None | Self::FromEnv { https_proxy: None, .. } => return Ok(None),
+            Self::Url(url) => (url, None),
+            Self::FromEnv { https_proxy: Some(url), no_proxy } => (url, no_proxy.as_ref()),
+        };
+        let parsed = Proxy::new(url).map_err(|_| ClientError::Proxy("it is not a proxy URL like http://host:3128"))?;
+        if !matches!(parsed.protocol(), ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https) {
+            return Err(ClientError::Proxy("only http and https proxies are supported"));
+        }
+        let mut builder = Proxy::builder(parsed.protocol()).host(parsed.host()).port(parsed.port());
+        if let Some(user) = parsed.username() {
+            builder = builder.username(user);
+        }
+        if let Some(password) = parsed.password() {
+            builder = builder.password(password);
+        }
+        for host in no_proxy.iter().flat_map(|list| list.split(',')).map(str::trim).filter(|host| !host.is_empty()) {
+            builder = builder.no_proxy(host);
+        }
+        builder.build().map(Some).map_err(|_| ClientError::Proxy("it is not a proxy URL like http://host:3128"))
+    }
+}
+
+impl fmt::Debug for ProxyChoice {
+    /// Without the URL, which may hold a password (H24).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None | Self::FromEnv { https_proxy: None, .. } => "no proxy",
+            Self::Url(_) => "a proxy",
+            Self::FromEnv { .. } => "a proxy of the environment",
+        })
+    }
+}
+
+/// Why there can be no client.
+#[derive(Debug)]
+pub enum ClientError {
+    /// A file of authorities cannot be used.
+    Authorities {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// The proxy cannot be used; its URL is not shown, it may hold a password.
+    Proxy(&'static str),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Authorities { path, cause } => {
+                write!(f, "the certificate authorities in {} cannot be used: {cause}", path.display())
+            }
+            Self::Proxy(cause) => write!(f, "the proxy setting cannot be used: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+/// Sends requests; cheap to share between threads. Connections are pooled apart for each [`Reach`], so that one opened to a
+/// private address for a named host is never reused for a request that may not go there.
+pub struct HttpClient {
+    named: Agent,
+    public: Agent,
+    names: Names,
+    proxy: Option<Proxy>,
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("proxied", &self.proxy.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl HttpClient {
+    /// Reads the authorities and prepares; connects to nothing.
+    pub fn new(options: ClientOptions) -> Result<Self, ClientError> {
+        let ClientOptions { ca_file, proxy, connections, user_agent, env_ca } = options;
+        let mut extra = Vec::new();
+        for path in [ca_file, env_ca].into_iter().flatten() {
+            extra.extend(tls::authorities(&path).map_err(|cause| ClientError::Authorities { path, cause })?);
+        }
+        let trust = tls::Trust::new(extra);
+        let proxy = proxy.resolve()?;
+        let config = config(&user_agent, connections.max(1), proxy.clone());
+        let names = Names::default();
+        let agent = |reach| {
+            let lookup = Lookup { names: names.clone(), reach, proxy: proxy.clone() };
+            Agent::with_parts(config.clone(), tls::connector(trust.clone()), lookup)
+        };
+        Ok(Self { named: agent(Reach::Named), public: agent(Reach::PublicOnly), names, proxy })
+    }
+
+    fn exchange(&self, request: &Request, limits: Limits) -> Result<Response, Failure> {
+        if !request.url.is_http() {
+            return Err(Failure::unsent(TransportErrorKind::Forbidden, "only http and https URLs are sent"));
+        }
+        if limits.deadline.passed() {
+            return Err(Failure::unsent(TransportErrorKind::Timeout, "the deadline passed before it was sent"));
+        }
+        if self.proxy.is_some() {
+            self.names.judge_for_proxy(request.url.host(), limits)?;
+        }
+        let agent = if limits.reach == Reach::Named { &self.named } else { &self.public };
+        let sends_body =
+            matches!(request.method, Method::Post | Method::Put | Method::Patch) || !request.body.is_empty();
+        let answer = if sends_body {
+            let ready = agent.configure_request(head(request)?.map(|()| request.body.as_slice()));
+            agent.run(ready.timeout_global(Some(limits.deadline.left())).build())
+        } else {
+            let ready = agent.configure_request(head(request)?);
+            agent.run(ready.timeout_global(Some(limits.deadline.left())).build())
+        };
+        read(answer.map_err(Failure::from)?, limits.max_body)
+    }
+}
+
+impl Transport for HttpClient {
+    fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
+        self.exchange(request, limits).map_err(|failure| failure.about(request.url.host()))
+    }
+}
+
+fn config(user_agent: &str, connections: usize, proxy: Option<Proxy>) -> Config {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(proxy)
+        .user_agent(user_agent)
+        .accept("")
+        .accept_encoding("")
+        .max_response_header_size(MAX_HEAD)
+        .max_idle_connections(connections)
+        .max_idle_connections_per_host(connections)
+        .max_idle_age(IDLE)
+        .build()
+}
+
+fn head(request: &Request) -> Result<ureq::http::Request<()>, Failure> {
+    let malformed = |_| Failure::unsent(TransportErrorKind::Protocol, "the request cannot be written as HTTP");
+    let mut builder =
+        ureq::http::Request::builder().method(request.method.as_str()).uri(request.url.without_fragment());
+    for (name, value) in request.headers.iter().filter(|(name, _)| !is_framing(name)) {
+        builder = builder.header(name, value.as_bytes());
+    }
+    builder.body(()).map_err(malformed)
+}
+
+/// Fields that belong to the connection and are never taken from a request.
+fn is_framing(name: &str) -> bool {
+    ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "keep-alive"]
+        .iter()
+        .any(|framing| name.eq_ignore_ascii_case(framing))
+}
+
+fn read(answer: ureq::http::Response<Body>, max_body: usize) -> Result<Response, Failure> {
+    let (parts, body) = answer.into_parts();
+    let mut headers = Headers::new();
+    for (name, value) in &parts.headers {
+        let value = match std::str::from_utf8(value.as_bytes()) {
+            Ok(text) => text.to_owned(),
+            Err(_) => value.as_bytes().iter().map(|&byte| char::from(byte)).collect(),
+        };
+        // A field that could not be passed on is worth nothing; the rest of the answer is.
+        headers.append(name.as_str(), &value).ok();
+    }
+    let limit = max_body.saturating_add(1) as u64;
+    let mut bytes = Vec::new();
+    body.into_with_config().limit(u64::MAX).reader().take(limit).read_to_end(&mut bytes).map_err(Failure::from)?;
+    let truncated = bytes.len() > max_body;
+    bytes.truncate(max_body);
+    Ok(Response { status: parts.status.as_u16(), headers, body: bytes, truncated })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Tests against little servers on loopback.
