@@ -9,6 +9,7 @@ pub mod host;
 pub mod id;
 pub mod json;
 pub mod log;
+pub mod members;
 pub mod name;
 pub mod pattern;
 pub mod redacted;

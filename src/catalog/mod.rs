@@ -5,8 +5,9 @@
 //! brings the documents.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -15,6 +16,7 @@ use crate::base::id::{ServiceId, SourceId, ToolId};
 pub mod build;
 pub mod gather;
 pub mod naming;
+pub mod slim;
 pub mod tool;
 pub mod view;
 
@@ -228,15 +230,20 @@ pub enum Style {
     Cookie,
 }
 
-/// A JSON Schema as bytes: it passes through, and is parsed only where a value is checked against it.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Schema(Box<RawValue>);
+/// A JSON Schema as bytes: it passes through, and is parsed only where a value is checked against it. Cheap to clone; tools
+/// that use one schema share it.
+#[derive(Clone)]
+pub struct Schema(Arc<RawValue>);
 
 impl Schema {
     /// Keeps a schema.
     pub fn new(value: &Value) -> Self {
-        Self(serde_json::value::to_raw_value(value).expect("a JSON value always serializes"))
+        Self(serde_json::value::to_raw_value(value).expect("a JSON value always serializes").into())
+    }
+
+    /// Keeps a schema that is text already.
+    pub fn from_text(text: Arc<RawValue>) -> Self {
+        Self(text)
     }
 
     /// The schema as a tree.
@@ -247,6 +254,18 @@ impl Schema {
     /// The schema as JSON text.
     pub fn as_json(&self) -> &str {
         self.0.get()
+    }
+}
+
+impl Serialize for Schema {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (*self.0).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Schema {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Box::<RawValue>::deserialize(deserializer)?.into()))
     }
 }
 
