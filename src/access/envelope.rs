@@ -1,1 +1,99 @@
-//! Scopes to a mask over the tools of a catalog.
+//! Scopes to a mask over the tools of a catalog (contract 5).
+//!
+//! Pure. Nothing here validates a token; a [`Principal`] exists only after somebody did.
+
+use super::Principal;
+use crate::base::pattern::Pattern;
+use crate::catalog::view::{Mask, ReadyCatalog};
+use crate::config::Policy;
+
+/// What a principal may see and run.
+///
+/// The anonymous principal has every tool: a policy's denials are then found by [`super::policy::decide`], which can say which
+/// rule it was. A token has the union of its `bundle:` and `profile:` scopes, narrowed to its `tool:` scopes when it has both;
+/// only `tool:` scopes mean just those; none of the three means nothing; then denied tools are taken out.
+pub fn of(principal: &Principal, catalog: &ReadyCatalog, policy: &Policy) -> Mask {
+    let Principal::Token { scopes, .. } = principal else {
+        return Mask::all(catalog.len());
+    };
+    let named = |prefix: &'static str| scopes.iter().filter_map(move |scope| scope.strip_prefix(prefix));
+    let mut wide = Mask::none(catalog.len());
+    for service in named("bundle:") {
+        for index in 0..catalog.len() {
+            if catalog.tool(index).service_id.as_str() == service {
+                wide.insert(index);
+            }
+        }
+    }
+    for view in named("profile:").filter(|name| *name != DISCOVER).filter_map(|name| catalog.view_mask(name)) {
+        wide = wide.union(view);
+    }
+    let mut single = Mask::none(catalog.len());
+    named("tool:").filter_map(|id| catalog.find(id)).for_each(|index| single.insert(index));
+    let has_wide = named("bundle:").chain(named("profile:")).next().is_some();
+    let granted = match (has_wide, named("tool:").next().is_some()) {
+        (true, true) => wide.intersect(&single),
+        (true, false) => wide,
+        (false, _) => single,
+    };
+    without_denied(&granted, catalog, policy)
+}
+
+/// The view of everything is no profile, so no scope can name it.
+const DISCOVER: &str = "discover";
+
+fn without_denied(granted: &Mask, catalog: &ReadyCatalog, policy: &Policy) -> Mask {
+    let denied = |id: &str, patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(id));
+    let mut kept = Mask::none(catalog.len());
+    for index in granted.indexes() {
+        let id = catalog.tool(index).id.as_str();
+        if !denied(id, &policy.managed_deny) && !denied(id, &policy.deny) {
+            kept.insert(index);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{catalog, token};
+    use super::*;
+
+    #[track_caller]
+    fn check(scopes: &[&str], deny: &[&str], expected: &[&str]) {
+        let catalog = catalog();
+        let policy =
+            Policy { deny: deny.iter().map(|text| Pattern::parse(text).unwrap()).collect(), ..Policy::default() };
+        let mask = of(&token(scopes), &catalog, &policy);
+        let seen: Vec<&str> = mask.indexes().map(|index| catalog.tool(index).id.as_str()).collect();
+        assert_eq!(seen, expected, "{scopes:?}");
+    }
+
+    #[test]
+    fn scopes_grant_as_written() {
+        check(&["bundle:a"], &[], &["a:get", "a:put"]);
+        check(&["bundle:a", "bundle:b"], &[], &["a:get", "a:put", "b:get"]);
+        check(&["profile:readers"], &[], &["a:get", "b:get"]);
+        check(&["bundle:a", "profile:readers"], &[], &["a:get", "a:put", "b:get"]);
+        check(&["tool:a:put"], &[], &["a:put"]);
+        check(&["bundle:a", "tool:a:put"], &[], &["a:put"]);
+        check(&["bundle:a", "tool:b:get"], &[], &[]);
+        check(&["runtime:admin", "openid"], &[], &[]);
+        check(&[], &[], &[]);
+        check(&["profile:discover"], &[], &[]);
+        check(&["profile:nobody"], &[], &[]);
+        check(&["bundle:a"], &["a:p*"], &["a:get"]);
+    }
+
+    #[test]
+    fn h08_a_tool_scope_without_a_tool_grants_nothing_through_the_bundle() {
+        check(&["bundle:a", "tool:a:none"], &[], &[]);
+    }
+
+    #[test]
+    fn the_anonymous_principal_has_every_tool() {
+        let catalog = catalog();
+        let policy = Policy { deny: vec![Pattern::parse("**").unwrap()], ..Policy::default() };
+        assert_eq!(of(&Principal::Anonymous, &catalog, &policy).count(), 3);
+    }
+}

@@ -1,1 +1,251 @@
-//! The policy: may this tool run for this request.
+//! The policy: what a request selects, and whether a tool may run for it (contract 5, decision order).
+//!
+//! Pure, and asked by execution and listings alike. What a request asks for may narrow, never widen (H12).
+
+use super::Principal;
+use crate::base::pattern::Pattern;
+use crate::catalog::Tool;
+use crate::config::{Config, Mode, Policy, Profile};
+use crate::contract::ErrorCode;
+
+/// A refusal with its stable code, and words for the caller that name nothing hidden.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code.
+    pub code: ErrorCode,
+    /// What and what to do.
+    pub detail: String,
+}
+
+impl Refusal {
+    fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into() }
+    }
+}
+
+/// Which part of the catalog a request works on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// The view's name: `discover`, or a profile's.
+    pub view: String,
+    /// The mode in force.
+    pub mode: Mode,
+    /// The profile in force.
+    pub profile: Option<String>,
+}
+
+/// What `mode` and `agentProfile` of a request select. An explicit profile's own mode wins over the request's; mode `curated`
+/// without a profile takes the default profile.
+pub fn select(
+    config: &Config,
+    principal: &Principal,
+    mode: Option<&str>,
+    profile: Option<&str>,
+) -> Result<Selection, Refusal> {
+    let asked = match mode.filter(|mode| !mode.is_empty()) {
+        Some(text) => Some(
+            Mode::parse(text)
+                .ok_or_else(|| Refusal::new(ErrorCode::BadRequest, "`mode` is neither `discover` nor `curated`"))?,
+        ),
+        None => None,
+    };
+    let default = config.mode.unwrap_or(Mode::Discover);
+    let confined = default == Mode::Curated && *principal != Principal::Anonymous;
+    if confined && asked == Some(Mode::Discover) {
+        return Err(Refusal::new(ErrorCode::CuratedDeny, "this runtime serves curated views only; leave out `mode`"));
+    }
+    let mode = asked.unwrap_or(default);
+    let name = match profile.filter(|name| !name.is_empty()) {
+        Some(name) => name,
+        None if mode == Mode::Discover => {
+            return Ok(Selection { view: Mode::Discover.as_str().to_owned(), mode, profile: None });
+        }
+        None => config.default_profile.as_deref().ok_or_else(|| {
+            Refusal::new(ErrorCode::BadRequest, "mode `curated` needs a profile: pass `agentProfile`")
+        })?,
+    };
+    let Some(found) = config.profiles.get(name) else {
+        return Err(Refusal::new(ErrorCode::BadRequest, "there is no such agent profile in the served configuration"));
+    };
+    if confined && config.default_profile.as_deref() != Some(name) && !principal.has_scope(&format!("profile:{name}")) {
+        return Err(Refusal::new(ErrorCode::CuratedDeny, "the token has no `profile:` scope for this agent profile"));
+    }
+    Ok(Selection { view: name.to_owned(), mode: profile_mode(found, mode), profile: Some(name.to_owned()) })
+}
+
+/// A profile's own mode, else `curated` when it has a tool set, else what the request or config says.
+fn profile_mode(profile: &Profile, otherwise: Mode) -> Mode {
+    match (profile.mode, &profile.tool_set) {
+        (Some(mode), _) => mode,
+        (None, Some(_)) => Mode::Curated,
+        (None, None) => otherwise,
+    }
+}
+
+/// What is known of a tool with regard to one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Whether the caller's envelope holds it.
+    pub in_envelope: bool,
+    /// Whether the selected view shows it.
+    pub in_view: bool,
+    /// Whether the caller said `approval: true`.
+    pub approved: bool,
+}
+
+/// Whether `tool` may run; the first rule that says no, in the contract's order: envelope, managed deny, deny, curated set,
+/// approval.
+pub fn decide(policy: &Policy, tool: &Tool, selection: &Selection, standing: Standing) -> Result<(), Refusal> {
+    let id = tool.id.as_str();
+    if !standing.in_envelope {
+        return Err(outside_envelope());
+    }
+    if let Some(pattern) = first_match(&policy.managed_deny, id) {
+        let detail = format!("the managed policy denies `{id}` by the pattern `{pattern}`");
+        return Err(Refusal::new(ErrorCode::ManagedDeny, detail));
+    }
+    if let Some(pattern) = first_match(&policy.deny, id) {
+        let detail = format!("`policy.deny` denies `{id}` by the pattern `{pattern}`");
+        return Err(Refusal::new(ErrorCode::PolicyDeny, detail));
+    }
+    if selection.mode == Mode::Curated && !standing.in_view {
+        let detail = format!("the tool set of profile `{}` does not include `{id}`", selection.view);
+        return Err(Refusal::new(ErrorCode::CuratedDeny, detail));
+    }
+    if needs_approval(policy, tool) && !standing.approved {
+        let detail = format!("`{id}` runs only when a person has approved it; repeat with `approval: true`");
+        return Err(Refusal::new(ErrorCode::ApprovalRequired, detail));
+    }
+    Ok(())
+}
+
+/// The one answer for a tool that is hidden and for one that does not exist, while auth is on (H09).
+pub fn outside_envelope() -> Refusal {
+    Refusal::new(ErrorCode::AuthzDenied, "the token's scopes reach no such tool")
+}
+
+/// Whether a tool needs approval: by its description or by `policy.approvalRequired`.
+pub fn needs_approval(policy: &Policy, tool: &Tool) -> bool {
+    tool.safety.requires_approval || first_match(&policy.approval_required, tool.id.as_str()).is_some()
+}
+
+fn first_match<'a>(patterns: &'a [Pattern], id: &str) -> Option<&'a Pattern> {
+    patterns.iter().find(|pattern| pattern.matches(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::token;
+    use super::*;
+    use crate::base::id::ToolId;
+    use crate::catalog::Safety;
+
+    fn config(default: Mode) -> Config {
+        let curated = Profile { mode: None, tool_set: Some("set".into()) };
+        let open = Profile { mode: Some(Mode::Discover), tool_set: None };
+        Config {
+            mode: Some(default),
+            default_profile: Some("support".into()),
+            profiles: [
+                ("support".to_owned(), curated.clone()),
+                ("other".to_owned(), curated),
+                ("open".to_owned(), open),
+            ]
+            .into(),
+            ..Config::default()
+        }
+    }
+
+    #[track_caller]
+    fn selected(
+        default: Mode,
+        principal: &Principal,
+        mode: Option<&str>,
+        profile: Option<&str>,
+        expected: Result<(&str, Mode), ErrorCode>,
+    ) {
+        let outcome = select(&config(default), principal, mode, profile);
+        let outcome = outcome.as_ref().map(|s| (s.view.as_str(), s.mode)).map_err(|refusal| refusal.code);
+        assert_eq!(outcome, expected, "{default:?} {mode:?} {profile:?}");
+    }
+
+    #[test]
+    fn h12_a_request_narrows_and_never_widens() {
+        let (anonymous, plain, other) = (Principal::Anonymous, token(&["bundle:a"]), token(&["profile:other"]));
+        use Mode::{Curated, Discover};
+        selected(Discover, &anonymous, None, None, Ok(("discover", Discover)));
+        selected(Discover, &anonymous, Some("curated"), None, Ok(("support", Curated)));
+        selected(Discover, &anonymous, Some("discover"), Some("support"), Ok(("support", Curated)));
+        selected(Curated, &anonymous, None, None, Ok(("support", Curated)));
+        selected(Curated, &anonymous, Some("discover"), None, Ok(("discover", Discover)));
+        selected(Curated, &anonymous, None, Some("open"), Ok(("open", Discover)));
+        selected(Curated, &plain, None, None, Ok(("support", Curated)));
+        selected(Curated, &plain, Some("discover"), None, Err(ErrorCode::CuratedDeny));
+        selected(Curated, &plain, None, Some("other"), Err(ErrorCode::CuratedDeny));
+        selected(Curated, &plain, None, Some("open"), Err(ErrorCode::CuratedDeny));
+        selected(Curated, &other, None, Some("other"), Ok(("other", Curated)));
+    }
+
+    #[test]
+    fn h13_unknown_modes_and_profiles_are_refused() {
+        let anonymous = Principal::Anonymous;
+        selected(Mode::Discover, &anonymous, Some("everything"), None, Err(ErrorCode::BadRequest));
+        selected(Mode::Discover, &anonymous, None, Some("nobody"), Err(ErrorCode::BadRequest));
+        selected(Mode::Discover, &anonymous, None, Some("discover"), Err(ErrorCode::BadRequest));
+        let bare = Config::default();
+        assert_eq!(select(&bare, &anonymous, Some("curated"), None).unwrap_err().code, ErrorCode::BadRequest);
+    }
+
+    fn patterns(texts: &[&str]) -> Vec<Pattern> {
+        texts.iter().map(|text| Pattern::parse(text).unwrap()).collect()
+    }
+
+    #[test]
+    fn decisions_follow_the_order_of_the_contract() {
+        let tool = |approval| Tool {
+            id: ToolId::from("svc:delete:/items/{id}"),
+            safety: Safety { requires_approval: approval, ..Safety::default() },
+            ..Tool::default()
+        };
+        let all = Standing { in_envelope: true, in_view: true, approved: false };
+        let rows: [(Policy, bool, Mode, Standing, Option<ErrorCode>); 8] = [
+            (Policy::default(), false, Mode::Discover, all, None),
+            (
+                Policy { managed_deny: patterns(&["svc:*"]), deny: patterns(&["svc:*"]), ..Policy::default() },
+                true,
+                Mode::Curated,
+                Standing { in_envelope: false, in_view: false, approved: false },
+                Some(ErrorCode::AuthzDenied),
+            ),
+            (
+                Policy { managed_deny: patterns(&["svc:*"]), deny: patterns(&["svc:*"]), ..Policy::default() },
+                true,
+                Mode::Curated,
+                Standing { in_view: false, ..all },
+                Some(ErrorCode::ManagedDeny),
+            ),
+            (
+                Policy { deny: patterns(&["svc:*"]), ..Policy::default() },
+                true,
+                Mode::Curated,
+                Standing { in_view: false, ..all },
+                Some(ErrorCode::PolicyDeny),
+            ),
+            (Policy::default(), true, Mode::Curated, Standing { in_view: false, ..all }, Some(ErrorCode::CuratedDeny)),
+            (Policy::default(), true, Mode::Discover, all, Some(ErrorCode::ApprovalRequired)),
+            (
+                Policy { approval_required: patterns(&["svc:delete*"]), ..Policy::default() },
+                false,
+                Mode::Discover,
+                all,
+                Some(ErrorCode::ApprovalRequired),
+            ),
+            (Policy::default(), true, Mode::Curated, Standing { approved: true, ..all }, None),
+        ];
+        for (n, (policy, approval, mode, standing, expected)) in rows.into_iter().enumerate() {
+            let selection = Selection { view: "support".into(), mode, profile: None };
+            let outcome = decide(&policy, &tool(approval), &selection, standing).err().map(|refusal| refusal.code);
+            assert_eq!(outcome, expected, "row {n}");
+        }
+    }
+}
