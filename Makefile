@@ -1,10 +1,38 @@
-.PHONY: check fmt clippy test doc
-check: fmt clippy test doc
-fmt:
+# The commands of this project; `make help` lists them. CI runs `make check` and `make demo` (.ci/run).
+
+.DEFAULT_GOAL := help
+.PHONY: help build check fmt clippy test doc bench dist demo clean
+
+help: ## Print this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+build: ## Build the programs for release into ./bin (on Linux static)
+	@scripts/build.sh bin
+
+check: fmt clippy test doc ## Everything CI checks: format, lints, tests, docs
+
+fmt: ## Check the format
 	cargo fmt --all -- --check
-clippy:
+
+clippy: ## Check the lints
 	cargo clippy --all-targets --locked -- -D warnings
-test:
+
+test: ## Run all tests
 	cargo test --locked
-doc:
+
+doc: ## Check the API docs
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+bench: build ## Measure; results and budgets are explained in docs/benchmarks.md
+	@scripts/bench.sh
+
+dist: ## Build, check and checksum the programs into ./dist
+	@scripts/build.sh dist
+	@scripts/check-dist.sh dist
+
+demo: build ## Show a real API behind a governed runtime, from start to stop
+	@scripts/demo.sh bin
+
+clean: ## Remove what was built
+	cargo clean
+	rm -rf bin dist
