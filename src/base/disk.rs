@@ -22,6 +22,15 @@ pub fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// As [`read`], for regular files only: pipes and devices, which may block or never end, are refused unopened.
+pub fn read_regular(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    match fs::metadata(path)? {
+        about if about.is_file() => read(path, limit),
+        about if about.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory")),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file")),
+    }
+}
+
 /// As [`read`], `None` when the file does not exist.
 pub fn read_if_there(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
     match read(path, limit) {
@@ -89,6 +98,30 @@ pub fn remove(path: &Path) -> io::Result<()> {
 /// The time a file was last changed.
 pub fn modified(path: &Path) -> io::Result<std::time::SystemTime> {
     fs::metadata(path)?.modified()
+}
+
+/// A regular file of a directory.
+#[derive(Clone, Debug)]
+pub struct FileEntry {
+    /// Where.
+    pub path: PathBuf,
+    /// Bytes.
+    pub size: u64,
+    /// When it was last changed.
+    pub modified: std::time::SystemTime,
+}
+
+/// The regular files directly in `directory`, in no order; those that vanish meanwhile are left out.
+pub fn files(directory: &Path) -> io::Result<Vec<FileEntry>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let Ok(about) = entry.metadata() else { continue };
+        if let (true, Ok(modified)) = (about.is_file(), about.modified()) {
+            found.push(FileEntry { path: entry.path(), size: about.len(), modified });
+        }
+    }
+    Ok(found)
 }
 
 /// Whether anything is at `path`.

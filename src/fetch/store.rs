@@ -1,1 +1,261 @@
-//! Cache entries on disk: `<sha256>.json` and `<sha256>.body`.
+//! Stored documents: `<sha256 of the URL>.json` and `.body` in one private directory.
+//!
+//! Both files are replaced atomically, body first, and the JSON holds the body's hash: a torn or mixed pair, whoever wrote it, is
+//! recognised and dropped (H31). What cannot be kept is not an error: a cache may always be empty.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+use super::freshness::Meta;
+use crate::base::disk::{self, Lock};
+use crate::base::document::MAX_BYTES;
+use crate::base::url::Url;
+
+/// Largest JSON file.
+const MAX_META: usize = 64 << 10;
+
+/// What the directory may hold in all; the documents written longest ago go first.
+const MAX_TOTAL: u64 = 512 << 20;
+
+/// Age at which a temporary file is taken for one that its writer left behind.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// One directory of documents.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    writing: Mutex<()>,
+    max_total: u64,
+}
+
+impl Store {
+    /// Over `dir`, which is created when something is kept.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir, writing: Mutex::new(()), max_total: MAX_TOTAL }
+    }
+
+    /// What is stored for a URL; a pair that does not fit together is dropped.
+    pub fn load(&self, url: &Url) -> Option<(Meta, Vec<u8>)> {
+        match self.pair(url) {
+            Pair::Whole(meta, body) => Some((meta, body)),
+            Pair::Absent => None,
+            // It may be half of a change under way: look again when that is done.
+            Pair::Broken => self.alone(|| match self.pair(url) {
+                Pair::Whole(meta, body) => Some((meta, body)),
+                Pair::Absent => None,
+                Pair::Broken => {
+                    self.remove(url);
+                    None
+                }
+            }),
+        }
+    }
+
+    /// Keeps a document; silently does not when the disk refuses.
+    pub fn keep(&self, url: &Url, meta: &Meta, body: &[u8], now: SystemTime) {
+        if body.len() > MAX_BYTES {
+            return;
+        }
+        self.alone(|| {
+            let (meta_path, body_path) = self.paths(url);
+            let json = serde_json::to_vec(meta).unwrap_or_default();
+            let kept = disk::create_private_dir(&self.dir)
+                .and_then(|()| disk::write_private(&body_path, body))
+                .and_then(|()| disk::write_private(&meta_path, &json));
+            if kept.is_err() {
+                self.remove(url);
+            }
+            self.shrink(now);
+        });
+    }
+
+    /// Renews what is kept beside a body.
+    pub fn confirm(&self, url: &Url, meta: &Meta) {
+        self.alone(|| {
+            let json = serde_json::to_vec(meta).unwrap_or_default();
+            // Failing, the old one stays, which is only checked again earlier.
+            disk::write_private(&self.paths(url).0, &json).ok();
+        });
+    }
+
+    /// Drops a document.
+    pub fn forget(&self, url: &Url) {
+        self.alone(|| self.remove(url));
+    }
+
+    /// Does a change while no other thread and, where the lock can be had, no other process changes anything. Without the lock
+    /// the worst outcome is a mixed pair, which `load` recognises.
+    fn alone<T>(&self, change: impl FnOnce() -> T) -> T {
+        let _own = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _others = Lock::try_take(&self.dir.join("lock")).ok().flatten();
+        change()
+    }
+
+    fn pair(&self, url: &Url) -> Pair {
+        let (meta_path, body_path) = self.paths(url);
+        let Ok(Some(json)) = disk::read_if_there(&meta_path, MAX_META) else {
+            return if disk::exists(&meta_path) { Pair::Broken } else { Pair::Absent };
+        };
+        let (Ok(meta), Ok(body)) = (serde_json::from_slice::<Meta>(&json), disk::read(&body_path, MAX_BYTES)) else {
+            return Pair::Broken;
+        };
+        if Url::parse(&meta.final_url).is_err() || hash(&body) != meta.body_sha256 {
+            return Pair::Broken;
+        }
+        Pair::Whole(meta, body)
+    }
+
+    fn remove(&self, url: &Url) {
+        let (meta_path, body_path) = self.paths(url);
+        disk::remove(&meta_path).and_then(|()| disk::remove(&body_path)).ok();
+    }
+
+    fn paths(&self, url: &Url) -> (PathBuf, PathBuf) {
+        let name = hash(url.without_fragment().as_bytes());
+        (self.dir.join(format!("{name}.json")), self.dir.join(format!("{name}.body")))
+    }
+
+    /// Drops abandoned temporary files, and the oldest documents while all are too large together.
+    fn shrink(&self, now: SystemTime) {
+        let Ok(mut files) = disk::files(&self.dir) else { return };
+        files.retain(|file| {
+            let abandoned = file.path.extension().is_some_and(|extension| extension == "tmp")
+                && now.duration_since(file.modified).is_ok_and(|age| age > ABANDONED);
+            if abandoned {
+                disk::remove(&file.path).ok();
+            }
+            !abandoned
+        });
+        let mut total: u64 = files.iter().map(|file| file.size).sum();
+        files.retain(|file| is_body(&file.path));
+        files.sort_by_key(|file| file.modified);
+        // The one just written is the last, and stays.
+        for file in files.iter().rev().skip(1).rev() {
+            if total <= self.max_total {
+                return;
+            }
+            total -= file.size;
+            disk::remove(&file.path.with_extension("json")).and_then(|()| disk::remove(&file.path)).ok();
+        }
+    }
+}
+
+enum Pair {
+    Whole(Meta, Vec<u8>),
+    Absent,
+    Broken,
+}
+
+fn is_body(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "body")
+}
+
+/// Hex SHA-256.
+pub(super) fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::host;
+
+    fn store(name: &str) -> Store {
+        let dir = std::env::temp_dir().join(format!("open-cli-store-{}-{name}", std::process::id()));
+        for file in disk::files(&dir).unwrap_or_default() {
+            disk::remove(&file.path).unwrap();
+        }
+        Store::new(dir)
+    }
+
+    fn url(path: &str) -> Url {
+        Url::parse(&format!("https://h/{path}")).unwrap()
+    }
+
+    fn meta(body: &[u8]) -> Meta {
+        Meta {
+            final_url: "https://h/final".into(),
+            checked_at: "2026-01-31T12:00:00.000Z".into(),
+            age: 0,
+            life: 60,
+            etag: "\"1\"".into(),
+            last_modified: String::new(),
+            cache_control: String::new(),
+            body_sha256: hash(body),
+        }
+    }
+
+    fn keep(store: &Store, path: &str, body: &[u8]) {
+        store.keep(&url(path), &meta(body), body, SystemTime::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn what_is_kept_is_found() {
+        let store = store("kept");
+        assert_eq!(store.load(&url("a")), None);
+        keep(&store, "a?key=1", b"one");
+        assert_eq!(store.load(&url("a?key=1#x")).unwrap().1, b"one");
+        assert_eq!(store.load(&url("a?key=2")), None);
+        store.forget(&url("a?key=1"));
+        assert_eq!(store.load(&url("a?key=1")), None);
+    }
+
+    #[test]
+    fn h31_broken_pairs_are_dropped() {
+        let store = store("broken");
+        let (json, body) = store.paths(&url("a"));
+        for (path, content) in [(&body, &b"on"[..]), (&body, b"other"), (&json, b"{\"finalUrl\":"), (&json, b"{}")] {
+            keep(&store, "a", b"one");
+            disk::write_private(path, content).unwrap();
+            assert_eq!(store.load(&url("a")), None);
+            assert!(!disk::exists(&json) && !disk::exists(&body), "both files are gone");
+        }
+        keep(&store, "a", b"one");
+        disk::remove(&body).unwrap();
+        assert_eq!(store.load(&url("a")), None);
+    }
+
+    #[test]
+    fn h31_parallel_writers_never_mix() {
+        let (a, b) = (store("parallel"), store("parallel"));
+        let writer = |store: Store, content: u8| {
+            host::spawn("writer", move || {
+                for i in 0..20 {
+                    let body = vec![content; 1000 + i];
+                    keep(&store, "a", &body);
+                    if let Some((_, found)) = store.load(&url("a")) {
+                        assert!(found.iter().all(|&byte| byte == found[0]));
+                    }
+                }
+            })
+            .unwrap()
+        };
+        let threads = [writer(a, b'a'), writer(b, b'b')];
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        let after = Store::new(std::env::temp_dir().join(format!("open-cli-store-{}-parallel", std::process::id())));
+        keep(&after, "a", b"last");
+        assert_eq!(after.load(&url("a")).unwrap().1, b"last");
+    }
+
+    #[test]
+    fn the_directory_stays_below_its_bound() {
+        let mut store = store("bound");
+        store.max_total = 10_000;
+        for i in 0..10 {
+            keep(&store, &format!("d{i}"), &[b'x'; 3000]);
+        }
+        let total: u64 = disk::files(&store.dir).unwrap().iter().map(|file| file.size).sum();
+        assert!(total <= 10_000, "{total}");
+        assert!(store.load(&url("d9")).is_some(), "the newest stays");
+        let left_behind = store.dir.join(".x.tmp");
+        disk::write_private(&left_behind, b"x").unwrap();
+        let later = disk::modified(&left_behind).unwrap() + ABANDONED * 2;
+        store.keep(&url("e"), &meta(b"e"), b"e", later);
+        assert!(!disk::exists(&left_behind));
+    }
+}
