@@ -10,7 +10,9 @@ use crate::base::url::Url;
 
 pub mod client;
 pub mod egress;
+mod framing;
 pub mod server;
+mod usher;
 
 /// The methods this project sends and serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
