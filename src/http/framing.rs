@@ -209,7 +209,7 @@ mod tests {
         assert!(Head::read("GET", "/\u{1}", &host, false).is_none());
         assert!(Head::read("GET", "/", &Headers::new(), false).is_none());
         assert!(Head::read("GET", "/", &Headers::new(), true).is_some());
-        let mut many = host.clone();
+        let mut many = host;
         for _ in 0..MAX_FIELDS {
             many.append("X", "y").unwrap();
         }

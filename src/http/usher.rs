@@ -5,7 +5,6 @@
 //! connections stay open. A further connection that comes later finds no idle thread, so it gets a new one, and when that
 //! further connection ends its thread takes up one that waits. The usher makes such connections to the server's own address
 //! while new clients show up, and is silent otherwise.
-#![expect(clippy::disallowed_methods, reason = "connects to its own server")]
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
