@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -20,6 +20,11 @@ pub const CAPABILITIES: [&str; 6] =
 pub const CAPABILITY_CATALOG_SUMMARY: &str = "catalog-summary";
 /// `GET /v1/tools?id=` (ours).
 pub const CAPABILITY_TOOL_DETAIL: &str = "tool-detail";
+/// `dryRun` in executions (ours). A client must see it advertised before it asks: a runtime that does not know the member
+/// would send the request.
+pub const CAPABILITY_DRY_RUN: &str = "dry-run";
+/// Filters on the audit endpoint (ours).
+pub const CAPABILITY_AUDIT_QUERY: &str = "audit-query";
 
 /// Scope prefixes of an authorization envelope.
 pub const SCOPE_PREFIXES: [&str; 3] = ["bundle:", "profile:", "tool:"];
@@ -202,8 +207,8 @@ pub struct ExecuteRequest {
 pub struct ExecuteResponse {
     /// The upstream's status.
     pub status_code: u16,
-    /// The upstream's very bytes, when they are valid JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The upstream's very bytes, when they are valid JSON; `null` is such a body.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub body: Option<Box<RawValue>>,
     /// The body as text, when it is UTF-8 but no JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -223,6 +228,11 @@ pub struct ExecuteResponse {
     /// How often the request was repeated (ours).
     #[serde(default)]
     pub retries: u32,
+}
+
+/// A member that is there is a value, also when it is `null`.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// The answer to `dryRun: true` (ours): the request with placeholders for credentials.
@@ -384,5 +394,13 @@ mod tests {
             assert_eq!(row.code.status(), row.status);
         }
         assert_eq!(ErrorCode::parse("no_such_code"), None);
+    }
+
+    #[test]
+    fn a_json_null_is_a_body() {
+        for (text, body) in [(r#"{"statusCode":200,"body":null}"#, Some("null")), (r#"{"statusCode":204}"#, None)] {
+            let response: ExecuteResponse = serde_json::from_str(text).unwrap();
+            assert_eq!(response.body.as_ref().map(|body| body.get()), body);
+        }
     }
 }

@@ -1,11 +1,12 @@
-//! Tools as a command line needs them: without long descriptions, whole body schemas, outputs and guidance.
+//! Tools as a command line needs them: without long descriptions, whole body schemas and guidance. How an answer is shown
+//! stays: a command line that does not know the redactions would print them.
 //!
 //! What stays of a schema is what a flag is parsed and completed by: type, format, enum, default, bounds, and for JSON object
 //! bodies the names of the top-level scalar properties. References and one-way unions are looked through.
 
 use serde_json::{Map, Value};
 
-use super::{BodyContent, Output, Parameter, RequestBody, Schema, Tool};
+use super::{BodyContent, Parameter, RequestBody, Schema, Tool};
 use crate::base::members::{Members, items};
 use crate::http;
 
@@ -35,7 +36,7 @@ pub fn tool(tool: &Tool) -> Tool {
         auth_alternatives: tool.auth_alternatives.clone(),
         auth: tool.auth.clone(),
         safety: tool.safety,
-        output: Output::default(),
+        output: tool.output.clone(),
         pagination: tool.pagination.clone(),
         retry: tool.retry.clone(),
         guidance: None,
