@@ -88,10 +88,17 @@ impl AuditLog {
             Err(TryLockError::WouldBlock) => return Err(AuditError::Held(path.to_owned())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+        }
         let recovery = recover(&mut file).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        let state = State { head: recovery.head.clone(), length, written: 0, durable: 0, syncing: false, broken: None };
-        Ok((Self { path: path.to_owned(), file, state: Mutex::new(state), synced: Condvar::new() }, recovery))
+        Ok((Self::on(path, file, recovery.head.clone(), length), recovery))
+    }
+
+    fn on(path: &Path, file: File, head: Head, length: u64) -> Self {
+        let state = State { head, length, written: 0, durable: 0, syncing: false, broken: None };
+        Self { path: path.to_owned(), file, state: Mutex::new(state), synced: Condvar::new() }
     }
 
     /// Where the file is.
