@@ -87,6 +87,20 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// As [`create_private_dir`], and `path` itself has mode 0700 afterwards even when it was there with another one: for
+/// directories that belong to one instance alone, never for a shared root.
+pub fn own_private_dir(path: &Path) -> io::Result<()> {
+    create_private_dir(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if fs::metadata(path)?.permissions().mode() & 0o777 != 0o700 {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes a file; a missing one is no error.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {

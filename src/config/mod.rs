@@ -23,6 +23,7 @@ pub mod trust;
 pub mod validate;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use load::{Consumer, Loaded, Surroundings, load};
 
 /// The merged configuration of one instance, or of one CLI call.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +104,8 @@ pub struct Source {
     pub enabled: bool,
     /// `refresh`.
     pub refresh: Refresh,
-    /// The `uri` as written, for the catalog's source record; the transport's URL or command for `mcp`.
+    /// The `uri` for the catalog's source record, as written but without a query, which may carry keys (H24); the
+    /// transport's URL or command for `mcp`.
     pub uri: String,
     /// What it is.
     pub kind: SourceKind,
@@ -163,8 +165,8 @@ pub enum McpTransport {
         command: String,
         /// Arguments.
         args: Vec<String>,
-        /// What it gets besides PATH, HOME, TMPDIR and locale.
-        env: BTreeMap<String, String>,
+        /// What it gets besides PATH, HOME, TMPDIR and locale; often keys.
+        env: BTreeMap<String, Redacted<String>>,
     },
     /// The older HTTP transport.
     Sse(McpEndpoint),
@@ -177,8 +179,8 @@ pub enum McpTransport {
 pub struct McpEndpoint {
     /// Where.
     pub url: Url,
-    /// Headers as written.
-    pub headers: BTreeMap<String, String>,
+    /// Headers as written; often keys.
+    pub headers: BTreeMap<String, Redacted<String>>,
     /// Header name to key of `secrets`.
     pub header_secrets: BTreeMap<String, String>,
 }
