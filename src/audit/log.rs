@@ -261,6 +261,8 @@ fn recover(file: &mut File) -> io::Result<Recovery> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "tests set up and read their own scratch files")]
+
     use super::super::event::EventType;
     use super::*;
     use std::sync::Arc;
