@@ -15,7 +15,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("openapi", 3),
     ("catalog", 5),
     ("contract", 6),
-    ("access", 6),
+    ("access", 7),
     ("audit", 6),
     ("execute", 7),
     ("server", 8),
@@ -24,12 +24,13 @@ const LAYERS: &[(&str, u8)] = &[
     ("eval", 9),
 ];
 
-/// Crates that one file or folder alone may name.
+/// Crates that one file or folder alone may name; a crate with two rows has two homes.
 const SEAMS: &[(&str, &str)] = &[
     ("ureq::", "src/http/client"),
     ("tiny_http::", "src/http/server.rs"),
     ("serde_saphyr::", "src/base/document.rs"),
     ("lexopt::", "src/cli/args.rs"),
+    ("lexopt::", "src/server/flags.rs"),
     ("getrandom::", "src/base/host.rs"),
     ("signal_hook::", "src/server/signals.rs"),
 ];
@@ -109,8 +110,9 @@ fn modules_name_only_lower_layers() {
 fn foreign_crates_have_one_seam() {
     let mut wrong = Vec::new();
     for (path, text) in library() {
-        for (needle, home) in SEAMS {
-            if !path.starts_with(home) && path != Path::new("src/base/disk.rs") {
+        for (needle, _) in SEAMS {
+            let at_home = SEAMS.iter().any(|(other, home)| other == needle && path.starts_with(home));
+            if !at_home && path != Path::new("src/base/disk.rs") {
                 for (number, line) in text.lines().enumerate().filter(|(_, line)| line.contains(needle)) {
                     wrong.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
                 }

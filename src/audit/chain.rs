@@ -1,25 +1,19 @@
-//! The hash chain over audit lines (pure).
+//! The hash chain over audit lines (contract 11), as values.
 //!
-//! A record ends in `"seq":N,"prev":"<hex>","hash":"<hex>"}`. `hash` is the lower-case hex SHA-256 of the line's bytes without
-//! the member `,"hash":"<hex>"` (the closing brace stays); `prev` is the `hash` of the record before, 64 zeros for the first. The
-//! chain is not keyed: it shows edits and gaps, not a full rewrite or a cut tail.
+//! A line is a JSON object that ends in `,"seq":N,"prev":"..","hash":".."}`. `hash` is the lower-case hex SHA-256 of the line
+//! without `,"hash":".."`; `prev` is the hash of the line before, 64 zeros for the first. The chain is not keyed: it shows edits
+//! and gaps, not a rewrite of everything and not a cut end.
 
 use std::fmt;
 
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::event::Event;
-
-/// Lines beyond this many bytes are no records.
-pub const MAX_LINE: usize = 64 << 10;
-
-/// Where a chain stands.
+/// Where a chain stands: its last number and hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// The last record's number; 0 before the first.
+    /// Number of the last record; 0 before the first.
     pub seq: u64,
-    /// The last record's hash.
+    /// Its hash in hex.
     pub hash: String,
 }
 
@@ -30,140 +24,177 @@ impl Default for Head {
 }
 
 impl fmt::Display for Head {
+    /// `SEQ:HASH`, as `audit verify --head` takes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.seq, self.hash)
     }
 }
 
-/// The line of an event behind `head`, without its newline, and the head after it.
-pub fn seal(event: &Event, head: &Head) -> (String, Head) {
-    let mut line = serde_json::to_string(event).expect("an event holds only text and numbers");
-    line.truncate(line.len() - 1);
+/// Puts a record (a JSON object with at least one member) behind `head`: its line without newline, and the new head.
+pub fn seal(record: &str, head: &Head) -> (String, Head) {
+    let members = record.strip_suffix('}').unwrap_or(record);
     let seq = head.seq + 1;
-    line.push_str(&format!(",\"seq\":{seq},\"prev\":\"{}\"}}", head.hash));
-    let hash = digest(line.as_bytes());
-    line.truncate(line.len() - 1);
-    line.push_str(&format!(",\"hash\":\"{hash}\"}}"));
-    (line, Head { seq, hash })
+    let open = format!("{members},\"seq\":{seq},\"prev\":\"{}\"", head.hash);
+    let hash = digest(&open);
+    (format!("{open},\"hash\":\"{hash}\"}}"), Head { seq, hash })
 }
 
-/// What a line says of its place in the chain, when it is a whole record whose hash fits its bytes.
-pub fn read(line: &[u8]) -> Option<Link> {
-    if line.len() > MAX_LINE {
+fn digest(open: &str) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(open.as_bytes());
+    hasher.update(b"}");
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a line says about its place in the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its number and hash.
+    pub head: Head,
+    /// Hash of the line before.
+    pub prev: String,
+}
+
+/// Reads and recomputes one line's link; `None` when it is no record or its hash does not fit its bytes.
+pub fn read_link(line: &[u8]) -> Option<Link> {
+    let line = std::str::from_utf8(line).ok()?;
+    let (open, hash) = split(line, ",\"hash\":\"", "\"}")?;
+    let (rest, prev) = split(open, ",\"prev\":\"", "\"")?;
+    let (_, seq) = split(rest, ",\"seq\":", "")?;
+    let hex = |text: &str| text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let fits = hex(hash) && hex(prev) && digest(open) == hash;
+    // The line must be JSON too, else a reader would trip over it.
+    if !fits || serde_json::from_str::<serde::de::IgnoredAny>(line).is_err() {
         return None;
     }
-    let link: Link = serde_json::from_slice(line).ok()?;
-    let ending = format!(",\"hash\":\"{}\"}}", link.hash);
-    let mut content = line.strip_suffix(ending.as_bytes())?.to_vec();
-    content.push(b'}');
-    (digest(&content) == link.hash).then_some(link)
+    Some(Link { head: Head { seq: seq.parse().ok()?, hash: hash.to_owned() }, prev: prev.to_owned() })
 }
 
-/// A record's place in the chain.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Link {
-    /// Its number, from 1.
-    pub seq: u64,
-    /// The hash of the record before.
-    pub prev: String,
-    /// Its own.
-    pub hash: String,
+/// Splits at the last `marker`; what follows it must end in `end`.
+fn split<'a>(text: &'a str, marker: &str, end: &str) -> Option<(&'a str, &'a str)> {
+    let at = text.rfind(marker)?;
+    Some((&text[..at], text[at + marker.len()..].strip_suffix(end)?))
 }
 
-impl Link {
-    /// The chain's head after this record.
-    pub fn head(&self) -> Head {
-        Head { seq: self.seq, hash: self.hash.clone() }
+/// Where a chain breaks first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Break {
+    /// Line of the file, from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: BreakReason,
+}
+
+/// Why a line does not continue the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BreakReason {
+    /// It is no record, or its bytes were changed.
+    Changed,
+    /// Records before it are missing or were added.
+    Gap,
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason = match self.reason {
+            BreakReason::Changed => "is no record, or was changed",
+            BreakReason::Gap => "does not follow the line before it",
+        };
+        write!(f, "line {} {reason}", self.line)
     }
 }
 
-/// What is wrong with a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Flaw {
-    /// Not a whole record, or its hash does not fit: torn or edited.
-    Unreadable,
-    /// A whole record that does not follow the one before.
-    OutOfOrder {
-        /// The number that should stand here.
-        expected: u64,
-        /// The number that does.
-        found: u64,
-    },
+/// Checks lines one by one, from the first record on.
+#[derive(Clone, Debug, Default)]
+pub struct Verifier {
+    head: Head,
+    line: u64,
+    broken: Option<Break>,
 }
 
-/// Checks lines from `head` on; gives the last head and every flaw with its line number, from 1.
-pub fn verify<'a>(lines: impl IntoIterator<Item = &'a [u8]>, head: Head) -> (Head, Vec<(usize, Flaw)>) {
-    let (mut head, mut flaws) = (head, Vec::new());
-    for (index, line) in lines.into_iter().enumerate() {
-        match read(line) {
-            None => flaws.push((index + 1, Flaw::Unreadable)),
+impl Verifier {
+    /// Takes the next line, without its newline. After a break, the chain is taken up again at the next sound line.
+    pub fn take(&mut self, line: &[u8]) {
+        self.line += 1;
+        let reason = match read_link(line) {
+            None => Some(BreakReason::Changed),
             Some(link) => {
-                if link.seq != head.seq + 1 || link.prev != head.hash {
-                    flaws.push((index + 1, Flaw::OutOfOrder { expected: head.seq + 1, found: link.seq }));
-                }
-                head = link.head();
+                let follows = link.prev == self.head.hash && link.head.seq == self.head.seq + 1;
+                self.head = link.head;
+                (!follows).then_some(BreakReason::Gap)
             }
+        };
+        if let (Some(reason), None) = (reason, &self.broken) {
+            self.broken = Some(Break { line: self.line, reason });
         }
     }
-    (head, flaws)
-}
 
-fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    /// Where the chain stands now, and its first break.
+    pub fn finish(self) -> (Head, Option<Break>) {
+        (self.head, self.broken)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::EventType;
     use super::*;
 
-    fn chain() -> Vec<String> {
+    fn lines(count: usize) -> Vec<String> {
         let mut head = Head::default();
-        let mut lines = Vec::new();
-        for n in 0..4 {
-            let mut event = Event::new(format!("2026-01-0{}T00:00:00.000Z", n + 1), EventType::ToolExecution);
-            event.tool_id = Some(format!("svc:\"t{n}\""));
-            let (line, next) = seal(&event, &head);
-            lines.push(line);
-            head = next;
-        }
-        lines
+        (0..count)
+            .map(|i| {
+                let (line, next) = seal(&format!("{{\"n\":{i}}}"), &head);
+                head = next;
+                line
+            })
+            .collect()
     }
 
     #[track_caller]
-    fn check(lines: &[String], expected: &[(usize, Flaw)]) {
-        let (_, flaws) = verify(lines.iter().map(String::as_bytes), Head::default());
-        assert_eq!(flaws, expected);
+    fn check(lines: &[String], expected: Option<(u64, BreakReason)>) {
+        let mut verifier = Verifier::default();
+        lines.iter().for_each(|line| verifier.take(line.as_bytes()));
+        let found = verifier.finish().1.map(|broken| (broken.line, broken.reason));
+        assert_eq!(found, expected);
     }
 
     #[test]
-    fn the_format_is_final() {
-        let event = Event::new("2026-01-01T00:00:00.000Z".to_owned(), EventType::RuntimeStart);
-        let (line, head) = seal(&event, &Head::default());
+    fn a_line_has_the_documented_form() {
+        let (line, head) = seal("{\"a\":1}", &Head::default());
         let zeros = "0".repeat(64);
-        let content = format!(
-            "{{\"timestamp\":\"2026-01-01T00:00:00.000Z\",\"eventType\":\"runtime_start\",\"seq\":1,\"prev\":\"{zeros}\"}}"
-        );
-        assert_eq!(line, format!("{},\"hash\":\"{}\"}}", &content[..content.len() - 1], digest(content.as_bytes())));
-        assert_eq!(head.seq, 1);
+        let open = format!("{{\"a\":1,\"seq\":1,\"prev\":\"{zeros}\"");
+        assert_eq!(head.hash, digest(&open));
+        assert_eq!(line, format!("{open},\"hash\":\"{}\"}}", head.hash));
+        // printf '{"a":1,"seq":1,"prev":"0..0"}' | sha256sum
+        assert_eq!(head.hash, "a7cd666700dccad97f225e7f9accb9ca27c087a5d977db08e3a63ed87c106495");
     }
 
     #[test]
-    fn an_untouched_chain_has_no_flaws() {
-        check(&chain(), &[]);
+    fn edits_and_gaps_are_found() {
+        let whole = lines(5);
+        check(&whole, None);
+        check(&whole[..3], None);
+        check(&[], None);
+        let mut edited = whole.clone();
+        edited[2] = edited[2].replace("\"n\":2", "\"n\":3");
+        check(&edited, Some((3, BreakReason::Changed)));
+        let mut cut = whole.clone();
+        cut.remove(1);
+        check(&cut, Some((2, BreakReason::Gap)));
+        check(&whole[1..], Some((1, BreakReason::Gap)));
+        let mut swapped = whole.clone();
+        swapped.swap(1, 2);
+        check(&swapped, Some((2, BreakReason::Gap)));
+        let mut torn = whole;
+        torn[4].truncate(20);
+        check(&torn, Some((5, BreakReason::Changed)));
     }
 
     #[test]
-    fn edits_gaps_and_torn_lines_show() {
-        let mut edited = chain();
-        edited[1] = edited[1].replace("t1", "t9");
-        check(&edited, &[(2, Flaw::Unreadable), (3, Flaw::OutOfOrder { expected: 2, found: 3 })]);
-        let mut gap = chain();
-        gap.remove(2);
-        check(&gap, &[(3, Flaw::OutOfOrder { expected: 3, found: 4 })]);
-        let mut torn = chain();
-        torn.insert(2, "{\"timestamp\":\"2026-".to_owned());
-        check(&torn, &[(3, Flaw::Unreadable)]);
-        check(&["x".repeat(MAX_LINE + 1)], &[(1, Flaw::Unreadable)]);
+    fn a_record_cannot_pretend_to_be_a_chain() {
+        let (line, _) = seal("{\"a\":\"x\\\",\\\"hash\\\":\\\"y\"}", &Head::default());
+        assert!(read_link(line.as_bytes()).is_some());
+        assert!(read_link(b"{}").is_none());
+        assert!(read_link(b"\xff").is_none());
     }
 }

@@ -1,136 +1,202 @@
-//! The fields of one audit record, in the order in which they are written.
+//! The fields of one audit record (contract 11).
+//!
+//! Key type: [`Event`], what the server says; the log adds time, number and chain. No field can hold a header, a body, an
+//! argument or a filled path, so that none can end up in the file (H24).
 
 use serde::Serialize;
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventType {
-    /// A tool ran; its upstream answered.
-    ToolExecution,
-    /// A tool that may change something is about to be called; durable before anything is sent.
+    /// A tool that is not read-only is about to be called (ours).
     ExecutionStarted,
-    /// A tool was called and no answer came.
+    /// A tool was called and answered.
+    ToolExecution,
+    /// A tool was to be called, and no answer came.
     ExecutionError,
-    /// Envelope or policy said no, or approval was missing.
+    /// A caller was refused something.
     AuthzDenial,
-    /// Nobody was let in.
+    /// A caller was not let in.
     AuthnFailure,
-    /// Somebody was let in.
+    /// A caller was let in.
     AuthenticatedConnect,
-    /// A catalog was shown in part.
+    /// A listing left out tools.
     CatalogFiltered,
-    /// The toolbox started.
-    RuntimeStart,
-    /// The toolbox was stopped.
-    RuntimeStop,
-    /// The configuration was read again.
+    /// An upstream token was refreshed.
+    TokenRefresh,
+    /// A session was closed.
+    SessionClose,
+    /// A session ran out.
+    SessionExpiry,
+    /// A workflow ran (ours).
+    WorkflowExecution,
+    /// The configuration was read again (ours).
     ConfigReload,
+    /// The toolbox started (ours).
+    RuntimeStart,
+    /// The toolbox stopped (ours).
+    RuntimeStop,
+}
+
+impl EventType {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::ExecutionStarted,
+        Self::ToolExecution,
+        Self::ExecutionError,
+        Self::AuthzDenial,
+        Self::AuthnFailure,
+        Self::AuthenticatedConnect,
+        Self::CatalogFiltered,
+        Self::TokenRefresh,
+        Self::SessionClose,
+        Self::SessionExpiry,
+        Self::WorkflowExecution,
+        Self::ConfigReload,
+        Self::RuntimeStart,
+        Self::RuntimeStop,
+    ];
+
+    /// As in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ExecutionStarted => "execution_started",
+            Self::ToolExecution => "tool_execution",
+            Self::ExecutionError => "execution_error",
+            Self::AuthzDenial => "authz_denial",
+            Self::AuthnFailure => "authn_failure",
+            Self::AuthenticatedConnect => "authenticated_connect",
+            Self::CatalogFiltered => "catalog_filtered",
+            Self::TokenRefresh => "token_refresh",
+            Self::SessionClose => "session_close",
+            Self::SessionExpiry => "session_expiry",
+            Self::WorkflowExecution => "workflow_execution",
+            Self::ConfigReload => "config_reload",
+            Self::RuntimeStart => "runtime_start",
+            Self::RuntimeStop => "runtime_stop",
+        }
+    }
+
+    /// Reads an event type.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.as_str() == text)
+    }
 }
 
 /// What was decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Decision {
-    /// It was allowed.
+pub enum Verdict {
+    /// It was done.
     Allowed,
-    /// It was denied; nothing was sent.
+    /// It was refused.
     Denied,
-    /// It was allowed and went wrong.
+    /// It failed.
     Error,
 }
 
-/// One record. Fields that do not apply are left out; `seq`, `prev` and `hash` are added by [`super::chain::seal`].
-#[derive(Clone, Debug, Serialize)]
+impl Verdict {
+    /// As in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// On whose behalf, from the token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lineage {
+    /// Who delegated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delegated_by: Option<String>,
+    /// Under which number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delegation_id: Option<String>,
+    /// Who acts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+}
+
+/// What is recorded, in the order of the file; what is absent is left out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
-    /// RFC 3339 in UTC, milliseconds.
-    pub timestamp: String,
     /// What happened.
     pub event_type: EventType,
-    /// Who asked; absent for the anonymous principal.
+    /// Who asked; absent for the anonymous caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
     /// On whose behalf.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lineage: Option<Lineage>,
-    /// Address of the connection.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_addr: Option<String>,
-    /// The session's id.
+    /// Which session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
-    /// The profile in force.
+    /// Which profile the request named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_profile: Option<String>,
     /// Which tool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_id: Option<String>,
-    /// Its service.
+    /// Which service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_id: Option<String>,
-    /// Where the request went, without query.
+    /// Where the request went, without path and query.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_base_url: Option<String>,
     /// What was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub decision: Option<Decision>,
-    /// A code of the contract, or what the event is about.
+    pub decision: Option<Verdict>,
+    /// The contract's code, or for events without one a word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<String>,
     /// The tool's method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// The tool's path template, never the filled path.
+    /// The tool's path template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Names of the security schemes used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_scheme: Option<String>,
-    /// Bytes of body sent.
+    /// Bytes of the body sent upstream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_size: Option<u64>,
     /// The upstream's status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_code: Option<u16>,
-    /// From decision to answer.
+    /// From the decision to the outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<u64>,
     /// How often the request was repeated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_count: Option<u32>,
-    /// `X-Request-ID` of the exchange.
+    /// Address of the caller (ours).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
-    /// How many like events this record stands for, when more than one.
+    pub client_addr: Option<String>,
+    /// SHA-256 of the configuration in force, for starts and reloads (ours).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_fingerprint: Option<String>,
+    /// How many events this record stands for, when more than one (ours).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-}
-
-/// On whose behalf a token acts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Lineage {
-    /// `delegated_by`
+    /// `X-Request-ID` of the exchange (ours).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub delegated_by: Option<String>,
-    /// `delegation_id`
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delegation_id: Option<String>,
-    /// Subject of the innermost `act`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub actor: Option<String>,
+    pub request_id: Option<String>,
 }
 
 impl Event {
-    /// A record that says only when and what.
-    pub fn new(timestamp: String, event_type: EventType) -> Self {
+    /// With nothing but its type.
+    pub fn new(event_type: EventType) -> Self {
         Self {
-            timestamp,
             event_type,
             principal: None,
             lineage: None,
-            client_addr: None,
             session_id: None,
             agent_profile: None,
             tool_id: None,
@@ -145,8 +211,78 @@ impl Event {
             status_code: None,
             latency_ms: None,
             retry_count: None,
-            request_id: None,
+            client_addr: None,
+            config_fingerprint: None,
             count: None,
+            request_id: None,
         }
+    }
+
+    /// The record's members before the chain's: `{"timestamp":..,..}`. Texts that a caller chose are cut to 512 characters, so
+    /// that a line's length is bounded.
+    pub fn to_json(&self, timestamp: &str) -> String {
+        #[derive(Serialize)]
+        struct Record<'a> {
+            timestamp: &'a str,
+            #[serde(flatten)]
+            event: &'a Event,
+        }
+        let mut event = self.clone();
+        for text in [
+            &mut event.principal,
+            &mut event.session_id,
+            &mut event.agent_profile,
+            &mut event.tool_id,
+            &mut event.service_id,
+            &mut event.target_base_url,
+            &mut event.path,
+            &mut event.request_id,
+        ]
+        .into_iter()
+        .flatten()
+        {
+            if let Some((at, _)) = text.char_indices().nth(512) {
+                text.truncate(at);
+            }
+        }
+        serde_json::to_string(&Record { timestamp, event: &event }).expect("a struct of texts and numbers serializes")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_stand_in_the_order_of_the_contract() {
+        let mut event = Event::new(EventType::ToolExecution);
+        event.tool_id = Some("t:get".to_owned());
+        event.decision = Some(Verdict::Allowed);
+        event.path = Some("/items/{id}".to_owned());
+        event.status_code = Some(200);
+        event.request_id = Some("r1".to_owned());
+        assert_eq!(
+            event.to_json("2026-01-31T12:00:00.000Z"),
+            "{\"timestamp\":\"2026-01-31T12:00:00.000Z\",\"eventType\":\"tool_execution\",\"toolId\":\"t:get\",\
+             \"decision\":\"allowed\",\"path\":\"/items/{id}\",\"statusCode\":200,\"requestId\":\"r1\"}"
+        );
+    }
+
+    #[test]
+    fn names_are_one_in_code_and_file() {
+        for event in EventType::ALL {
+            assert_eq!(serde_json::to_string(&event).unwrap(), format!("\"{}\"", event.as_str()));
+            assert_eq!(EventType::parse(event.as_str()), Some(event));
+        }
+        for verdict in [Verdict::Allowed, Verdict::Denied, Verdict::Error] {
+            assert_eq!(serde_json::to_string(&verdict).unwrap(), format!("\"{}\"", verdict.as_str()));
+        }
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let mut event = Event::new(EventType::AuthzDenial);
+        event.tool_id = Some("ü".repeat(100_000));
+        assert!(event.to_json("").len() < 2048);
     }
 }

@@ -1,385 +1,396 @@
-//! The audit file: append, make durable, read back.
+//! The audit file: one writer, records durable when it says so, locked for life (H37, H39).
 //!
-//! One process writes a file, held by an operating-system lock for life (H39). A record is one `write`; many waiting callers share
-//! one `fdatasync` (group commit). What cannot be kept is an error to the caller, who then does not begin, or does not answer.
+//! Writers append under one lock and wait together for one `fdatasync` (group commit). A record that cannot be written whole is
+//! cut off again, so that the file always ends in a whole line; after a failed sync nothing is promised any more and every
+//! further record is refused until a restart. Frequent events are counted in memory and written now and then.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{File, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::chain::{self, Head, MAX_LINE};
+use super::chain::{self, Head};
 use super::event::Event;
-use super::query::Query;
+use super::tail::LinesBackward;
 use crate::base::disk;
-
-/// The open audit file of one instance.
-pub struct AuditLog {
-    path: PathBuf,
-    file: File,
-    state: Mutex<State>,
-    synced: Condvar,
-}
-
-struct State {
-    head: Head,
-    length: u64,
-    written: u64,
-    durable: u64,
-    syncing: bool,
-    /// Set by a failed sync: what is on disk is unknown from then on, so nothing is kept until a restart reads it again.
-    broken: Option<String>,
-}
+use crate::base::host::Clock;
+use crate::base::time::rfc3339;
 
 /// Why a record was not kept, or the file not opened.
 #[derive(Debug)]
 pub enum AuditError {
-    /// Another process holds the file.
-    Held(PathBuf),
     /// The file cannot be opened or read.
-    Open(PathBuf, io::Error),
-    /// The record could not be written or made durable.
-    Write(String),
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// Another process has it.
+    Locked {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The record could not be written or synced.
+    Write(io::Error),
+    /// A sync failed earlier; what the file holds is uncertain.
+    Uncertain,
 }
 
 impl fmt::Display for AuditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Held(path) => write!(
-                f,
-                "the audit file {} is held by another process; give each toolbox its own --audit-path",
-                path.display()
-            ),
-            Self::Open(path, error) => write!(f, "the audit file {} cannot be opened: {error}", path.display()),
-            Self::Write(message) => write!(f, "the audit record cannot be kept: {message}"),
+            Self::Open { path, .. } => write!(f, "the audit file {} cannot be opened", path.display()),
+            Self::Locked { path } => {
+                write!(f, "another process writes the audit file {}; give each toolbox its own", path.display())
+            }
+            Self::Write(_) => f.write_str("the audit record could not be written"),
+            Self::Uncertain => {
+                f.write_str("an audit record could not be made durable earlier; check the disk and restart the toolbox")
+            }
         }
     }
 }
 
-impl std::error::Error for AuditError {}
-
-/// Whether a caller waits until a record is on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// On disk before the call returns: executions, denials, approvals, start and stop.
-    Durable,
-    /// Handed to the operating system: frequent events.
-    Written,
+impl std::error::Error for AuditError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Open { cause, .. } | Self::Write(cause) => Some(cause),
+            Self::Locked { .. } | Self::Uncertain => None,
+        }
+    }
 }
 
-/// What opening found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recovery {
-    /// Where the chain goes on.
-    pub head: Head,
-    /// Whether the file ended in a torn line, which stays as it is, ended by a newline.
-    pub torn: bool,
+/// What was found when the file was opened.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// Where a torn last line was put.
+    pub torn: Option<PathBuf>,
+    /// Lines at the end that are no records of the chain; it goes on from the one before them.
+    pub skipped: u64,
+}
+
+/// How far back a record is looked for to go on from.
+const MAX_SKIPPED: u64 = 100_000;
+
+/// At most so many different frequent events are counted apart; more are counted together.
+const MAX_COALESCED: usize = 256;
+
+/// The audit file, open and locked; shared by all threads.
+#[derive(Debug)]
+pub struct AuditLog {
+    path: PathBuf,
+    clock: Clock,
+    /// For syncing without the lock.
+    handle: Arc<File>,
+    state: Mutex<State>,
+    synced: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    file: Arc<File>,
+    length: u64,
+    head: Head,
+    /// Number of the last record that is durable.
+    durable: u64,
+    syncing: bool,
+    uncertain: bool,
+    counted: BTreeMap<Event, u64>,
 }
 
 impl AuditLog {
-    /// Opens or creates the file (0600), locks it, and finds where its chain stands.
-    pub fn open(path: &Path) -> Result<(Self, Recovery), AuditError> {
-        let failed = |error| AuditError::Open(path.to_owned(), error);
-        let mut file = disk::open_append(path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(AuditError::Held(path.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
+    /// Opens or creates the file with mode 0600, locks it for as long as the value lives, and finds the chain's end.
+    pub fn open(path: &Path, clock: Clock) -> Result<(Self, Opened), AuditError> {
+        let failed = |cause| AuditError::Open { path: path.to_owned(), cause };
+        let file = disk::open_append(path).map_err(failed)?;
         if !file.metadata().map_err(failed)?.is_file() {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
         }
-        let recovery = recover(&mut file).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(AuditError::Locked { path: path.to_owned() }),
+            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+        }
+        #[cfg(unix)]
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(failed)?;
+        let torn = set_torn_end_aside(&file, path, &clock).map_err(failed)?;
+        let (head, skipped) = chain_end(&file).map_err(failed)?;
+        if let Some(parent) = path.parent() {
+            disk::sync_directory(parent).map_err(failed)?;
+        }
         let length = file.metadata().map_err(failed)?.len();
-        Ok((Self::on(path, file, recovery.head.clone(), length), recovery))
+        let file = Arc::new(file);
+        let durable = head.seq;
+        let state = State {
+            file: Arc::clone(&file),
+            length,
+            head,
+            durable,
+            syncing: false,
+            uncertain: false,
+            counted: BTreeMap::new(),
+        };
+        let log = Self { path: path.to_owned(), clock, handle: file, state: Mutex::new(state), synced: Condvar::new() };
+        Ok((log, Opened { torn, skipped }))
     }
 
-    fn on(path: &Path, file: File, head: Head, length: u64) -> Self {
-        let state = State { head, length, written: 0, durable: 0, syncing: false, broken: None };
-        Self { path: path.to_owned(), file, state: Mutex::new(state), synced: Condvar::new() }
-    }
-
-    /// Where the file is.
+    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the chain stands.
-    pub fn head(&self) -> Head {
-        self.state().head.clone()
+    /// Appends a record and returns when it is on disk.
+    pub fn record(&self, event: &Event) -> Result<(), AuditError> {
+        let mut state = self.lock();
+        let number = self.append(&mut state, event)?;
+        self.wait_durable(state, number)
     }
 
-    /// Appends one record.
-    pub fn append(&self, event: &Event, durability: Durability) -> Result<(), AuditError> {
-        let mut state = self.state();
-        if let Some(message) = &state.broken {
-            return Err(AuditError::Write(message.clone()));
+    /// Counts a frequent event; it is written by the next [`AuditLog::flush`], not at once.
+    pub fn count(&self, event: Event) {
+        let mut state = self.lock();
+        let known = state.counted.contains_key(&event) || state.counted.len() < MAX_COALESCED;
+        let key = if known { event } else { Event::new(event.event_type) };
+        *state.counted.entry(key).or_insert(0) += 1;
+    }
+
+    /// Writes what was counted, and returns where the chain stands when that is on disk.
+    pub fn flush(&self) -> Result<Head, AuditError> {
+        let mut state = self.lock();
+        while let Some((event, count)) = state.counted.pop_first() {
+            let counted = Event { count: (count > 1).then_some(count), ..event.clone() };
+            if let Err(error) = self.append(&mut state, &counted) {
+                state.counted.insert(event, count);
+                return Err(error);
+            }
         }
-        let (mut line, head) = chain::seal(event, &state.head);
-        if line.len() > MAX_LINE {
-            return Err(AuditError::Write("the record is longer than 64 KiB".to_owned()));
+        let head = state.head.clone();
+        self.wait_durable(state, head.seq)?;
+        Ok(head)
+    }
+
+    /// Whether records can be kept, as far as is known without writing one.
+    pub fn is_sound(&self) -> bool {
+        !self.lock().uncertain
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn append(&self, state: &mut State, event: &Event) -> Result<u64, AuditError> {
+        if state.uncertain {
+            return Err(AuditError::Uncertain);
         }
+        let record = event.to_json(&rfc3339(self.clock.now()));
+        let (mut line, head) = chain::seal(&record, &state.head);
         line.push('\n');
-        if let Err(error) = (&self.file).write_all(line.as_bytes()) {
-            // A torn line would end up in the middle of the file.
-            let restored = self.file.set_len(state.length);
-            if let Err(error) = restored {
-                state.broken = Some(format!("a torn record could not be taken back: {error}"));
-            }
-            return Err(AuditError::Write(error.to_string()));
+        if let Err(error) = (&*state.file).write_all(line.as_bytes()) {
+            // A disk that filled up may have taken a part of the line.
+            state.uncertain = state.file.set_len(state.length).is_err();
+            return Err(AuditError::Write(error));
         }
-        state.head = head;
         state.length += line.len() as u64;
-        state.written += 1;
-        match durability {
-            Durability::Written => Ok(()),
-            Durability::Durable => {
-                let mine = state.written;
-                self.make_durable(state, mine)
-            }
-        }
+        state.head = head;
+        Ok(state.head.seq)
     }
 
-    /// Waits until record `mine` is on disk; whoever finds no sync under way does one for all.
-    fn make_durable<'a>(&'a self, mut state: MutexGuard<'a, State>, mine: u64) -> Result<(), AuditError> {
-        loop {
-            if state.durable >= mine {
-                return Ok(());
-            }
-            if let Some(message) = &state.broken {
-                return Err(AuditError::Write(message.clone()));
+    /// One waiter syncs for all records written so far, the others wait for it.
+    fn wait_durable<'a>(&'a self, mut state: MutexGuard<'a, State>, number: u64) -> Result<(), AuditError> {
+        while state.durable < number {
+            if state.uncertain {
+                return Err(AuditError::Uncertain);
             }
             if state.syncing {
                 state = self.synced.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
             state.syncing = true;
-            let reached = state.written;
+            let reached = state.head.seq;
             drop(state);
-            let outcome = self.file.sync_data();
-            state = self.state();
+            let outcome = self.handle.sync_data();
+            state = self.lock();
             state.syncing = false;
             match outcome {
-                Ok(()) => state.durable = reached,
-                Err(error) => state.broken = Some(format!("the file could not be made durable: {error}")),
+                Ok(()) => state.durable = state.durable.max(reached),
+                Err(_) => state.uncertain = true,
             }
             self.synced.notify_all();
         }
-    }
-
-    /// The records that fit, oldest first. Does not block writers.
-    pub fn read(&self, query: &Query) -> io::Result<Vec<String>> {
-        read(&self.path, query)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(())
     }
 }
 
-impl fmt::Debug for AuditLog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AuditLog({})", self.path.display())
-    }
-}
-
-/// The records of a file that fit, oldest first; lines that are no records are passed over (H37).
-pub fn read(path: &Path, query: &Query) -> io::Result<Vec<String>> {
-    let mut lines = Lines::new(BufReader::new(disk::open(path)?));
-    let mut found: VecDeque<String> = VecDeque::new();
-    let limit = query.limit();
-    while let Some(line) = lines.next_line()? {
-        if !query.fits(line) {
-            continue;
-        }
-        if found.len() == limit {
-            if query.after.is_some() || limit == 0 {
-                break;
-            }
-            found.pop_front();
-        }
-        if let Ok(text) = std::str::from_utf8(line) {
-            found.push_back(text.to_owned());
-        }
-    }
-    Ok(found.into())
-}
-
-/// Lines of bounded length; a longer one is passed over in pieces.
-struct Lines<R> {
-    input: R,
-    line: Vec<u8>,
-}
-
-impl<R: BufRead> Lines<R> {
-    fn new(input: R) -> Self {
-        Self { input, line: Vec::new() }
-    }
-
-    fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
-        let mut overlong = false;
-        loop {
-            self.line.clear();
-            let taken = self.input.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut self.line)?;
-            if taken == 0 {
-                return Ok(None);
-            }
-            let ended = self.line.last() == Some(&b'\n');
-            if ended && !overlong {
-                self.line.pop();
-                return Ok(Some(&self.line));
-            }
-            // The end of an overlong line is no line of its own.
-            overlong = !ended;
-        }
-    }
-}
-
-/// Finds the last whole record, looking at the file's end first.
-fn recover(file: &mut File) -> io::Result<Recovery> {
+/// What stands behind the last newline was never acknowledged; it is kept beside the file, for whoever wants to look.
+fn set_torn_end_aside(file: &File, path: &Path, clock: &Clock) -> io::Result<Option<PathBuf>> {
     let length = file.metadata()?.len();
-    let mut window = 1u64 << 20;
-    loop {
-        let start = length.saturating_sub(window);
-        file.seek(SeekFrom::Start(start))?;
-        let mut tail = Vec::new();
-        Read::by_ref(file).take(window).read_to_end(&mut tail)?;
-        let torn = !tail.is_empty() && tail.last() != Some(&b'\n');
-        let head = tail.split(|&byte| byte == b'\n').rev().find_map(chain::read).map(|link| link.head());
-        if head.is_some() || start == 0 {
-            if torn {
-                file.write_all(b"\n")?;
-            }
-            file.sync_all()?;
-            return Ok(Recovery { head: head.unwrap_or_default(), torn });
+    let mut end = length;
+    let mut reader = file;
+    let mut block = [0; 4096];
+    while end > 0 {
+        let size = end.min(block.len() as u64);
+        let piece = &mut block[..usize::try_from(size).unwrap_or(0)];
+        reader.seek(SeekFrom::Start(end - size))?;
+        reader.read_exact(piece)?;
+        if let Some(at) = piece.iter().rposition(|byte| *byte == b'\n') {
+            end = end - size + at as u64 + 1;
+            break;
         }
-        window = window.saturating_mul(8);
+        end -= size;
     }
+    if end == length {
+        return Ok(None);
+    }
+    reader.seek(SeekFrom::Start(end))?;
+    let mut torn = Vec::new();
+    reader.take(1 << 20).read_to_end(&mut torn)?;
+    let stamp = rfc3339(clock.now()).replace([':', '.'], "-");
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".torn-{stamp}"));
+    let aside = path.with_file_name(name);
+    disk::write_private(&aside, &torn)?;
+    file.set_len(end)?;
+    file.sync_all()?;
+    Ok(Some(aside))
+}
+
+/// The last sound record, and how many lines after it are none.
+fn chain_end(file: &File) -> io::Result<(Head, u64)> {
+    let mut lines = LinesBackward::new(file.try_clone()?)?;
+    let mut skipped = 0;
+    while let Some(line) = lines.next()? {
+        if let Some(link) = line.as_deref().and_then(chain::read_link) {
+            return Ok((link.head, skipped));
+        }
+        skipped += 1;
+        if skipped > MAX_SKIPPED {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "its last 100,000 lines are no audit records"));
+        }
+    }
+    Ok((Head::default(), skipped))
 }
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::disallowed_methods, reason = "tests set up and read their own scratch files")]
-
+    use super::super::chain::{Break, Verifier};
     use super::super::event::EventType;
     use super::*;
-    use std::sync::Arc;
+    use crate::base::host;
+    use std::os::unix::fs::PermissionsExt;
 
-    fn scratch(name: &str) -> PathBuf {
-        let dir = std::env::temp_dir().join(format!("open-cli-audit-{}-{name}", std::process::id()));
-        std::fs::remove_dir_all(&dir).ok();
+    fn scratch() -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("open-cli-audit-{}", host::random_id().unwrap()));
         disk::create_private_dir(&dir).unwrap();
         dir.join("audit.log")
     }
 
-    fn event(tool: &str) -> Event {
-        let mut event = Event::new("2026-01-01T00:00:00.000Z".to_owned(), EventType::ToolExecution);
-        event.tool_id = Some(tool.to_owned());
-        event
+    fn open(path: &Path) -> (AuditLog, Opened) {
+        AuditLog::open(path, Clock::from_fn(|| std::time::UNIX_EPOCH)).unwrap()
     }
 
-    fn flaws(path: &Path) -> Vec<(usize, chain::Flaw)> {
-        let bytes = std::fs::read(path).unwrap();
-        let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes).split(|&byte| byte == b'\n');
-        chain::verify(lines, Head::default()).1
+    fn started() -> Event {
+        Event::new(EventType::RuntimeStart)
     }
 
-    #[test]
-    fn the_chain_goes_on_after_a_restart() {
-        let path = scratch("restart");
-        for run in 0..3u64 {
-            let (log, recovery) = AuditLog::open(&path).unwrap();
-            assert_eq!((recovery.head.seq, recovery.torn), (run * 2, false));
-            log.append(&event("a"), Durability::Durable).unwrap();
-            log.append(&event("b"), Durability::Written).unwrap();
-            assert_eq!(log.head().seq, run * 2 + 2);
+    fn verify(path: &Path) -> (u64, Option<Break>) {
+        let text = disk::read(path, 1 << 24).unwrap();
+        let mut verifier = Verifier::default();
+        for line in text.strip_suffix(b"\n").unwrap_or(&text).split(|byte| *byte == b'\n') {
+            verifier.take(line);
         }
-        assert_eq!(flaws(&path), []);
+        let (head, broken) = verifier.finish();
+        (head.seq, broken)
     }
 
     #[test]
-    fn h37_a_torn_end_costs_only_itself() {
-        let path = scratch("torn");
-        AuditLog::open(&path).unwrap().0.append(&event("a"), Durability::Durable).unwrap();
+    fn the_chain_goes_on_over_restarts() {
+        let path = scratch();
+        for _ in 0..3 {
+            let (log, opened) = open(&path);
+            assert_eq!((opened.torn, opened.skipped), (None, 0));
+            log.record(&started()).unwrap();
+            log.record(&started()).unwrap();
+        }
+        assert_eq!(verify(&path), (6, None));
+    }
+
+    #[test]
+    fn h38_h39_the_file_is_private_and_has_one_writer() {
+        let path = scratch();
+        disk::open_append(&path).unwrap().set_permissions(PermissionsExt::from_mode(0o666)).unwrap();
+        let (log, _) = open(&path);
+        assert_eq!(disk::open(&path).unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(AuditLog::open(&path, Clock::system()), Err(AuditError::Locked { .. })));
+        drop(log);
+        open(&path);
+    }
+
+    #[test]
+    fn h37_a_torn_end_is_set_aside_and_the_chain_goes_on() {
+        let path = scratch();
+        open(&path).0.record(&started()).unwrap();
+        disk::open_append(&path).unwrap().write_all(b"{\"timestamp\":\"20").unwrap();
+        let (log, opened) = open(&path);
+        let aside = opened.torn.unwrap();
+        assert_eq!(disk::read(&aside, 99).unwrap(), b"{\"timestamp\":\"20");
+        log.record(&started()).unwrap();
+        assert_eq!(verify(&path), (2, None));
+    }
+
+    #[test]
+    fn h37_corrupt_lines_at_the_end_do_not_stop_the_log() {
+        let path = scratch();
+        open(&path).0.record(&started()).unwrap();
         let mut file = disk::open_append(&path).unwrap();
-        file.write_all(b"{\"timestamp\":\"2026-01-01T0").unwrap();
-        drop(file);
-        let (log, recovery) = AuditLog::open(&path).unwrap();
-        assert_eq!((recovery.head.seq, recovery.torn), (1, true));
-        log.append(&event("b"), Durability::Durable).unwrap();
-        assert_eq!(flaws(&path), [(2, chain::Flaw::Unreadable)]);
-        assert_eq!(log.read(&Query::default()).unwrap().len(), 2);
+        file.write_all(&vec![b'x'; 300_000]).unwrap();
+        file.write_all(b"\n{\"seq\":7}\n").unwrap();
+        let (log, opened) = open(&path);
+        assert_eq!(opened.skipped, 2);
+        log.record(&started()).unwrap();
+        let (seq, broken) = verify(&path);
+        assert_eq!((seq, broken.unwrap().line), (2, 2));
     }
 
     #[test]
-    fn h37_corrupt_and_overlong_lines_do_not_hide_the_rest() {
-        let path = scratch("corrupt");
-        let (log, _) = AuditLog::open(&path).unwrap();
-        log.append(&event("a"), Durability::Durable).unwrap();
-        let mut other = disk::open_append(&path).unwrap();
-        other.write_all(format!("not json\n{}\n\0\0\n", "x".repeat(MAX_LINE * 40)).as_bytes()).unwrap();
-        log.append(&event("b"), Durability::Durable).unwrap();
-        let records = log.read(&Query::default()).unwrap();
-        assert_eq!(records.len(), 2);
-        assert!(records[1].contains("\"seq\":2"));
-        drop(log);
-        assert_eq!(AuditLog::open(&path).unwrap().1.head.seq, 2);
+    fn frequent_events_are_counted() {
+        let path = scratch();
+        let (log, _) = open(&path);
+        let failure =
+            |n: usize| Event { client_addr: Some(format!("127.0.0.{n}")), ..Event::new(EventType::AuthnFailure) };
+        for n in 0..MAX_COALESCED * 4 {
+            log.count(failure(n));
+            log.count(failure(n));
+        }
+        assert_eq!(log.flush().unwrap().seq as usize, MAX_COALESCED + 1);
+        let text = String::from_utf8(disk::read(&path, 1 << 24).unwrap()).unwrap();
+        assert!(text.lines().next().unwrap().contains(&format!("\"count\":{}", MAX_COALESCED * 6)), "{text}");
+        assert_eq!(verify(&path).1, None);
     }
 
     #[test]
-    fn h39_one_process_writes_a_file() {
-        let path = scratch("held");
-        let (log, _) = AuditLog::open(&path).unwrap();
-        assert!(matches!(AuditLog::open(&path), Err(AuditError::Held(_))));
-        drop(log);
-        assert!(AuditLog::open(&path).is_ok());
-    }
-
-    #[test]
-    fn parallel_writers_make_one_chain() {
-        let path = scratch("parallel");
-        let log = Arc::new(AuditLog::open(&path).unwrap().0);
+    fn many_threads_keep_one_chain() {
+        let path = scratch();
+        let (log, _) = open(&path);
         std::thread::scope(|scope| {
-            for n in 0..8 {
-                let log = Arc::clone(&log);
-                scope.spawn(move || {
-                    for _ in 0..20 {
-                        log.append(&event(&format!("t{n}")), Durability::Durable).unwrap();
-                    }
-                });
+            for _ in 0..8 {
+                scope.spawn(|| (0..20).for_each(|_| log.record(&started()).unwrap()));
             }
         });
-        assert_eq!((log.head().seq, flaws(&path)), (160, vec![]));
+        assert_eq!(verify(&path), (160, None));
     }
 
     #[test]
-    fn limits_and_cursors_page_through() {
-        let path = scratch("pages");
-        let (log, _) = AuditLog::open(&path).unwrap();
-        for n in 0..5 {
-            log.append(&event(&format!("t{n}")), Durability::Written).unwrap();
-        }
-        let seqs = |query: Query| -> Vec<u64> {
-            let records = log.read(&query).unwrap();
-            records.iter().map(|record| chain::read(record.as_bytes()).unwrap().seq).collect()
-        };
-        assert_eq!(seqs(Query { limit: Some(2), ..Query::default() }), [4, 5]);
-        assert_eq!(seqs(Query { limit: Some(2), after: Some(1), ..Query::default() }), [2, 3]);
-        assert_eq!(seqs(Query { limit: Some(0), ..Query::default() }), [0u64; 0]);
-    }
-
-    #[test]
-    fn h37_what_cannot_be_written_is_an_error() {
-        let path = scratch("unwritable");
-        std::fs::write(&path, "").unwrap();
-        let log = AuditLog::on(&path, disk::open(&path).unwrap(), Head::default(), 0);
-        for _ in 0..2 {
-            assert!(matches!(log.append(&event("a"), Durability::Durable), Err(AuditError::Write(_))));
-        }
-        assert_eq!(log.head().seq, 0, "a record that was not kept is not counted");
-        let device = Path::new("/dev/null");
-        assert!(matches!(AuditLog::open(device), Err(AuditError::Open(..))));
+    fn h37_a_record_that_cannot_be_kept_is_an_error() {
+        let path = scratch();
+        let (log, _) = open(&path);
+        log.record(&started()).unwrap();
+        // A descriptor that only reads stands for a disk that takes nothing.
+        log.lock().file = Arc::new(disk::open(&path).unwrap());
+        assert!(matches!(log.record(&started()), Err(AuditError::Write(_))));
+        assert_eq!(verify(&path), (1, None));
+        assert!(matches!(AuditLog::open(Path::new("/dev/null"), Clock::system()), Err(AuditError::Open { .. })));
     }
 }

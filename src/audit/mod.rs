@@ -1,9 +1,13 @@
 //! What was done (contract 11): one JSON object a line, chained by hashes, durable before the answer leaves.
 //!
-//! Key types: [`event::Event`], what a record says; [`chain`], which seals records into a chain and verifies one (pure);
-//! [`log::AuditLog`], the file. A record names the path's template, never the filled path, and holds no secret.
+//! `event` says what a record holds, `chain` seals and verifies lines (both pure), `log` appends to the file, `read` reads it
+//! back without getting in the way. Rotation is not here: the file grows.
 
 pub mod chain;
 pub mod event;
 pub mod log;
-pub mod query;
+pub mod read;
+mod tail;
+
+pub use event::{Event, EventType, Verdict};
+pub use log::{AuditError, AuditLog};
