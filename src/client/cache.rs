@@ -1,0 +1,163 @@
+//! What the CLI remembers between two calls: catalog indexes and contract checks, each a private file of its own.
+//!
+//! A file's name is the hash of everything that its content depends on, so one caller's catalog is never read for another
+//! (base URL, token, mode, profile, config path). What cannot be read counts as absent; what cannot be written is not kept, and
+//! neither stops a command.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::base::disk;
+use crate::base::redacted::Redacted;
+use crate::base::time::unix_millis;
+
+use super::auth::Credential;
+use super::index::Index;
+use super::runtime::CatalogAsk;
+use super::target::Target;
+
+/// How long a contract check is believed.
+const CONTRACT_AGE: Duration = Duration::from_secs(600);
+
+/// The directory of the CLI's cache.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    directory: PathBuf,
+}
+
+/// What a runtime said about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Contract {
+    /// `major.minor`
+    pub version: String,
+    /// What it can do.
+    pub capabilities: Vec<String>,
+    /// Unix milliseconds of the check.
+    pub checked_at: u64,
+}
+
+impl Contract {
+    /// Whether the runtime advertises `capability`.
+    pub fn has(&self, capability: &str) -> bool {
+        self.capabilities.iter().any(|known| known == capability)
+    }
+}
+
+impl Cache {
+    /// A cache in `directory`, which is created when something is kept.
+    pub fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_owned() }
+    }
+
+    /// The last contract check of `target`, when it is young enough.
+    pub fn contract(&self, target: &Target, now: SystemTime) -> Option<Contract> {
+        let bytes = disk::read(&self.contract_file(target), 64 << 10).ok()?;
+        let contract: Contract = serde_json::from_slice(&bytes).ok()?;
+        let age = unix_millis(now).checked_sub(contract.checked_at)?;
+        (u128::from(age) < CONTRACT_AGE.as_millis()).then_some(contract)
+    }
+
+    /// Remembers a contract check.
+    pub fn keep_contract(&self, target: &Target, contract: &Contract) {
+        let bytes = serde_json::to_vec(contract).expect("a contract is JSON");
+        self.keep(&self.contract_file(target), &bytes);
+    }
+
+    /// Forgets it.
+    pub fn drop_contract(&self, target: &Target) {
+        disk::remove(&self.contract_file(target)).ok();
+    }
+
+    /// The index of what `ask` asks for as this caller.
+    pub fn index(&self, target: &Target, credential: &Credential, ask: &CatalogAsk) -> Option<Index> {
+        Index::from_file(disk::open(&self.index_file(target, credential, ask)).ok()?)
+    }
+
+    /// Remembers an index.
+    pub fn keep_index(&self, target: &Target, credential: &Credential, ask: &CatalogAsk, bytes: &[u8]) {
+        self.keep(&self.index_file(target, credential, ask), bytes);
+    }
+
+    fn contract_file(&self, target: &Target) -> PathBuf {
+        self.directory.join(format!("{}.contract", hash(&[target.as_str()])))
+    }
+
+    fn index_file(&self, target: &Target, credential: &Credential, ask: &CatalogAsk) -> PathBuf {
+        let token = match credential {
+            Credential::Token(token) => Redacted::expose(token).as_str(),
+            Credential::Anonymous | Credential::Withheld(_) => "",
+        };
+        let part = |value: &Option<String>| value.clone().map_or_else(String::new, |value| format!("={value}"));
+        let detail = if ask.summary { "summary" } else { "full" };
+        let (config, mode, profile) = (part(&ask.config), part(&ask.mode), part(&ask.agent_profile));
+        let name = hash(&[target.as_str(), token, &config, &mode, &profile, detail]);
+        self.directory.join(format!("{name}.index"))
+    }
+
+    fn keep(&self, path: &Path, bytes: &[u8]) {
+        let kept = disk::create_private_dir(&self.directory).and_then(|()| disk::write_private(path, bytes));
+        // A cache that cannot be written costs time, nothing else.
+        kept.ok();
+    }
+}
+
+/// SHA-256 of parts that cannot run into each other.
+fn hash(parts: &[&str]) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part.as_bytes());
+    }
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::target;
+
+    fn cache() -> Cache {
+        Cache::new(Path::new("/c"))
+    }
+
+    #[test]
+    fn every_difference_is_another_file() {
+        let a = target::resolve(Some("http://a/"), None, None).unwrap();
+        let b = target::resolve(Some("http://a/b"), None, None).unwrap();
+        let token = |text: &str| Credential::Token(Redacted::new(text.to_owned()));
+        let ask = CatalogAsk::default;
+        let curated = CatalogAsk { mode: Some("curated".to_owned()), ..ask() };
+        let profile = CatalogAsk { agent_profile: Some("curated".to_owned()), ..ask() };
+        let files = [
+            cache().index_file(&a, &Credential::Anonymous, &ask()),
+            cache().index_file(&b, &Credential::Anonymous, &ask()),
+            cache().index_file(&a, &token("1"), &ask()),
+            cache().index_file(&a, &token("2"), &ask()),
+            cache().index_file(&a, &Credential::Anonymous, &curated),
+            cache().index_file(&a, &Credential::Anonymous, &profile),
+            cache().index_file(&a, &Credential::Anonymous, &CatalogAsk { summary: true, ..ask() }),
+        ];
+        let different: std::collections::BTreeSet<_> = files.iter().collect();
+        assert_eq!(different.len(), files.len());
+        assert!(files.iter().all(|file| !file.to_string_lossy().contains("curated")));
+    }
+
+    #[test]
+    fn contract_checks_grow_old() {
+        let directory = std::env::temp_dir().join(format!("open-cli-contract-{}", std::process::id()));
+        let cache = Cache::new(&directory);
+        let target = target::resolve(Some("http://a/"), None, None).unwrap();
+        let at = |seconds: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000 + seconds);
+        let contract = Contract { version: "1.1".to_owned(), checked_at: unix_millis(at(0)), ..Contract::default() };
+        cache.keep_contract(&target, &contract);
+        assert_eq!(cache.contract(&target, at(599)), Some(contract));
+        assert_eq!(cache.contract(&target, at(601)), None);
+        assert_eq!(cache.contract(&target, SystemTime::UNIX_EPOCH), None, "a clock that went back");
+        cache.drop_contract(&target);
+        assert_eq!(cache.contract(&target, at(1)), None);
+    }
+}
