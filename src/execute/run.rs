@@ -1,1 +1,277 @@
-//! Performs an execution: credentials, sending, retries, the answer.
+//! Performs an execution: prepares everything, sends, waits between attempts, follows what may be followed.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::answer::answer;
+use super::binding::Binding;
+use super::body::BodyError;
+use super::credentials;
+use super::request::{self, Credential, Draft, RequestError};
+use super::retry::{self, Ended, Nature, Step};
+use crate::base::host::{self, Clock, Deadline, Env};
+use crate::base::id::{SourceId, ToolId};
+use crate::base::url::Url;
+use crate::catalog::Tool;
+use crate::config::Config;
+use crate::contract::{DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse};
+use crate::http::{Headers, Limits, Method, Reach, Request, Response, Transport, TransportError, TransportErrorKind};
+
+/// Deadline of an execution when the config says nothing.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest answer that is passed on; the rest is cut.
+pub const MAX_ANSWER: usize = 10 << 20;
+
+/// Redirects followed for one attempt.
+const MAX_REDIRECTS: usize = 5;
+
+/// Runs tools; shared by all workers.
+pub struct Executor {
+    transport: Arc<dyn Transport>,
+    env: Env,
+    clock: Clock,
+    wait: fn(Duration),
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Executor")
+    }
+}
+
+/// An execution that is checked to the end and has its secrets, but is not sent yet.
+pub struct Prepared {
+    /// Bytes of body.
+    pub request_size: usize,
+    /// Names of the security schemes used, joined by ` + `; empty for none.
+    pub auth_scheme: String,
+    /// The base URL, without query.
+    pub target: String,
+    tool_id: ToolId,
+    draft: Draft,
+    credentials: Vec<Credential>,
+    request: Request,
+    binding: Binding,
+    reach: Reach,
+    nature: Nature,
+    timeout: Duration,
+}
+
+impl fmt::Debug for Prepared {
+    /// Nothing of the request, which holds credentials (H24).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("tool", &self.tool_id).field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What the upstream said, whatever its status.
+    pub response: ExecuteResponse,
+    /// How often the request was repeated.
+    pub retries: u32,
+}
+
+/// Why there is no answer of the upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecuteError {
+    /// `bad_request`, `body_too_large`, `execution_error` or `execution_timeout`.
+    pub code: ErrorCode,
+    /// What failed, why, what to do; never a secret.
+    pub detail: String,
+    /// How often the request was repeated.
+    pub retries: u32,
+}
+
+impl fmt::Display for ExecuteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for ExecuteError {}
+
+impl ExecuteError {
+    fn failed(detail: impl Into<String>) -> Self {
+        Self { code: ErrorCode::ExecutionError, detail: detail.into(), retries: 0 }
+    }
+}
+
+impl From<RequestError> for ExecuteError {
+    fn from(error: RequestError) -> Self {
+        let code = match error {
+            RequestError::Body(BodyError::TooLarge) => ErrorCode::BodyTooLarge,
+            _ => ErrorCode::BadRequest,
+        };
+        Self { code, detail: error.to_string(), retries: 0 }
+    }
+}
+
+impl Executor {
+    /// Sends through `transport`; secrets of type `env` come from `env`.
+    pub fn new(transport: Arc<dyn Transport>, env: Env, clock: Clock) -> Self {
+        Self { transport, env, clock, wait: host::sleep }
+    }
+
+    /// Checks everything, builds the request and reads the secrets; sends nothing.
+    pub fn prepare(&self, config: &Config, tool: &Tool, request: &ExecuteRequest) -> Result<Prepared, ExecuteError> {
+        self.prepare_from(config, None, tool, request)
+    }
+
+    /// As [`Executor::prepare`], told which source the tool's service comes from (the catalog's `services[].sourceId`). That matters
+    /// where the config has several sources without a service: without it no credentials leave for such a service.
+    pub fn prepare_from(
+        &self,
+        config: &Config,
+        source: Option<&SourceId>,
+        tool: &Tool,
+        arguments: &ExecuteRequest,
+    ) -> Result<Prepared, ExecuteError> {
+        if let Some(backend) = &tool.backend {
+            return Err(ExecuteError::failed(format!(
+                "tools behind `{}` are not supported by this version",
+                backend.kind
+            )));
+        }
+        let binding = Binding::new(config, tool, source);
+        let base = binding.base().map_err(ExecuteError::failed)?;
+        let draft = request::build(tool, arguments, &base)?;
+        let credentials = credentials::choose(config, tool, &binding, &base, &self.env)
+            .map_err(|error| ExecuteError::failed(error.to_string()))?;
+        let method = draft.method();
+        let request = draft.finish(&credentials)?;
+        if request.url.origin() != base.origin() {
+            return Err(ExecuteError::failed("the request would go to another host than its base URL"));
+        }
+        Ok(Prepared {
+            request_size: draft.body_size(),
+            auth_scheme: credentials.iter().map(|used| used.scheme.as_str()).collect::<Vec<_>>().join(" + "),
+            target: base.public().to_owned(),
+            tool_id: tool.id.clone(),
+            request,
+            draft,
+            credentials,
+            reach: binding.reach(&base),
+            binding,
+            nature: Nature {
+                // The publisher may take idempotence away, but not give it.
+                idempotent: method.is_idempotent() && tool.safety.idempotent,
+                recommended: tool.retry.as_ref().is_some_and(|retry| retry.recommended),
+            },
+            timeout: config.services.get(&tool.service_id).and_then(|service| service.timeout).unwrap_or(TIMEOUT),
+        })
+    }
+
+    /// Sends, and repeats where that is right; an answer of any status is an outcome.
+    pub fn send(&self, prepared: &Prepared) -> Result<Outcome, ExecuteError> {
+        let deadline = Deadline::after(prepared.timeout);
+        let mut attempts = 1;
+        loop {
+            let ended = self.attempt(prepared, deadline);
+            let seen = match &ended {
+                Ok(response) => {
+                    Ended::Answer { status: response.status, retry_after: response.headers.get("retry-after") }
+                }
+                Err(error) => Ended::Failure(error),
+            };
+            let now = self.clock.now();
+            match retry::next(prepared.nature, attempts, seen, deadline.left(), jitter(), now) {
+                Step::Wait(duration) => (self.wait)(duration),
+                Step::Done => return finish(ended, attempts - 1),
+            }
+            attempts += 1;
+        }
+    }
+
+    /// One exchange, with the redirects that may be followed; any other redirect is the answer.
+    fn attempt(&self, prepared: &Prepared, deadline: Deadline) -> Result<Response, TransportError> {
+        let mut reach = prepared.reach;
+        let mut limits = Limits { deadline, max_body: MAX_ANSWER, reach };
+        let mut response = self.transport.send(&prepared.request, limits)?;
+        if !matches!(prepared.request.method, Method::Get | Method::Head) {
+            return Ok(response);
+        }
+        let mut request = prepared.request.clone();
+        for _ in 0..MAX_REDIRECTS {
+            let Some(next) = redirect(&request.url, &response) else { break };
+            reach = prepared.binding.reach_of_redirect(&request.url, &next, reach);
+            limits.reach = reach;
+            if next.origin() != request.url.origin() {
+                request = stripped(&request);
+            }
+            request.url = next;
+            response = self.transport.send(&request, limits)?;
+        }
+        Ok(response)
+    }
+}
+
+/// Between 0 and 1; without randomness all wait alike, which does no harm.
+fn jitter() -> f64 {
+    host::random::<1>().map_or(0.5, |[byte]| f64::from(byte) / 255.0)
+}
+
+fn finish(ended: Result<Response, TransportError>, retries: u32) -> Result<Outcome, ExecuteError> {
+    match ended {
+        Ok(response) => Ok(Outcome { response: answer(response, retries), retries }),
+        Err(error) => {
+            let code = match error.kind {
+                TransportErrorKind::Timeout => ErrorCode::ExecutionTimeout,
+                _ => ErrorCode::ExecutionError,
+            };
+            Err(ExecuteError { code, detail: error.message, retries })
+        }
+    }
+}
+
+/// Where a redirect leads when it may be followed: http to http or https, https to https.
+fn redirect(from: &Url, response: &Response) -> Option<Url> {
+    if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let to = from.join(response.headers.get("location")?).ok()?.document();
+    let keeps_safe = to.scheme() == "https" || (to.scheme() == "http" && from.scheme() == "http");
+    keeps_safe.then_some(to)
+}
+
+/// What may go to another origin: nothing that a caller or a credential put in, and no body (H17).
+fn stripped(request: &Request) -> Request {
+    let mut headers = Headers::new();
+    for name in ["Accept", "User-Agent"] {
+        if let Some(value) = request.headers.get(name) {
+            headers = headers.with(name, value);
+        }
+    }
+    Request { method: request.method, url: request.url.clone(), headers, body: Vec::new() }
+}
+
+impl Prepared {
+    /// The whole request with credentials replaced by the names of their schemes (H24).
+    pub fn dry_run(&self) -> DryRunResponse {
+        let (url, headers) =
+            self.draft.shown(&self.credentials).expect("the same request was put together when it was prepared");
+        let (body, body_base64) = match self.draft.body().map(std::str::from_utf8) {
+            None => (None, None),
+            Some(Ok(text)) => (Some(text.to_owned()), None),
+            Some(Err(_)) => (None, self.draft.body().map(|bytes| BASE64_STANDARD.encode(bytes))),
+        };
+        DryRunResponse {
+            dry_run: true,
+            tool_id: self.tool_id.clone(),
+            method: self.draft.method().to_string(),
+            url,
+            headers: headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            body,
+            body_base64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! What an upstream said, in the wire's form (contract 4, H23). Pure.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::contract::ExecuteResponse;
+use crate::http::{Headers, Response};
+
+/// Headers passed on, besides those that begin with one of [`PREFIXES`]. Never one that sets or holds a credential.
+const PASSED: [&str; 8] =
+    ["etag", "location", "link", "retry-after", "x-request-id", "deprecation", "sunset", "content-disposition"];
+
+/// Rate limits come in several spellings.
+const PREFIXES: [&str; 2] = ["x-ratelimit-", "ratelimit"];
+
+/// The answer as callers get it: JSON as its very bytes, else text, else base64.
+pub fn answer(response: Response, retries: u32) -> ExecuteResponse {
+    let mut answer = ExecuteResponse {
+        status_code: response.status,
+        content_type: response.headers.get("content-type").unwrap_or_default().to_owned(),
+        headers: passed(&response.headers),
+        truncated: response.truncated,
+        retries,
+        ..ExecuteResponse::default()
+    };
+    if response.body.is_empty() {
+        return answer;
+    }
+    match String::from_utf8(response.body) {
+        Err(bytes) => answer.body_base64 = Some(BASE64_STANDARD.encode(bytes.as_bytes())),
+        Ok(text) if response.truncated => answer.text = Some(text),
+        Ok(text) => match serde_json::from_str::<&RawValue>(&text) {
+            Ok(json) => answer.body = Some(json.to_owned()),
+            Err(_) => answer.text = Some(text),
+        },
+    }
+    answer
+}
+
+fn passed(headers: &Headers) -> Map<String, Value> {
+    let mut passed = Map::new();
+    for (name, value) in headers.iter() {
+        let name = name.to_ascii_lowercase();
+        if !PASSED.contains(&name.as_str()) && !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+            continue;
+        }
+        match passed.get_mut(&name) {
+            Some(Value::String(all)) => all.extend([", ", value]),
+            _ => drop(passed.insert(name, value.into())),
+        }
+    }
+    passed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(content_type: &str, body: &[u8]) -> Response {
+        let headers = Headers::new().with("Content-Type", content_type);
+        Response { status: 200, headers, body: body.to_vec(), truncated: false }
+    }
+
+    /// Serializes the answer and compares its body part.
+    #[track_caller]
+    fn check(content_type: &str, body: &[u8], expected: &str) {
+        let wire = serde_json::to_string(&answer(response(content_type, body), 0)).unwrap();
+        assert!(wire.contains(expected), "{wire}");
+        assert_eq!(wire.matches("\"body").count() + wire.matches("\"text\"").count(), usize::from(!body.is_empty()));
+    }
+
+    #[test]
+    fn h23_json_passes_as_its_very_bytes() {
+        check(
+            "application/json",
+            b"{\"b\": 1.0,\n \"a\":1e400, \"b\":2}",
+            "\"body\":{\"b\": 1.0,\n \"a\":1e400, \"b\":2}",
+        );
+        check("text/plain", b"[1]", "\"body\":[1]");
+        check("application/json", b"12345678901234567890123", "\"body\":12345678901234567890123");
+    }
+
+    #[test]
+    fn h23_other_answers_survive() {
+        check("application/json", b"{\"a\": tru", "\"text\":\"{\\\"a\\\": tru\"");
+        check("text/plain", "gr\u{fc}n".as_bytes(), "\"text\":\"gr\u{fc}n\"");
+        check("image/png", b"\x89PNG\xFF\0", "\"bodyBase64\":\"iVBOR/8A\"");
+        check("application/json", b"", "\"statusCode\":200");
+        let mut cut = response("application/json", b"[1]");
+        cut.truncated = true;
+        let cut = answer(cut, 2);
+        assert_eq!((cut.text.as_deref(), cut.body.is_none(), cut.truncated, cut.retries), (Some("[1]"), true, true, 2));
+    }
+
+    #[test]
+    fn h24_only_harmless_headers_pass() {
+        let mut headers = Headers::new();
+        for (name, value) in [
+            ("ETag", "\"1\""),
+            ("Set-Cookie", "session=s3cret"),
+            ("Authorization", "s3cret"),
+            ("X-RateLimit-Remaining", "5"),
+            ("Link", "<a>; rel=next"),
+            ("link", "<b>; rel=last"),
+            ("Server", "x"),
+        ] {
+            headers.append(name, value).unwrap();
+        }
+        let passed = Value::Object(passed(&headers));
+        let expected =
+            serde_json::json!({"etag": "\"1\"", "x-ratelimit-remaining": "5", "link": "<a>; rel=next, <b>; rel=last"});
+        assert_eq!(passed, expected);
+    }
+}
