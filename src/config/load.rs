@@ -1,11 +1,23 @@
 //! From files on disk to one `Config`, with every diagnostic.
+//!
+//! Disk is read through `base::disk`; the rest is a straight line: read, check each file, enforce locks, merge, parse, check
+//! what refers to what. A file that is no JSON object takes no further part, the others still report what is wrong with them.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::scope::{self, FILE_NAME};
-use super::{Config, Diagnostic};
+use super::diagnostic::{Diagnostic, Severity};
+use super::node::{Document, Node, Problems};
+use super::parse::{self, Extent};
+use super::scope::{self, Candidate, FILE_NAME, Scope};
+use super::show;
+use super::{Config, lock, merge, shorthand, trust, validate};
+use crate::base::disk;
 use crate::base::host::Host;
+
+/// A scope file is refused beyond this size.
+pub const MAX_BYTES: usize = 1 << 20;
 
 /// Where configuration is looked for.
 #[derive(Clone, Debug)]
@@ -62,7 +74,7 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     /// `--config` or the discovered project file, absolute and clean; `None` when there is neither.
     pub path: Option<PathBuf>,
-    /// The merged JSON for people, without literal secrets, header values and environment values.
+    /// The merged JSON for people, without literal secrets, header values, environment values and queries of URLs.
     pub raw: serde_json::Value,
     /// For every value of `raw` that is no object, by its JSON pointer: the file it came from.
     pub origins: BTreeMap<String, PathBuf>,
@@ -70,12 +82,142 @@ pub struct Loaded {
 
 /// Reads, merges, parses and checks the four scopes; the error is every problem found.
 pub fn load(surroundings: &Surroundings, consumer: Consumer) -> Result<Loaded, Vec<Diagnostic>> {
-    let (_, _) = (surroundings, consumer);
-    Ok(Loaded {
-        config: Config::default(),
-        warnings: Vec::new(),
-        path: None,
-        raw: serde_json::Value::Null,
-        origins: BTreeMap::new(),
-    })
+    let (documents, unreadable) = read(surroundings);
+    if documents.is_empty() && consumer == Consumer::Toolbox && unreadable.is_empty() {
+        return Err(vec![nothing_found(surroundings)]);
+    }
+    let mut problems = Problems::new(&documents);
+    problems.extend(unreadable);
+    let nodes = scope_nodes(&documents, &mut problems);
+    check_trust(surroundings, consumer, &nodes, &mut problems);
+    let root = join(nodes, &mut problems);
+    let config = root.as_ref().map(|root| {
+        let config = parse::config(root, Extent::Whole, &mut problems);
+        validate::check(root, &config, consumer, &mut problems);
+        config
+    });
+    let (errors, warnings) = problems.split();
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let project = surroundings.project_file();
+    let path = documents.iter().any(|document| document.file.path == project).then_some(project);
+    let (raw, origins) =
+        root.map_or_else(|| (serde_json::json!({}), BTreeMap::new()), |root| show::show(&root, &documents));
+    Ok(Loaded { config: config.unwrap_or_default(), warnings, path, raw, origins })
+}
+
+/// What is wrong with one scope file alone: all that the published schema can also say, and the grammar inside texts. References
+/// between entries, other scopes, locks and trust take no part.
+pub fn check_file(path: &Path, bytes: &[u8], scope: Scope) -> Vec<Diagnostic> {
+    let file = scope::ScopeFile { scope, path: path.to_owned() };
+    let documents = [Document { file, discovered: false, bytes: bytes.to_vec() }];
+    let mut problems = Problems::new(&documents);
+    scope_nodes(&documents, &mut problems);
+    problems.split().0
+}
+
+/// Every file that is there, weakest scope first.
+fn read(surroundings: &Surroundings) -> (Vec<Document>, Vec<Diagnostic>) {
+    let (mut documents, mut problems) = (Vec::new(), Vec::new());
+    for Candidate { file, required, discovered } in scope::candidates(surroundings) {
+        match disk::read_if_there(&file.path, MAX_BYTES) {
+            Ok(Some(bytes)) => documents.push(Document { file, discovered, bytes }),
+            Ok(None) if required => {
+                problems.push(no_file(&file.path, "the file named by --config does not exist", Some("check the path")));
+            }
+            Ok(None) => {}
+            Err(error) => problems.push(no_file(&file.path, &unreadable(&error), None)),
+        }
+    }
+    (documents, problems)
+}
+
+fn unreadable(error: &io::Error) -> String {
+    format!("the file cannot be read: {error}")
+}
+
+fn no_file(path: &Path, message: &str, hint: Option<&str>) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        file: path.to_owned(),
+        pointer: String::new(),
+        position: None,
+        message: message.to_owned(),
+        hint: hint.map(str::to_owned),
+    }
+}
+
+fn nothing_found(surroundings: &Surroundings) -> Diagnostic {
+    no_file(
+        &surroundings.project_file(),
+        "no configuration was found here or in the user or managed scope",
+        Some("name a file with --config, or write one with `open-cli init`"),
+    )
+}
+
+/// The content of each readable document in the one spelling, after its structure was checked.
+fn scope_nodes(documents: &[Document], problems: &mut Problems<'_>) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    for (index, document) in documents.iter().enumerate() {
+        match document.parse(index) {
+            Ok(mut node) => {
+                shorthand::expand(&mut node, problems);
+                parse::config(&node, Extent::Partial, problems);
+                nodes.push(node);
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    nodes
+}
+
+/// Enforces the managed locks and merges; `None` without any file.
+fn join(nodes: Vec<Node>, problems: &mut Problems<'_>) -> Option<Node> {
+    let mut nodes = nodes.into_iter();
+    let mut root = nodes.next()?;
+    let managed = (problems.file(&root.origin).scope == Scope::Managed).then(|| root.clone());
+    for mut later in nodes {
+        if let Some(managed) = &managed {
+            lock::enforce(managed, &mut later, problems);
+        }
+        merge::merge(&mut root, later);
+    }
+    Some(root)
+}
+
+/// Holds what was only discovered against the list of trusted files (H16).
+fn check_trust(surroundings: &Surroundings, consumer: Consumer, nodes: &[Node], problems: &mut Problems<'_>) {
+    for node in nodes {
+        let document = &problems.documents()[node.origin.file];
+        let remote = node.at(&["runtime", "remote"]);
+        let origin = match (consumer, remote) {
+            (Consumer::Toolbox, _) => &node.origin,
+            (Consumer::Cli, Some(remote)) => &remote.origin,
+            (Consumer::Cli, None) => continue,
+        };
+        if !document.discovered {
+            continue;
+        }
+        let path = &document.file.path;
+        let trusted = match &surroundings.trust_file {
+            Some(list) => trust::is_trusted(list, path, &document.bytes),
+            None => Ok(false),
+        };
+        let reason = match (trusted, consumer) {
+            (Ok(true), _) => continue,
+            (Err(error), _) => error.to_string(),
+            (Ok(false), Consumer::Cli) => {
+                "this file was only found here, and it says where tokens are sent; it is not trusted".to_owned()
+            }
+            (Ok(false), Consumer::Toolbox) => {
+                "this file was only found here, and it can name commands and secrets; it is not trusted".to_owned()
+            }
+        };
+        let hint = format!(
+            "look at it, then run `open-cli trust`, or name it: --config {}",
+            surroundings.project_file().display()
+        );
+        problems.error_with(origin, reason, hint);
+    }
 }

@@ -1,10 +1,11 @@
 //! Configuration: up to four `.cli.json` files become one strict [`Config`] (contract 2).
 //!
-//! The way of a setting: `scope` finds the files, `merge` joins their JSON by the rule table and remembers which file each
-//! value came from, `parse` turns the merged JSON into the types below, `validate` checks what refers to what, and `load` does
-//! all of it. Every problem becomes one [`Diagnostic`]; all of them are reported at once. No type here reads a secret's value.
+//! The way of a setting: `scope` finds the files, `node` reads them and remembers where each value was written, `shorthand`
+//! rewrites shorter spellings, `lock` holds what the managed scope set, `merge` joins the files by its rule table, `parse` turns
+//! the merged JSON into the types below, `validate` checks what refers to what, and `load` does all of it. Every problem becomes one [`Diagnostic`]; all of them are reported at once. No type here reads a secret's value.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,12 +16,17 @@ use crate::base::url::Url;
 
 pub mod diagnostic;
 pub mod load;
-pub mod merge;
-pub mod parse;
+mod lock;
+mod merge;
+mod node;
+mod parse;
 pub mod schema;
 pub mod scope;
+mod shorthand;
+mod show;
 pub mod trust;
-pub mod validate;
+mod validate;
+mod variant;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use load::{Consumer, Loaded, Surroundings, load};
@@ -247,6 +253,31 @@ pub struct HostPattern {
 }
 
 impl HostPattern {
+    /// Reads a host name, `*.` and a host name, or an IP address (IPv6 in brackets, as in URLs), with `:port` behind it if any.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port.parse().ok().filter(|port| *port > 0)?)),
+            _ => (text, None),
+        };
+        let host = host.to_ascii_lowercase();
+        is_host(host.strip_prefix("*.").unwrap_or(&host)).then_some(Self { host, port })
+    }
+
+    /// What fits both; `None` when nothing does.
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        let below = |host: &str, wide: &str| wide.strip_prefix('*').is_some_and(|suffix| host.ends_with(suffix));
+        let host = match (&self.host, &other.host) {
+            (one, two) if one == two || below(one, two) => one,
+            (one, two) if below(two, one) => two,
+            _ => return None,
+        };
+        let port = match (self.port, other.port) {
+            (Some(one), Some(two)) if one != two => return None,
+            (one, two) => one.or(two),
+        };
+        Some(Self { host: host.clone(), port })
+    }
+
     /// Whether a URL's host (lower case) and port fit. `*.example.com` fits names below `example.com`, not itself.
     pub fn matches(&self, host: &str, port: u16) -> bool {
         let host_fits = match self.host.strip_prefix("*.") {
@@ -255,6 +286,23 @@ impl HostPattern {
         };
         host_fits && self.port.is_none_or(|p| p == port)
     }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+/// Letters, digits, `-` and `_` in labels that dots separate, or an IPv6 address in brackets.
+fn is_host(text: &str) -> bool {
+    if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<std::net::Ipv6Addr>().is_ok();
+    }
+    let label =
+        |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    text.len() <= 253 && text.split('.').all(label)
 }
 
 /// `secrets.<id>`.
@@ -428,7 +476,7 @@ pub struct ServerAuth {
     pub token_url: Option<Url>,
     /// Published for browser login.
     pub browser_client_id: Option<String>,
-    /// Signature algorithms accepted; never empty.
+    /// Signature algorithms accepted; never empty. Used by `oidc_jwks` alone.
     pub algorithms: Vec<String>,
     /// Tolerance of `exp`, `nbf`, `iat`.
     pub clock_skew: Duration,

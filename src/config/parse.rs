@@ -1,1 +1,0 @@
-//! Merged JSON to the strict types.
