@@ -1,1 +1,329 @@
 //! Tests against little servers on loopback.
+#![expect(clippy::disallowed_methods, reason = "these tests are the servers")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::*;
+use crate::base::disk;
+use crate::base::host::{Deadline, spawn};
+use crate::base::url::Url;
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A server that takes one connection for each script: it answers one request with each piece, then closes.
+struct Server {
+    port: u16,
+    thread: JoinHandle<Vec<String>>,
+}
+
+impl Server {
+    fn start(connections: &[&[&str]]) -> Self {
+        let connections: Vec<Vec<Vec<u8>>> =
+            connections.iter().map(|pieces| pieces.iter().map(|piece| piece.as_bytes().to_vec()).collect()).collect();
+        Self::start_bytes(connections)
+    }
+
+    fn start_bytes(connections: Vec<Vec<Vec<u8>>>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let work = move || {
+            let mut seen = Vec::new();
+            for pieces in connections {
+                let (stream, _) = listener.accept().unwrap();
+                for piece in pieces {
+                    seen.push(request(&stream));
+                    // The client may have gone already, for a reason that the test looks at.
+                    (&stream).write_all(&piece).ok();
+                }
+            }
+            seen
+        };
+        Self { port, thread: spawn("test server", work).unwrap() }
+    }
+
+    fn url(&self, rest: &str) -> Url {
+        Url::parse(&format!("http://127.0.0.1:{}{rest}", self.port)).unwrap()
+    }
+
+    fn seen(self) -> Vec<String> {
+        self.thread.join().unwrap()
+    }
+}
+
+/// Reads one request: head as lines, and the body by its length.
+fn request(stream: &TcpStream) -> String {
+    let mut reader = BufReader::with_capacity(1, stream);
+    let mut text = String::new();
+    while !text.ends_with("\r\n\r\n") && reader.read_line(&mut text).unwrap_or(0) > 0 {}
+    let length = text.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    Read::read_exact(&mut reader, &mut body).ok();
+    text + &String::from_utf8_lossy(&body)
+}
+
+fn client() -> HttpClient {
+    HttpClient::new(ClientOptions::default()).unwrap()
+}
+
+fn limits(reach: Reach) -> Limits {
+    Limits { deadline: Deadline::after(Duration::from_secs(20)), max_body: 1000, reach }
+}
+
+fn get(client: &HttpClient, url: Url) -> Result<Response, TransportError> {
+    client.send(&Request::get(url), limits(Reach::Named))
+}
+
+#[track_caller]
+fn check_fails(result: Result<Response, TransportError>, kind: TransportErrorKind, may_have_been_sent: bool) -> String {
+    let error = result.unwrap_err();
+    assert_eq!((error.kind, error.may_have_been_sent), (kind, may_have_been_sent), "{error}");
+    assert!(!error.message.contains("s3cret"), "{error}");
+    error.message
+}
+
+#[test]
+fn requests_are_sent_as_they_are_and_answers_come_as_they_are() {
+    let answer = b"HTTP/1.1 404 Not Found\r\nX-Text: gr\xFCn\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nContent-Length: 3\r\n\r\n\0\xFF!";
+    let server = Server::start_bytes(vec![vec![answer.to_vec()]]);
+    let mut request = Request::get(server.url("/a%2Fb?x=1&y=%20#fragment"));
+    request.headers = Headers::new().with("X-Mine", "gr\u{fc}n").with("Host", "evil").with("Content-Length", "7");
+    let response = client().send(&request, limits(Reach::Named)).unwrap();
+    assert_eq!((response.status, response.body.as_slice(), response.truncated), (404, &b"\0\xFF!"[..], false));
+    assert_eq!(response.headers.get("x-text"), Some("gr\u{fc}n"));
+    assert_eq!(response.headers.all("set-cookie").collect::<Vec<_>>(), ["a=1", "b=2"]);
+    let port = server.port;
+    let seen = server.seen().remove(0);
+    assert!(seen.starts_with("GET /a%2Fb?x=1&y=%20 HTTP/1.1\r\n"), "{seen}");
+    let lower = seen.to_lowercase();
+    assert!(lower.contains(&format!("host: 127.0.0.1:{port}\r\n")), "{seen}");
+    assert!(lower.contains("x-mine: gr\u{fc}n\r\n") && lower.contains("user-agent: open-cli/"), "{seen}");
+    for absent in ["evil", "content-length", "accept-encoding", "accept:", "transfer-encoding"] {
+        assert!(!lower.contains(absent), "{absent} in {seen}");
+    }
+}
+
+#[test]
+fn every_method_sends_its_body() {
+    for method in Method::ALL {
+        for body in ["", "{\"a\":1}"] {
+            let answer = if method == Method::Head { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" } else { OK };
+            let server = Server::start(&[&[answer]]);
+            let request = Request { method, url: server.url("/"), headers: Headers::new(), body: body.into() };
+            let response = client().send(&request, limits(Reach::Named)).unwrap();
+            assert_eq!(response.status, 200);
+            let seen = server.seen().remove(0);
+            assert!(
+                seen.starts_with(&format!("{method} / HTTP/1.1\r\n")) && seen.ends_with(&format!("\r\n\r\n{body}")),
+                "{seen}"
+            );
+            let carries = matches!(method, Method::Post | Method::Put | Method::Patch) || !body.is_empty();
+            let length = format!("content-length: {}\r\n", body.len());
+            assert_eq!(seen.to_lowercase().contains(&length), carries, "{seen}");
+        }
+    }
+}
+
+#[test]
+fn redirects_are_not_followed() {
+    let server =
+        Server::start(&[&["HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"]]);
+    let response = get(&client(), server.url("/")).unwrap();
+    assert_eq!((response.status, response.headers.get("location")), (302, Some("http://127.0.0.1:1/")));
+}
+
+#[test]
+fn h22_bodies_are_cut_at_the_limit() {
+    for (length, truncated) in [(999, false), (1000, false), (1001, true), (5000, true)] {
+        let server =
+            Server::start(&[&[&format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{}", "x".repeat(length))]]);
+        let response = get(&client(), server.url("/")).unwrap();
+        assert_eq!((response.body.len(), response.truncated), (length.min(1000), truncated));
+    }
+    let endless = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}", "5\r\nabcde\r\n".repeat(1000));
+    let server = Server::start(&[&[&endless]]);
+    assert!(get(&client(), server.url("/")).unwrap().truncated);
+}
+
+#[test]
+fn h22_every_exchange_has_a_deadline() {
+    // The server takes the connection and never says a word; the deadline ends it.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = Url::parse(&format!("http://{}/?key=s3cret", listener.local_addr().unwrap())).unwrap();
+    let mut short = limits(Reach::Named);
+    short.deadline = Deadline::after(Duration::from_millis(50));
+    check_fails(client().send(&Request::get(url.clone()), short), TransportErrorKind::Timeout, true);
+    short.deadline = Deadline::after(Duration::ZERO);
+    check_fails(client().send(&Request::get(url), short), TransportErrorKind::Timeout, false);
+}
+
+#[test]
+fn h22_a_body_that_drips_is_ended_too() {
+    let server = Server::start(&[&["HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nab", ""]]);
+    let mut short = limits(Reach::Named);
+    short.deadline = Deadline::after(Duration::from_millis(50));
+    check_fails(client().send(&Request::get(server.url("/")), short), TransportErrorKind::Timeout, true);
+}
+
+#[test]
+fn h21_failures_tell_whether_something_was_sent() {
+    let closed = {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Url::parse(&format!("http://{}/?key=s3cret", listener.local_addr().unwrap())).unwrap()
+    };
+    let message = check_fails(get(&client(), closed), TransportErrorKind::Connect, false);
+    assert_eq!(message, "no connection to 127.0.0.1: connection refused");
+    for answer in ["", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "SSH-2.0-x\r\n\r\n"] {
+        let server = Server::start(&[&[answer]]);
+        check_fails(get(&client(), server.url("/?key=s3cret")), TransportErrorKind::Protocol, true);
+    }
+    let long = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(MAX_HEAD));
+    let server = Server::start(&[&[&long]]);
+    check_fails(get(&client(), server.url("/")), TransportErrorKind::Protocol, true);
+    let unknown = Url::parse("http://no-such-host.invalid/?key=s3cret").unwrap();
+    check_fails(get(&client(), unknown), TransportErrorKind::Resolve, false);
+}
+
+#[test]
+fn h27_forbidden_addresses_are_not_connected_to() {
+    let client = client();
+    let server = Server::start(&[&[OK]]);
+    let refused = |url: Url, reach| {
+        check_fails(client.send(&Request::get(url), limits(reach)), TransportErrorKind::Forbidden, false)
+    };
+    refused(server.url("/"), Reach::PublicOnly);
+    for host in ["localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "a.localhost"] {
+        refused(Url::parse(&format!("http://{host}:{}/", server.port)).unwrap(), Reach::PublicOnly);
+    }
+    for host in ["169.254.169.254", "[fe80::1]", "[::ffff:a9fe:a9fe]", "0.0.0.0", "[64:ff9b::a9fe:a9fe]"] {
+        refused(Url::parse(&format!("http://{host}/?key=s3cret")).unwrap(), Reach::Named);
+    }
+    get(&client, server.url("/")).unwrap();
+    assert_eq!(server.seen().len(), 1, "only the named request arrived");
+}
+
+#[test]
+fn h27_pools_are_kept_apart() {
+    let server = Server::start(&[&[OK, OK]]);
+    let client = client();
+    get(&client, server.url("/1")).unwrap();
+    check_fails(
+        client.send(&Request::get(server.url("/2")), limits(Reach::PublicOnly)),
+        TransportErrorKind::Forbidden,
+        false,
+    );
+    get(&client, server.url("/3")).unwrap();
+    let seen = server.seen();
+    assert!(seen[0].starts_with("GET /1 ") && seen[1].starts_with("GET /3 "), "one connection served both: {seen:?}");
+}
+
+#[test]
+fn a_proxy_is_used_only_when_named_and_targets_are_still_judged() {
+    let tunnel = "HTTP/1.1 200 OK\r\n\r\n";
+    let proxy = Server::start(&[&[tunnel, OK]]);
+    let url = format!("http://user:s3cret@127.0.0.1:{}", proxy.port);
+    let choice = ProxyChoice::Url(url);
+    assert!(!format!("{choice:?}").contains("s3cret"));
+    let client = HttpClient::new(ClientOptions { proxy: choice, ..ClientOptions::default() }).unwrap();
+    let target = Url::parse("http://1.1.1.1/a").unwrap();
+    let inside = Url::parse("http://10.0.0.1/").unwrap();
+    let metadata = Url::parse("http://169.254.169.254/").unwrap();
+    let unknown = Url::parse("http://no-such-host.invalid/").unwrap();
+    for (url, reach) in [(inside, Reach::PublicOnly), (metadata, Reach::Named), (unknown, Reach::PublicOnly)] {
+        check_fails(client.send(&Request::get(url), limits(reach)), TransportErrorKind::Forbidden, false);
+    }
+    client.send(&Request::get(target), limits(Reach::PublicOnly)).unwrap();
+    let seen = proxy.seen();
+    assert!(seen[0].starts_with("CONNECT 1.1.1.1:80 HTTP/1.1\r\n") && seen[0].contains("Proxy-Authorization: Basic "));
+    assert!(seen[1].starts_with("GET /a HTTP/1.1\r\n") && !seen[1].contains("Proxy-Authorization"), "{}", seen[1]);
+}
+
+#[test]
+fn proxies_of_the_environment() {
+    let env = Env::new([
+        ("https_proxy".to_owned(), "http://127.0.0.1:1".to_owned()),
+        ("NO_PROXY".to_owned(), "127.0.0.1, x".to_owned()),
+    ]);
+    let choice = ProxyChoice::from_env(&env);
+    let client = HttpClient::new(ClientOptions { proxy: choice, ..ClientOptions::default() }).unwrap();
+    let server = Server::start(&[&[OK]]);
+    get(&client, server.url("/")).unwrap();
+    assert_eq!(ProxyChoice::from_env(&Env::default()).resolve().unwrap(), None);
+    for wrong in ["socks5://h:1", "ftp://u:s3cret@h", ""] {
+        let error = ProxyChoice::Url(wrong.into()).resolve().unwrap_err().to_string();
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
+
+/// Serves one request over TLS with the test certificate; the result says whether the handshake stood.
+fn tls_server() -> (u16, JoinHandle<bool>) {
+    let chain = vec![CertificateDer::from_pem_slice(include_bytes!("../../../testdata/tls/leaf.pem")).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("../../../testdata/tls/leaf.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let work = move || {
+        let (stream, _) = listener.accept().unwrap();
+        let connection = rustls::ServerConnection::new(Arc::new(config)).unwrap();
+        let mut stream = rustls::StreamOwned::new(connection, stream);
+        let mut head = [0; 2000];
+        let stood = Read::read(&mut stream, &mut head).is_ok();
+        stream.write_all(OK.as_bytes()).ok();
+        stood
+    };
+    (port, spawn("tls server", work).unwrap())
+}
+
+#[test]
+fn authorities_are_added_and_strangers_refused() {
+    let authority = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/tls/ca.pem");
+    for (ca_file, env_ca) in [(Some(authority.clone()), None), (None, Some(authority))] {
+        let client = HttpClient::new(ClientOptions { ca_file, env_ca, ..ClientOptions::default() }).unwrap();
+        for host in ["localhost", "127.0.0.1"] {
+            let (port, thread) = tls_server();
+            let response = get(&client, Url::parse(&format!("https://{host}:{port}/")).unwrap()).unwrap();
+            assert_eq!((response.body.as_slice(), thread.join().unwrap()), (&b"ok"[..], true));
+        }
+    }
+    let (port, thread) = tls_server();
+    let url = Url::parse(&format!("https://localhost:{port}/?key=s3cret")).unwrap();
+    let message = check_fails(get(&client(), url), TransportErrorKind::Tls, false);
+    assert!(message.contains("certificate"), "{message}");
+    thread.join().unwrap();
+    let plain = Server::start(&[&["HTTP/1.1 400 Bad Request\r\n\r\n"]]);
+    let url = Url::parse(&format!("https://127.0.0.1:{}/", plain.port)).unwrap();
+    check_fails(get(&client(), url), TransportErrorKind::Tls, false);
+}
+
+#[test]
+fn files_of_authorities_that_cannot_be_used_are_errors() {
+    let dir = std::env::temp_dir().join(format!("open-cli-ca-{}", std::process::id()));
+    disk::create_private_dir(&dir).unwrap();
+    for (name, content, words) in [
+        ("none", None, "No such file"),
+        ("empty", Some(""), "no certificate"),
+        ("text", Some("hello"), "no certificate"),
+        ("torn", Some("-----BEGIN CERTIFICATE-----\nAAAA"), "not a valid PEM file"),
+        ("junk", Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "none of its certificates"),
+    ] {
+        let path = dir.join(name);
+        if let Some(content) = content {
+            disk::write_private(&path, content.as_bytes()).unwrap();
+        }
+        let error = HttpClient::new(ClientOptions { ca_file: Some(path), ..ClientOptions::default() }).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
