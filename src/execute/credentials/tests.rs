@@ -98,18 +98,18 @@ fn every_scheme_is_written_its_way() {
 fn alternatives_are_or_and_their_schemes_and() {
     let config = config(&["s"], &[("s.a", "1"), ("s.b", "2"), ("s.empty", "")]);
     let key = |name| scheme(name, "apiKey", "query");
-    let (a, b) = (scheme("a", "http", "bearer"), key("b"));
+    let (a, b) = (|| scheme("a", "http", "bearer"), || key("b"));
     check(&config, &[], &[]);
-    check(&config, &[&[a.clone()], &[b.clone()]], &[("a", "1")]);
-    check(&config, &[&[key("none")], &[b.clone()]], &[("b", "2")]);
-    check(&config, &[&[key("empty")], &[b.clone()]], &[("b", "2")]);
-    check(&config, &[&[a.clone(), b.clone()]], &[("a", "1"), ("b", "2")]);
-    check(&config, &[&[a.clone(), key("none")], &[b.clone()]], &[("b", "2")]);
-    check(&config, &[&[], &[a.clone()]], &[("a", "1")]);
+    check(&config, &[&[a()], &[b()]], &[("a", "1")]);
+    check(&config, &[&[key("none")], &[b()]], &[("b", "2")]);
+    check(&config, &[&[key("empty")], &[b()]], &[("b", "2")]);
+    check(&config, &[&[a(), b()]], &[("a", "1"), ("b", "2")]);
+    check(&config, &[&[a(), key("none")], &[b()]], &[("b", "2")]);
+    check(&config, &[&[], &[a()]], &[("a", "1")]);
     check(&config, &[&[key("none")], &[]], &[]);
     check_fails(
         &config,
-        &[&[a, key("none")], &[key("empty")]],
+        &[&[a(), key("none")], &[key("empty")]],
         &["a + none: there is neither", "; empty: the literal secret is empty"],
     );
     check_fails(&config, &[&[key("b"), AuthRequirement { name: "a".into(), ..key("a") }]], &["same place"]);

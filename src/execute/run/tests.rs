@@ -1,1 +1,352 @@
-//! Tests of this file.
+//! Whole executions through a transport that answers from a list.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use serde_json::json;
+
+use super::*;
+use crate::base::redacted::Redacted;
+use crate::catalog::{AuthAlternative, AuthRequirement, Backend, BodyContent, RequestBody, Retry, Safety};
+use crate::config::{HostPattern, Location, Refresh, Secret, SecretKind, SecretRef, Service, Source, SourceKind};
+
+const SECRET: &str = "s3cret-value";
+
+#[derive(Default)]
+struct Upstream {
+    answers: Mutex<VecDeque<Result<Response, TransportError>>>,
+    seen: Mutex<Vec<(Request, Limits)>>,
+}
+
+impl Transport for Upstream {
+    fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
+        self.seen.lock().unwrap().push((request.clone(), limits));
+        self.answers.lock().unwrap().pop_front().expect("an answer was prepared")
+    }
+}
+
+/// One service `s` with a remote description, a bearer secret, and an upstream.
+struct World {
+    config: Config,
+    tool: Tool,
+    upstream: Arc<Upstream>,
+}
+
+impl World {
+    fn new(method: &str) -> Self {
+        let location = Location::Remote(Url::parse("https://api.example/openapi.json").unwrap());
+        let kind = SourceKind::OpenApi(location);
+        let mut config = Config::default();
+        config
+            .sources
+            .insert("src".into(), Source { enabled: true, refresh: Refresh::default(), uri: String::new(), kind });
+        let service = Service {
+            source: "src".into(),
+            alias: None,
+            overlays: Vec::new(),
+            skills: Vec::new(),
+            workflows: Vec::new(),
+            server: None,
+            timeout: None,
+        };
+        config.services.insert("s".into(), service);
+        let literal = SecretKind::Value(SecretRef::Literal(Redacted::new(SECRET.to_owned())));
+        config.secrets.insert("s.token".into(), Secret { services: Vec::new(), kind: literal });
+        let tool = Tool {
+            id: "s:run".into(),
+            service_id: "s".into(),
+            method: method.into(),
+            path: "/things/{id}".into(),
+            servers: vec!["https://api.example/v1".into()],
+            safety: Safety { idempotent: method != "POST", ..Safety::default() },
+            ..Tool::default()
+        };
+        Self { config, tool, upstream: Arc::new(Upstream::default()) }
+    }
+
+    /// Lets the tool need the secret, in this place.
+    fn auth(mut self, kind: &str, place: &str) -> Self {
+        let requirement = AuthRequirement {
+            name: "token".into(),
+            kind: kind.into(),
+            scheme: "bearer".into(),
+            place: place.into(),
+            param_name: "X-Key".into(),
+            ..AuthRequirement::default()
+        };
+        self.tool.auth_alternatives = vec![AuthAlternative { requirements: vec![requirement] }];
+        self
+    }
+
+    fn answer(self, status: u16, headers: &[(&str, &str)], body: &str) -> Self {
+        let mut all = Headers::new();
+        for (name, value) in headers {
+            all.append(name, value).unwrap();
+        }
+        let response = Response { status, headers: all, body: body.into(), truncated: false };
+        self.upstream.answers.lock().unwrap().push_back(Ok(response));
+        self
+    }
+
+    fn fail(self, kind: TransportErrorKind, may_have_been_sent: bool) -> Self {
+        let error = TransportError { kind, may_have_been_sent, message: "api.example is broken".into() };
+        self.upstream.answers.lock().unwrap().push_back(Err(error));
+        self
+    }
+
+    fn executor(&self) -> Executor {
+        let transport = Arc::clone(&self.upstream) as Arc<dyn Transport>;
+        Executor { transport, env: Env::default(), clock: Clock::system(), wait: |_| {} }
+    }
+
+    fn prepare(&self) -> Result<Prepared, ExecuteError> {
+        let request = ExecuteRequest { path_args: vec!["1".into()], ..ExecuteRequest::default() };
+        self.executor().prepare(&self.config, &self.tool, &request)
+    }
+
+    fn run(&self) -> Result<Outcome, ExecuteError> {
+        self.executor().send(&self.prepare()?)
+    }
+
+    /// Method, URL, and whether the secret was in it, of all that was sent.
+    fn seen(&self) -> Vec<(String, bool, Reach)> {
+        let seen = self.upstream.seen.lock().unwrap();
+        seen.iter()
+            .map(|(request, limits)| {
+                let headers: String = request.headers.iter().map(|(_, value)| value.to_owned() + "\n").collect();
+                let has_secret = format!("{}{headers}", request.url.as_str()).contains(SECRET);
+                (format!("{} {}", request.method, request.url.as_str()), has_secret, limits.reach)
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn an_answer_of_any_status_is_an_outcome() {
+    for status in [200, 201, 204, 302, 400, 401, 404, 500] {
+        let world = World::new("POST").answer(status, &[("Content-Type", "application/json")], "{\"a\":1}");
+        let outcome = world.run().unwrap();
+        assert_eq!((outcome.response.status_code, outcome.retries), (status, 0));
+        assert_eq!(outcome.response.body.unwrap().get(), "{\"a\":1}");
+    }
+}
+
+#[test]
+fn what_is_prepared_is_known_before_it_is_sent() {
+    let mut world = World::new("POST").auth("http", "");
+    world.tool.request_body = Some(RequestBody {
+        required: true,
+        content_types: vec![BodyContent { media_type: "application/json".into(), schema: None }],
+    });
+    let request =
+        ExecuteRequest { path_args: vec!["1".into()], body_json: Some(json!({"a": 1})), ..ExecuteRequest::default() };
+    let prepared = world.executor().prepare(&world.config, &world.tool, &request).unwrap();
+    assert_eq!(
+        (prepared.request_size, prepared.auth_scheme.as_str(), prepared.target.as_str()),
+        (7, "token", "https://api.example/v1")
+    );
+    assert!(world.seen().is_empty());
+}
+
+#[test]
+fn h21_idempotent_requests_are_repeated_up_to_three_attempts() {
+    let world = World::new("GET").answer(503, &[], "").answer(429, &[("Retry-After", "0")], "").answer(200, &[], "1");
+    let outcome = world.run().unwrap();
+    assert_eq!((outcome.response.status_code, outcome.retries, outcome.response.retries), (200, 2, 2));
+    let world = World::new("GET").answer(502, &[], "").answer(504, &[], "").answer(503, &[], "last");
+    let outcome = world.run().unwrap();
+    assert_eq!((outcome.response.status_code, outcome.response.text.as_deref()), (503, Some("last")));
+}
+
+#[test]
+fn h21_other_requests_are_repeated_only_when_nothing_was_sent() {
+    let world = World::new("POST").answer(503, &[], "");
+    assert_eq!(world.run().unwrap().retries, 0);
+    let world = World::new("POST").fail(TransportErrorKind::Protocol, true);
+    assert_eq!(world.run().unwrap_err().retries, 0);
+    let world = World::new("POST").fail(TransportErrorKind::Connect, false).answer(201, &[], "");
+    assert_eq!(world.run().unwrap().retries, 1);
+    let mut world = World::new("POST").answer(503, &[], "").answer(201, &[], "");
+    world.tool.retry = Some(Retry { recommended: true, ..Retry::default() });
+    assert_eq!(world.run().unwrap().retries, 1);
+    let mut world = World::new("PUT").answer(503, &[], "");
+    world.tool.safety.idempotent = false;
+    assert_eq!(world.run().unwrap().retries, 0, "a publisher may take idempotence away");
+}
+
+#[test]
+fn h21_a_wait_past_the_deadline_is_not_begun() {
+    let mut world = World::new("GET").answer(429, &[("Retry-After", "31")], "slow down");
+    assert_eq!(world.run().unwrap().response.status_code, 429);
+    world.config.services.get_mut("s").unwrap().timeout = Some(Duration::from_secs(60));
+    world.upstream.answers.lock().unwrap().clear();
+    let world = world.answer(429, &[("Retry-After", "31")], "").answer(200, &[], "");
+    assert_eq!(world.run().unwrap().retries, 1);
+}
+
+#[test]
+fn h22_deadline_and_limit_go_with_every_request() {
+    let mut world = World::new("GET").answer(302, &[("Location", "/v1/other")], "").answer(200, &[], "");
+    world.config.services.get_mut("s").unwrap().timeout = Some(Duration::from_secs(5));
+    world.run().unwrap();
+    for (_, limits) in world.upstream.seen.lock().unwrap().iter() {
+        assert!(limits.deadline.left() <= Duration::from_secs(5));
+        assert_eq!(limits.max_body, MAX_ANSWER);
+    }
+}
+
+#[test]
+fn failures_have_their_code() {
+    for (kind, sent, code, retries) in [
+        (TransportErrorKind::Timeout, true, ErrorCode::ExecutionTimeout, 0),
+        (TransportErrorKind::Resolve, false, ErrorCode::ExecutionError, 0),
+        (TransportErrorKind::Forbidden, false, ErrorCode::ExecutionError, 0),
+        (TransportErrorKind::Tls, false, ErrorCode::ExecutionError, 0),
+        (TransportErrorKind::Connect, false, ErrorCode::ExecutionError, 2),
+    ] {
+        let world = World::new("GET").fail(kind, sent).fail(kind, sent).fail(kind, sent);
+        let error = world.run().unwrap_err();
+        assert_eq!((error.code, error.retries), (code, retries), "{kind:?}");
+        assert_eq!(error.detail, "api.example is broken");
+    }
+}
+
+#[test]
+fn h17_redirects_carry_no_credential_to_another_origin() {
+    for (kind, place) in [("http", ""), ("apiKey", "header"), ("apiKey", "query"), ("apiKey", "cookie")] {
+        for (to, keeps) in [
+            ("https://other.example/", false),
+            ("https://api.example:8443/", false),
+            ("//api.example.evil/", false),
+            // A key in the query is not added again: the redirect says what the query is.
+            ("/v2/x", place != "query"),
+        ] {
+            let world = World::new("GET").auth(kind, place).answer(307, &[("Location", to)], "").answer(200, &[], "");
+            world.run().unwrap();
+            let seen = world.seen();
+            assert!(seen[0].1, "{seen:?}");
+            assert_eq!(seen[1].1, keeps, "{kind} {place} {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn h17_credentials_do_not_come_back_after_a_detour() {
+    let world = World::new("GET")
+        .auth("http", "")
+        .answer(302, &[("Location", "https://other.example/")], "")
+        .answer(302, &[("Location", "https://api.example/v1/things/2")], "")
+        .answer(200, &[], "");
+    world.run().unwrap();
+    let carried: Vec<_> = world.seen().into_iter().map(|(_, secret, _)| secret).collect();
+    assert_eq!(carried, [true, false, false]);
+}
+
+#[test]
+fn redirects_are_followed_within_bounds() {
+    let mut world = World::new("GET");
+    for _ in 0..=MAX_REDIRECTS {
+        world = world.answer(302, &[("Location", "/again")], "");
+    }
+    assert_eq!(world.run().unwrap().response.status_code, 302);
+    assert_eq!(world.seen().len(), MAX_REDIRECTS + 1);
+    for (method, to) in [
+        ("POST", "/x"),
+        ("PUT", "/x"),
+        ("DELETE", "/x"),
+        ("GET", "http://api.example/"),
+        ("GET", "file:///etc/passwd"),
+        ("GET", "ftp://h/"),
+    ] {
+        let world = World::new(method).answer(307, &[("Location", to)], "");
+        let outcome = world.run().unwrap();
+        assert_eq!(outcome.response.status_code, 307);
+        assert_eq!(outcome.response.headers["location"], to);
+        assert_eq!(world.seen().len(), 1);
+    }
+}
+
+#[test]
+fn h27_redirects_reach_only_public_addresses() {
+    let mut world = World::new("GET")
+        .answer(302, &[("Location", "https://api.example/b")], "")
+        .answer(302, &[("Location", "https://169.254.169.254/")], "")
+        .answer(302, &[("Location", "https://named.example/")], "")
+        .answer(200, &[], "");
+    world.config.policy.egress_allow = Some(vec![HostPattern { host: "named.example".into(), port: None }]);
+    world.run().unwrap();
+    let reaches: Vec<_> = world.seen().into_iter().map(|(_, _, reach)| reach).collect();
+    assert_eq!(reaches, [Reach::Named, Reach::Named, Reach::PublicOnly, Reach::Named]);
+}
+
+#[test]
+fn h17_a_server_of_a_remote_document_gets_no_credentials() {
+    let mut world = World::new("GET").auth("http", "");
+    world.tool.servers = vec!["https://elsewhere.example".into()];
+    let error = world.run().unwrap_err();
+    assert_eq!(error.code, ErrorCode::ExecutionError);
+    assert!(error.detail.contains("set services.s.server"), "{error}");
+    assert!(world.seen().is_empty(), "nothing is sent");
+    world.config.services.get_mut("s").unwrap().server = Some(Url::parse("https://elsewhere.example/v3").unwrap());
+    let world = world.answer(200, &[], "");
+    world.run().unwrap();
+    assert_eq!(world.seen(), [("GET https://elsewhere.example/v3/things/1".to_owned(), true, Reach::Named)]);
+}
+
+#[test]
+fn h20_nothing_is_sent_when_the_arguments_are_wrong() {
+    let world = World::new("GET").auth("http", "");
+    let wrong = [
+        ExecuteRequest::default(),
+        ExecuteRequest { path_args: vec!["..".into()], ..ExecuteRequest::default() },
+        ExecuteRequest { path_args: vec!["1".into()], body_json: Some(json!(1)), ..ExecuteRequest::default() },
+    ];
+    for request in wrong {
+        let error = world.executor().prepare(&world.config, &world.tool, &request).unwrap_err();
+        assert_eq!(error.code, ErrorCode::BadRequest, "{error}");
+    }
+    assert!(world.seen().is_empty());
+}
+
+#[test]
+fn what_is_not_supported_says_so() {
+    let mut world = World::new("POST");
+    world.tool.backend = Some(Backend { kind: "mcp".into(), ..Backend::default() });
+    let error = world.prepare().unwrap_err();
+    assert_eq!(error.detail, "tools behind `mcp` are not supported by this version");
+}
+
+#[test]
+fn h24_a_dry_run_shows_no_credential() {
+    for (kind, place, expected) in [
+        ("http", "", "Bearer <token>"),
+        ("apiKey", "header", "<token>"),
+        ("apiKey", "query", "X-Key=<token>"),
+        ("apiKey", "cookie", "X-Key=<token>"),
+    ] {
+        let world = World::new("GET").auth(kind, place);
+        let shown = serde_json::to_string(&world.prepare().unwrap().dry_run()).unwrap();
+        assert!(shown.contains(expected) && shown.contains("https://api.example/v1/things/1"), "{shown}");
+        assert!(!shown.contains(SECRET) && world.seen().is_empty(), "{shown}");
+    }
+}
+
+#[test]
+fn h24_a_failed_execution_tells_no_secret() {
+    for (kind, place) in [("http", ""), ("apiKey", "header"), ("apiKey", "query"), ("apiKey", "cookie")] {
+        let failed = || TransportErrorKind::Connect;
+        let world =
+            World::new("GET").auth(kind, place).fail(failed(), false).fail(failed(), false).fail(failed(), false);
+        let prepared = world.prepare().unwrap();
+        let error = world.executor().send(&prepared).unwrap_err();
+        let sent = format!("{:?}", world.upstream.seen.lock().unwrap());
+        let mut texts = format!("{error} {error:?} {prepared:?} {:?} {:?} {sent}", world.executor(), world.config);
+        let mut cause = std::error::Error::source(&error);
+        while let Some(inner) = cause {
+            texts.push_str(&format!("{inner} {inner:?}"));
+            cause = inner.source();
+        }
+        assert!(!texts.contains("s3cret"), "{texts}");
+        assert!(world.seen().iter().all(|(_, secret, _)| *secret), "the secret was really in use");
+    }
+}
