@@ -1,4 +1,6 @@
-//! Names that people type: slugs and kebab-case command words.
+//! Names that people type: slugs and kebab-case command words; names that must differ.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The slug of an instance id, group or derived service id: lower case; `[a-z0-9]` kept; `-`, `_`, space and
 /// `.` become one `-`; the rest dropped; trimmed of `-` (contract 3).
@@ -43,6 +45,39 @@ pub fn kebab(text: &str) -> String {
 fn separate(out: &mut String) {
     if !out.is_empty() && !out.ends_with('-') {
         out.push('-');
+    }
+}
+
+/// Names that differ from each other: who comes first keeps a name, later ones get a number behind it.
+#[derive(Debug, Default)]
+pub struct Unique {
+    taken: BTreeSet<String>,
+    /// Where to go on counting, so that many equal names stay cheap.
+    next: BTreeMap<String, usize>,
+}
+
+impl Unique {
+    /// Takes a name as it is; `false` when it is taken.
+    pub fn reserve(&mut self, name: &str) -> bool {
+        self.taken.insert(name.to_owned())
+    }
+
+    /// Takes `name`, or `name`, `separator` and the smallest free number from 2.
+    pub fn take(&mut self, name: &str, separator: char) -> String {
+        if self.reserve(name) { name.to_owned() } else { self.number(name, separator) }
+    }
+
+    /// Takes `name`, `separator` and the smallest free number from 2.
+    pub fn number(&mut self, name: &str, separator: char) -> String {
+        let mut number = self.next.get(name).copied().unwrap_or(2);
+        loop {
+            let numbered = format!("{name}{separator}{number}");
+            number += 1;
+            if self.taken.insert(numbered.clone()) {
+                self.next.insert(name.to_owned(), number);
+                return numbered;
+            }
+        }
     }
 }
 
@@ -112,6 +147,17 @@ mod tests {
             ("GET_all", "get-all"),
         ] {
             assert_eq!(kebab(text), kebabed, "{text}");
+        }
+    }
+
+    #[test]
+    fn unique_names_are_numbered() {
+        let mut names = Unique::default();
+        assert!(names.reserve("a-3"));
+        assert_eq!(["a", "a", "a", "b"].map(|name| names.take(name, '-')), ["a", "a-2", "a-4", "b"]);
+        assert_eq!(names.number("c", '_'), "c_2");
+        for _ in 0..20_000 {
+            names.take("many", '-');
         }
     }
 

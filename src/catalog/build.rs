@@ -1,17 +1,29 @@
-//! Puts a catalog together.
+//! Puts a catalog together from the parts of its sources: service ids, views, order, fingerprint (pure).
+//!
+//! Key types: [`Part`], what one source gives; [`Problem`]. A part that would take a service id that is not its own is refused
+//! whole (H45). Which part of an earlier catalog may stand in for a source that failed is decided here too; when it is too old is
+//! decided in `gather`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::base::id::SourceId;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-/// How bad a problem of a description is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// Something is left out.
-    Error,
-    /// Everything is there, but not quite as published.
-    Warning,
-}
+use super::tool::{self, Target};
+use super::{CATALOG_VERSION, Catalog, ServiceRecord, SourceRecord, Tool, View, ViewTool};
+use crate::base::id::{ServiceId, SourceId};
+use crate::base::json::canonical;
+use crate::base::pattern::Pattern;
+use crate::config::{Config, Mode, Profile, Service, ToolSet};
+use crate::openapi::{self, Description};
+
+pub use crate::openapi::Severity;
+
+use super::naming;
+
+/// The view of everything.
+pub const DISCOVER: &str = "discover";
 
 /// One thing that a person who runs the toolbox, or publishes the description, should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,11 +38,227 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// From what was found in the description of `source`.
+    pub fn new(source: &SourceId, found: openapi::Problem) -> Self {
+        Self { source: source.clone(), severity: found.severity, place: found.place, message: found.message }
+    }
+}
+
 impl fmt::Display for Problem {
     /// `source petstore: warning: message (at /paths/~1pets)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = if self.severity == Severity::Error { "error" } else { "warning" };
-        write!(f, "source {}: {severity}: {}", self.source, self.message)?;
+        write!(f, "source {}: {}: {}", self.source, self.severity.as_str(), self.message)?;
         if self.place.is_empty() { Ok(()) } else { write!(f, " (at {})", self.place) }
     }
+}
+
+/// What one source gives.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The source.
+    pub source: SourceRecord,
+    /// Its services.
+    pub services: Vec<ServiceRecord>,
+    /// Tools of these services.
+    pub tools: Vec<Tool>,
+    /// Whether the service's id comes from the description and not from the config.
+    pub derived: bool,
+}
+
+/// The services of the config that use a source.
+pub fn configured<'a>(config: &'a Config, source: &SourceId) -> Vec<(&'a ServiceId, &'a Service)> {
+    config.services.iter().filter(|(_, service)| service.source == *source).collect()
+}
+
+/// Makes the part of one source: a service for each that the config names, else one with a derived id. The error says why there
+/// can be none.
+pub fn part(config: &Config, record: SourceRecord, description: &Description) -> Result<(Part, Vec<Problem>), String> {
+    let wanted = configured(config, &record.id);
+    let mut part = Part { services: Vec::new(), tools: Vec::new(), derived: wanted.is_empty(), source: record };
+    let mut problems = Vec::new();
+    if wanted.is_empty() {
+        let file = part.source.uri.rsplit('/').next().unwrap_or("");
+        let id = naming::service_id(description.first_path.as_deref(), &description.title, file)
+            .ok_or("no service id can be derived from its paths, title or file name; name one under `services`")?;
+        part.add(&ServiceId::new(id), None, description, &mut problems);
+    }
+    for (id, service) in wanted {
+        part.add(id, Some(service), description, &mut problems);
+    }
+    Ok((part, problems))
+}
+
+impl Part {
+    fn add(&mut self, id: &ServiceId, service: Option<&Service>, found: &Description, problems: &mut Vec<Problem>) {
+        let server = service.and_then(|service| service.server.as_ref());
+        let (tools, notes) = tool::tools(&Target { id, server }, found);
+        problems.extend(notes.into_iter().map(|note| Problem::new(&self.source.id, note)));
+        self.tools.extend(tools);
+        self.services.push(ServiceRecord {
+            id: id.clone(),
+            alias: alias(id, service),
+            source_id: self.source.id.clone(),
+            title: if found.title.is_empty() { id.to_string() } else { found.title.clone() },
+            servers: server.map_or_else(|| found.servers.clone(), |url| vec![url.as_str().to_owned()]),
+        });
+    }
+}
+
+fn alias(id: &ServiceId, service: Option<&Service>) -> String {
+    service.and_then(|service| service.alias.clone()).unwrap_or_else(|| id.to_string())
+}
+
+/// The part that a source had in an earlier catalog, as far as the present config still has it: same address, same services.
+pub fn earlier_part(config: &Config, record: &SourceRecord, previous: &Catalog) -> Option<Part> {
+    let known = previous.sources.iter().find(|known| known.id == record.id)?;
+    if (&known.kind, &known.uri) != (&record.kind, &record.uri) {
+        return None;
+    }
+    let wanted: BTreeMap<_, _> = configured(config, &record.id).into_iter().collect();
+    let derived = wanted.is_empty();
+    let mut services: Vec<ServiceRecord> =
+        previous.services.iter().filter(|service| service.source_id == record.id).cloned().collect();
+    services.retain(|service| derived || wanted.contains_key(&service.id));
+    let ids: BTreeSet<ServiceId> = services.iter().map(|service| service.id.clone()).collect();
+    let mut tools: Vec<Tool> = previous.tools.iter().filter(|tool| ids.contains(&tool.service_id)).cloned().collect();
+    for service in &mut services {
+        let present = wanted.get(&service.id).copied();
+        service.alias = alias(&service.id, present);
+        if let Some(server) = present.and_then(|present| present.server.as_ref()) {
+            service.servers = vec![server.as_str().to_owned()];
+            let own = tools.iter_mut().filter(|tool| tool.service_id == service.id);
+            own.for_each(|tool| tool.servers.clone_from(&service.servers));
+        }
+    }
+    (!services.is_empty()).then(|| Part { source: known.clone(), services, tools, derived })
+}
+
+/// Who has a service id, or a word that stands for one, by configuration.
+pub fn configured_owner(config: &Config, id: &ServiceId) -> Option<String> {
+    let named = |(other, service): (&ServiceId, &Service)| {
+        let same = other == id || service.alias.as_deref() == Some(id.as_str());
+        same.then(|| format!("the configured service `{other}` of source `{}`", service.source))
+    };
+    config.services.iter().find_map(named)
+}
+
+/// Why parts may not stand beside each other, by source: a derived service id that the config or another part has (H45).
+/// `settled` are parts that were there before and keep their ids.
+pub fn id_conflicts(config: &Config, parts: &[Part], settled: &[Part]) -> BTreeMap<SourceId, String> {
+    let mut conflicts = BTreeMap::new();
+    for part in parts.iter().filter(|part| part.derived) {
+        for service in &part.services {
+            let others = parts.iter().chain(settled).filter(|other| other.source.id != part.source.id);
+            let mut holders = others.filter(|other| other.services.iter().any(|held| held.id == service.id));
+            let owner = configured_owner(config, &service.id)
+                .or_else(|| holders.next().map(|other| format!("source `{}`", other.source.id)));
+            if let Some(owner) = owner {
+                let (source, id) = (&part.source.id, &service.id);
+                let message = format!(
+                    "the service id `{id}` that is derived for source `{source}` belongs to {owner} too; name the service \
+                     under `services`"
+                );
+                conflicts.insert(source.clone(), message);
+            }
+        }
+    }
+    conflicts
+}
+
+/// The catalog of all parts, sorted, with its views and fingerprint. Service ids of the parts differ.
+pub fn catalog(parts: Vec<Part>, config: &Config, generated_at: String) -> Catalog {
+    let mut catalog = Catalog {
+        catalog_version: CATALOG_VERSION.to_owned(),
+        generated_at,
+        source_fingerprint: String::new(),
+        sources: Vec::new(),
+        services: Vec::new(),
+        tools: Vec::new(),
+        workflows: Vec::new(),
+        effective_views: Vec::new(),
+    };
+    for part in parts {
+        catalog.sources.push(part.source);
+        catalog.services.extend(part.services);
+        catalog.tools.extend(part.tools);
+    }
+    catalog.sources.sort_by(|a, b| a.id.cmp(&b.id));
+    catalog.services.sort_by(|a, b| a.id.cmp(&b.id));
+    catalog.tools.sort_by(|a, b| a.id.cmp(&b.id));
+    catalog.tools.shrink_to_fit();
+    catalog.effective_views = views(config, &catalog.tools);
+    catalog.source_fingerprint = fingerprint(&catalog);
+    catalog
+}
+
+/// `discover` and one view per profile. What policy denies is in none of them.
+fn views(config: &Config, tools: &[Tool]) -> Vec<View> {
+    let denied = |id: &str| any(&config.policy.managed_deny, id) || any(&config.policy.deny, id);
+    let open: Vec<&Tool> = tools.iter().filter(|tool| !denied(tool.id.as_str())).collect();
+    let view = |name: &str, mode: Mode, shows: &dyn Fn(&str) -> bool| View {
+        name: name.to_owned(),
+        mode: mode.as_str().to_owned(),
+        tools: open
+            .iter()
+            .filter(|tool| shows(tool.id.as_str()))
+            .map(|tool| ViewTool { id: tool.id.clone() })
+            .collect(),
+    };
+    let mut views = vec![view(DISCOVER, Mode::Discover, &|_| true)];
+    for (name, profile) in config.profiles.iter().filter(|(name, _)| *name != DISCOVER) {
+        let mode = profile_mode(config, profile);
+        let set = profile.tool_set.as_ref().and_then(|set| config.tool_sets.get(set));
+        views.push(view(name, mode, &|id| mode == Mode::Discover || set.is_some_and(|set| shows(set, id))));
+    }
+    views
+}
+
+fn profile_mode(config: &Config, profile: &Profile) -> Mode {
+    let otherwise = if profile.tool_set.is_some() { Mode::Curated } else { config.mode.unwrap_or(Mode::Discover) };
+    profile.mode.unwrap_or(otherwise)
+}
+
+/// What is allowed and not denied. `**` among the denied beside an allow list only says that nothing else is allowed.
+fn shows(set: &ToolSet, id: &str) -> bool {
+    let denied = set.deny.iter().any(|pattern| {
+        let says_only = pattern.is_everything() && !set.allow.is_empty();
+        !says_only && pattern.matches(id)
+    });
+    !denied && any(&set.allow, id)
+}
+
+fn any(patterns: &[Pattern], id: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(id))
+}
+
+/// `sha256:<hex>` over everything but times and fetches. The order of members, and of a body's media types, which are members too,
+/// does not change it.
+pub fn fingerprint(catalog: &Catalog) -> String {
+    let mut hash = Sha256::new();
+    let mut feed = |kind: &str, value: Value| {
+        hash.update(kind);
+        hash.update(canonical(&value));
+        hash.update("\n");
+    };
+    let tree = |value: Result<Value, serde_json::Error>| value.expect("the catalog's types serialize");
+    for service in &catalog.services {
+        feed("service", tree(serde_json::to_value(service)));
+    }
+    for tool in &catalog.tools {
+        let mut value = tree(serde_json::to_value(tool));
+        if let Some(Value::Array(contents)) = value.pointer_mut("/requestBody/contentTypes") {
+            contents.sort_by(|a, b| a["mediaType"].as_str().cmp(&b["mediaType"].as_str()));
+        }
+        feed("tool", value);
+    }
+    for workflow in &catalog.workflows {
+        feed("workflow", tree(serde_json::to_value(workflow)));
+    }
+    for view in &catalog.effective_views {
+        feed("view", tree(serde_json::to_value(view)));
+    }
+    let digest = hash.finalize();
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
 }

@@ -75,6 +75,9 @@ pub struct Provenance {
 /// One fetch; the store's record of it.
 pub use crate::fetch::FetchRecord;
 
+/// OpenAPI's own terms, which the catalog takes over as they are.
+pub use crate::openapi::{AuthAlternative, AuthRequirement, OAuthFlow, Place, Style};
+
 /// A service: one API as people name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -193,43 +196,6 @@ pub struct Parameter {
     pub content_type: Option<String>,
 }
 
-/// Where a parameter goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Place {
-    /// Into the template.
-    Path,
-    /// Behind the `?`.
-    Query,
-    /// A header field.
-    Header,
-    /// A cookie.
-    Cookie,
-}
-
-/// How arrays and objects are written (OpenAPI 3.1 section 4.8.12.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Style {
-    /// Path, header.
-    #[default]
-    Simple,
-    /// Query, cookie.
-    Form,
-    /// Path: `.a.b`
-    Label,
-    /// Path: `;a=b`
-    Matrix,
-    /// Query: `a%20b`
-    SpaceDelimited,
-    /// Query: `a|b`
-    PipeDelimited,
-    /// Query: `a[b]=c`
-    DeepObject,
-    /// Cookie (OpenAPI 3.2): as form, but `; ` between exploded pairs and no encoding.
-    Cookie,
-}
-
 /// A JSON Schema as bytes: it passes through, and is parsed only where a value is checked against it. Cheap to clone; tools
 /// that use one schema share it.
 #[derive(Clone)]
@@ -302,59 +268,6 @@ pub struct BodyContent {
     /// JSON Schema, standing alone; absent in summaries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Schema>,
-}
-
-/// Requirements that hold together (AND).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuthAlternative {
-    /// All of them are needed; none means anonymous is fine.
-    pub requirements: Vec<AuthRequirement>,
-}
-
-/// One security scheme an operation needs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AuthRequirement {
-    /// Key in `components.securitySchemes`.
-    pub name: String,
-    /// `http`, `apiKey`, `oauth2`, `openIdConnect`, `mutualTLS`; empty when the document does not define the scheme.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// `bearer`, `basic`, .. for `http`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub scheme: String,
-    /// `header`, `query`, `cookie` for `apiKey`.
-    #[serde(default, rename = "in", skip_serializing_if = "String::is_empty")]
-    pub place: String,
-    /// Name of the header, query parameter or cookie for `apiKey`.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub param_name: String,
-    /// What the operation needs.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scopes: Vec<String>,
-    /// OAuth 2 flows.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub oauth_flows: Vec<OAuthFlow>,
-    /// OpenID Connect discovery document.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub open_id_connect_url: String,
-}
-
-/// One OAuth 2 flow of a security scheme.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OAuthFlow {
-    /// `clientCredentials`, `authorizationCode`, `implicit`, `password`, `deviceAuthorization`.
-    pub mode: String,
-    /// Absolute.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub authorization_url: String,
-    /// Absolute.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub token_url: String,
-    /// Absolute.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub refresh_url: String,
 }
 
 /// What calling a tool may do.

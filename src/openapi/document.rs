@@ -1,1 +1,167 @@
 //! What kind of document this is: OpenAPI 3.0, 3.1, 3.2, or something else and which.
+//!
+//! Key types: [`Document`], JSON text that is known to be an object or array; [`Version`]. People name the wrong file often, so
+//! every other well-known kind of document gets an answer of its own.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::base::document::{self, DocumentError};
+use crate::base::members::Members;
+
+/// A document as JSON text; YAML has been turned into it.
+#[derive(Clone)]
+pub struct Document {
+    text: String,
+}
+
+impl Document {
+    /// Reads JSON or YAML (H28).
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, DocumentError> {
+        Ok(Self { text: document::json_text(bytes)? })
+    }
+
+    /// From a tree, for documents that were changed after reading.
+    pub fn from_value(value: &Value) -> Self {
+        Self { text: value.to_string() }
+    }
+
+    /// Valid JSON.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Document({} bytes)", self.text.len())
+    }
+}
+
+/// The minor versions that differ for a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// Schemas of its own; `$ref` has no siblings.
+    V30,
+    /// JSON Schema 2020-12.
+    V31,
+    /// As 3.1, with `$self`, `additionalOperations`, `querystring`.
+    V32,
+}
+
+/// Why a document is no OpenAPI 3.x description. The message says what it is instead, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotOpenApi(String);
+
+impl fmt::Display for NotOpenApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotOpenApi {}
+
+/// Finds the version of an OpenAPI description. A version written as a number (`openapi: 3.1` in YAML) is fine.
+pub fn version(root: &Members<'_>) -> Result<Version, NotOpenApi> {
+    let Some(written) = scalar(root, "openapi") else { return Err(NotOpenApi(other_kind(root))) };
+    let mut parts = written.trim().split('.');
+    match (parts.next(), parts.next().unwrap_or("0")) {
+        (Some("3"), "0") => Ok(Version::V30),
+        (Some("3"), "1") => Ok(Version::V31),
+        (Some("3"), "2") => Ok(Version::V32),
+        _ => Err(NotOpenApi(format!(
+            "the document says OpenAPI `{}`; versions 3.0, 3.1 and 3.2 are supported",
+            written.chars().take(20).collect::<String>().escape_debug()
+        ))),
+    }
+}
+
+/// A string, or a number as text.
+fn scalar(root: &Members<'_>, name: &str) -> Option<String> {
+    match root.value(name)? {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn other_kind(root: &Members<'_>) -> String {
+    let has = |name: &str| root.get(name).is_some();
+    let mentions = |name: &str, part: &str| root.string(name).is_some_and(|text| text.contains(part));
+    let postman = || {
+        let info = root.get("info").and_then(|info| Members::of(info.get())).unwrap_or_default();
+        info.get("_postman_id").is_some() || info.string("schema").is_some_and(|url| url.contains("getpostman.com"))
+    };
+    let answer = if has("swagger") {
+        "this is a Swagger 2.0 description, which is not supported by this version; convert it to OpenAPI 3.x and name that file"
+    } else if has("asyncapi") {
+        "this is an AsyncAPI description of messages, not an OpenAPI description of HTTP operations"
+    } else if has("arazzo") {
+        "this is an Arazzo document; workflows belong under `services.<id>.workflows`, and the source names an OpenAPI description"
+    } else if has("overlay") {
+        "this is an Overlay document; overlays belong under `services.<id>.overlays`, and the source names an OpenAPI description"
+    } else if has("linkset") {
+        "this is a linkset (RFC 9264); a source of type `apiCatalog` reads it, a source of type `openapi` names a description"
+    } else if postman() {
+        "this is a Postman collection; export it as an OpenAPI 3.x description"
+    } else if mentions("kind", "discovery#") {
+        "this is a Google discovery document; name an OpenAPI 3.x description"
+    } else if has("__schema") || root.get("data").is_some_and(|data| data.get().contains("\"__schema\"")) {
+        "this is a GraphQL introspection result; name an OpenAPI 3.x description"
+    } else if mentions("$schema", "json-schema.org") || (has("$defs") && !has("paths")) {
+        "this is a JSON Schema, not an OpenAPI description"
+    } else if has("paths") {
+        "the document has `paths` but does not say its version; add `openapi: 3.0.3` (or the version it is written for)"
+    } else {
+        "this is no API description: it has neither `openapi` nor anything else that is known here"
+    };
+    answer.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(text: &str) -> Result<Version, String> {
+        let document = Document::parse(text.as_bytes().to_vec()).unwrap();
+        version(&Members::of(document.text()).unwrap()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn versions_are_read_leniently() {
+        for (text, expected) in [
+            ("openapi: 3.0.3", Version::V30),
+            ("openapi: 3.0", Version::V30),
+            ("{\"openapi\": \"3.1.1\"}", Version::V31),
+            ("openapi: 3.1", Version::V31),
+            ("openapi: ' 3.2.0'", Version::V32),
+            ("openapi: 3.1.0-rc1", Version::V31),
+        ] {
+            assert_eq!(kind(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_documents_are_named() {
+        for (text, word) in [
+            ("swagger: '2.0'", "Swagger 2.0"),
+            ("swagger: 2.0", "convert it to OpenAPI 3.x"),
+            ("asyncapi: 3.0.0", "AsyncAPI"),
+            ("arazzo: 1.0.1", "Arazzo"),
+            ("overlay: 1.0.0", "Overlay"),
+            ("linkset: []", "linkset"),
+            ("info: {_postman_id: x}", "Postman"),
+            ("kind: discovery#restDescription", "discovery"),
+            ("data: {__schema: {}}", "GraphQL"),
+            ("$schema: https://json-schema.org/draft/2020-12/schema", "JSON Schema"),
+            ("paths: {}", "does not say its version"),
+            ("a: 1", "no API description"),
+            ("openapi: 4.0.0", "4.0.0"),
+            ("openapi: null", "no API description"),
+        ] {
+            let message = kind(text).unwrap_err();
+            assert!(message.contains(word), "{text}: {message}");
+        }
+    }
+}

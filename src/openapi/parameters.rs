@@ -1,0 +1,246 @@
+//! Parameters: what is sent outside the body, with OpenAPI's defaults filled in.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::Severity;
+use super::refs::{Node, Object, Reading};
+use super::schemas::Schemas;
+
+/// One parameter of an operation.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// As published.
+    pub name: String,
+    /// Where it goes.
+    pub place: Place,
+    /// Whether it must be given; path parameters always.
+    pub required: bool,
+    /// JSON Schema, standing alone.
+    pub schema: Option<Arc<RawValue>>,
+    /// Markdown.
+    pub description: String,
+    /// Never one that does not fit the place.
+    pub style: Style,
+    /// Filled by the style's default.
+    pub explode: bool,
+    /// Whether reserved characters stay as they are.
+    pub allow_reserved: bool,
+    /// The media type when the parameter is described by `content`.
+    pub content_type: Option<String>,
+    /// `x-cli-name`.
+    pub cli_name: Option<String>,
+}
+
+/// Where a parameter goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Place {
+    /// Into the template.
+    Path,
+    /// Behind the `?`.
+    Query,
+    /// A header field.
+    Header,
+    /// A cookie.
+    Cookie,
+}
+
+/// How arrays and objects are written (OpenAPI 3.1 section 4.8.12.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Style {
+    /// Path, header.
+    #[default]
+    Simple,
+    /// Query, cookie.
+    Form,
+    /// Path: `.a.b`
+    Label,
+    /// Path: `;a=b`
+    Matrix,
+    /// Query: `a%20b`
+    SpaceDelimited,
+    /// Query: `a|b`
+    PipeDelimited,
+    /// Query: `a[b]=c`
+    DeepObject,
+    /// Cookie (OpenAPI 3.2): as form, but `; ` between exploded pairs and no encoding.
+    Cookie,
+}
+
+impl Place {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "path" => Self::Path,
+            "query" => Self::Query,
+            "header" => Self::Header,
+            "cookie" => Self::Cookie,
+            _ => return None,
+        })
+    }
+
+    /// As in documents and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::Header => "header",
+            Self::Cookie => "cookie",
+        }
+    }
+
+    fn default_style(self) -> Style {
+        match self {
+            Self::Path | Self::Header => Style::Simple,
+            Self::Query | Self::Cookie => Style::Form,
+        }
+    }
+}
+
+impl Style {
+    /// The style of that name, where it may stand.
+    fn parse(text: &str, place: Place) -> Option<Self> {
+        Some(match (text, place) {
+            ("simple", Place::Path | Place::Header) => Self::Simple,
+            ("label", Place::Path) => Self::Label,
+            ("matrix", Place::Path) => Self::Matrix,
+            ("form", Place::Query | Place::Cookie) => Self::Form,
+            ("spaceDelimited", Place::Query) => Self::SpaceDelimited,
+            ("pipeDelimited", Place::Query) => Self::PipeDelimited,
+            ("deepObject", Place::Query) => Self::DeepObject,
+            ("cookie", Place::Cookie) => Self::Cookie,
+            _ => return None,
+        })
+    }
+
+    fn default_explode(self) -> bool {
+        matches!(self, Self::Form | Self::Cookie)
+    }
+}
+
+/// Parameters of one operation, or of one path.
+const MAX_PARAMETERS_OF_ONE: usize = 1000;
+
+/// Headers that OpenAPI says are not described as parameters.
+const NOT_PARAMETERS: [&str; 3] = ["accept", "content-type", "authorization"];
+
+/// Reads parameters; each place once, since many operations refer to the same.
+pub(super) struct Parameters<'r> {
+    reading: &'r Reading<'r>,
+    known: RefCell<HashMap<usize, Option<Arc<Parameter>>>>,
+}
+
+impl<'r> Parameters<'r> {
+    pub(super) fn new(reading: &'r Reading<'r>) -> Self {
+        Self { reading, known: RefCell::default() }
+    }
+
+    /// The parameters that `holder` (a path or an operation) lists. A reference that leads nowhere is an error: nobody can know
+    /// whether that parameter is required.
+    pub(super) fn listed(&self, holder: &Object<'r>, schemas: &Schemas<'r>) -> Result<Vec<Arc<Parameter>>, String> {
+        let mut found: Vec<Arc<Parameter>> = Vec::new();
+        let nodes = holder.get("parameters").map(|list| list.items()).unwrap_or_default();
+        if nodes.len() > MAX_PARAMETERS_OF_ONE {
+            return Err(format!("there are more than {MAX_PARAMETERS_OF_ONE} parameters"));
+        }
+        for node in nodes {
+            if node.text == "null" {
+                continue;
+            }
+            let object = self.reading.resolve(&node).map_err(|error| error.to_string())?;
+            let Some(parameter) = self.known(&object, schemas) else { continue };
+            if found.iter().any(|other| same(other, &parameter)) {
+                self.warn(
+                    &node,
+                    format!("the parameter `{}` is listed twice; the first counts", parameter.name.escape_debug()),
+                );
+            } else {
+                found.push(parameter);
+            }
+        }
+        Ok(found)
+    }
+
+    fn known(&self, object: &Object<'r>, schemas: &Schemas<'r>) -> Option<Arc<Parameter>> {
+        if let Some(known) = self.known.borrow().get(&object.node.address()) {
+            return known.clone();
+        }
+        let parameter = self.read(object, schemas).map(Arc::new);
+        self.known.borrow_mut().insert(object.node.address(), parameter.clone());
+        parameter
+    }
+
+    fn read(&self, object: &Object<'r>, schemas: &Schemas<'r>) -> Option<Parameter> {
+        let written = object.string("in").unwrap_or_default();
+        let (Some(name), Some(place)) = (object.string("name").filter(|name| !name.is_empty()), Place::parse(&written))
+        else {
+            let why = match written.as_str() {
+                "querystring" => "describes the whole query string, which is not supported by this version",
+                "" => "has no `name` or no `in`",
+                _ => "has no `name`, or is in a place that OpenAPI 3 does not know",
+            };
+            self.warn(&object.node, format!("the parameter {why}; it is left out"));
+            return None;
+        };
+        if place == Place::Header && NOT_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()) {
+            return None;
+        }
+        let content = object.object("content");
+        let content = content.as_ref().and_then(|content| content.iter().next());
+        let (content_type, schema) = match (&content, object.get("schema")) {
+            (Some((media_type, node)), None) => {
+                (Some((*media_type).to_owned()), node.object().and_then(|media| media.get("schema")))
+            }
+            (_, schema) => (None, schema),
+        };
+        let style = self.style(object, place);
+        Some(Parameter {
+            required: place == Place::Path || object.boolean("required") == Some(true),
+            schema: schema.map(|schema| schemas.standalone(&schema)),
+            description: object.string("description").unwrap_or_default(),
+            explode: object.boolean("explode").unwrap_or(style.default_explode()),
+            allow_reserved: object.boolean("allowReserved") == Some(true),
+            cli_name: object.string("x-cli-name").filter(|name| !name.is_empty()),
+            name,
+            place,
+            style,
+            content_type,
+        })
+    }
+
+    fn style(&self, object: &Object<'r>, place: Place) -> Style {
+        let Some(written) = object.string("style") else { return place.default_style() };
+        Style::parse(&written, place).unwrap_or_else(|| {
+            let place_name = place.as_str();
+            let message = format!(
+                "the style `{}` does not fit a {place_name} parameter; the default is used",
+                written.escape_debug()
+            );
+            self.warn(&object.node, message);
+            place.default_style()
+        })
+    }
+
+    fn warn(&self, node: &Node<'r>, message: String) {
+        self.reading.report(Severity::Warning, node, message);
+    }
+}
+
+/// The path's parameters with the operation's own, which win.
+pub(super) fn merged(of_path: &[Arc<Parameter>], own: Vec<Arc<Parameter>>) -> Vec<Arc<Parameter>> {
+    let inherited = of_path.iter().filter(|parameter| !own.iter().any(|other| same(other, parameter)));
+    let mut all: Vec<_> = inherited.cloned().collect();
+    all.extend(own);
+    all
+}
+
+/// Header names compare without case.
+fn same(a: &Parameter, b: &Parameter) -> bool {
+    let equal = if a.place == Place::Header { a.name.eq_ignore_ascii_case(&b.name) } else { a.name == b.name };
+    a.place == b.place && equal
+}
