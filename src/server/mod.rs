@@ -1,10 +1,380 @@
-//! The toolbox.
+//! The toolbox: serves one configuration's tools over HTTP (contract 4, 5, 10).
+//!
+//! [`main`] reads the process, [`run`] the flags; [`Toolbox`] is a runtime at work. A request goes through `app` (origin, request
+//! id), `router` (the table), and one of `routes`; what it works on is an immutable `snapshot`, which `state` replaces whole.
+//! Tokens, leases, workflows and metrics are not here yet.
 
+use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
+use crate::audit::{AuditLog, Event, EventType};
+use crate::base::disk;
+use crate::base::host::{self, Host};
+use crate::base::log::Log;
+use crate::base::time::rfc3339;
+use crate::config::load::Surroundings;
+use crate::execute::run::Executor;
+use crate::http::Transport;
+use crate::http::client::{ClientOptions, HttpClient, ProxyChoice};
+use crate::http::server::{self as http_server, Running, ServerOptions};
+use crate::instance::{Held, Instance, RuntimeRecord};
+
+pub mod app;
+pub mod error;
+pub mod flags;
+pub mod guard;
+pub mod router;
+pub mod routes;
 pub mod signals;
+pub mod snapshot;
+pub mod state;
+
+use app::{App, Order};
+use flags::{DEFAULT_ADDR, Flags, Wish};
+use signals::{Signal, Signals};
+use state::{Due, State, Workshop};
+
+/// How long answers under way may take when the runtime stops.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often files and ages are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+const USAGE: u8 = 2;
+const CONFIG: u8 = 3;
+
+/// Why the toolbox does not start, and with which exit code it ends.
+#[derive(Debug)]
+pub struct StartError {
+    /// 1, 2 or 3 (contract 9).
+    pub exit: u8,
+    /// A line each.
+    pub messages: Vec<String>,
+}
+
+impl StartError {
+    fn other(message: impl Into<String>) -> Self {
+        Self { exit: 1, messages: vec![message.into()] }
+    }
+}
 
 /// Runs the toolbox on this process.
 pub fn main() -> ExitCode {
+    run(Host::from_process())
+}
+
+/// Does what the arguments say; serves until SIGTERM, SIGINT or `POST /v1/runtime/stop`.
+pub fn run(mut host: Host) -> ExitCode {
+    let flags = match flags::parse(&host.args) {
+        Ok(Wish::Help) => return print(&mut host, &flags::help()),
+        Ok(Wish::Version) => return print(&mut host, &format!("open-cli-toolbox {}\n", crate::VERSION)),
+        Ok(Wish::Serve(flags)) => *flags,
+        Err(message) => {
+            let messages = vec![format!("{message}; see open-cli-toolbox --help")];
+            return complain(&mut host, &StartError { exit: USAGE, messages });
+        }
+    };
+    let outcome = if flags.check { check(&mut host, &flags) } else { serve(&mut host, &flags) };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&mut host, &error),
+    }
+}
+
+fn print(host: &mut Host, text: &str) -> ExitCode {
+    // A reader that went away has seen what it wanted.
+    host.stdout.write_all(text.as_bytes()).and_then(|()| host.stdout.flush()).ok();
     ExitCode::SUCCESS
+}
+
+fn complain(host: &mut Host, error: &StartError) -> ExitCode {
+    for message in &error.messages {
+        // When standard error is gone there is nowhere left to say so.
+        writeln!(host.stderr, "open-cli-toolbox: {message}").ok();
+    }
+    ExitCode::from(error.exit)
+}
+
+/// Standard error is shared from here on: the log writes to it, and the last words of a start that failed.
+fn log(host: &mut Host, flags: &Flags) -> Log {
+    let stderr = Shared(Arc::new(Mutex::new(std::mem::replace(&mut host.stderr, Box::new(std::io::sink())))));
+    host.stderr = Box::new(stderr.clone());
+    Log::new(Box::new(stderr), flags.log_format, host.clock.clone())
+}
+
+/// One writer in several hands.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Box<dyn Write + Send>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
+
+/// `--check`: loads everything, says what is wrong, holds and serves nothing.
+fn check(host: &mut Host, flags: &Flags) -> Result<(), StartError> {
+    let config = |messages| StartError { exit: CONFIG, messages };
+    let surroundings = Surroundings::from_host(host, flags.config.as_deref());
+    // Warnings go to the log, errors to whoever called.
+    let log = log(host, flags);
+    let served = state::load_served(&surroundings, &log).map_err(config)?;
+    let instance = resolve(host, flags, served.path.as_deref())?;
+    let transport = transport(host, flags)?;
+    let documents = instance.cache_dir.join("http");
+    let workshop = Workshop { surroundings, transport, documents, clock: host.clock.clone(), log };
+    let (snapshot, errors) = State::new(workshop, served).check();
+    if !errors.is_empty() {
+        return Err(config(errors));
+    }
+    let catalog = snapshot.shelf.catalog.catalog();
+    let (tools, sources) = (catalog.tools.len(), catalog.sources.len());
+    print(host, &format!("ok: {tools} tools from {sources} sources\n"));
+    Ok(())
+}
+
+fn resolve(host: &Host, flags: &Flags, config: Option<&std::path::Path>) -> Result<Instance, StartError> {
+    Instance::resolve(host, &flags.choice, config)
+        .map_err(|error| StartError { exit: USAGE, messages: vec![chain(&error)] })
+}
+
+fn transport(host: &Host, flags: &Flags) -> Result<Arc<dyn Transport>, StartError> {
+    let options = ClientOptions {
+        ca_file: flags.ca_cert.as_ref().map(|path| host.absolute(path)),
+        proxy: flags.proxy.as_ref().map_or(ProxyChoice::None, |url| ProxyChoice::Url(url.expose().clone())),
+        connections: flags.workers,
+        user_agent: format!("open-cli-toolbox/{}", crate::VERSION),
+        env_ca: host.env.absolute_path("SSL_CERT_FILE"),
+    };
+    match HttpClient::new(options) {
+        Ok(client) => Ok(Arc::new(client)),
+        Err(error) => Err(StartError { exit: USAGE, messages: vec![chain(&error)] }),
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+fn serve(host: &mut Host, flags: &Flags) -> Result<(), StartError> {
+    // Before anything else, so that a stop during the first build is heard.
+    let mut signals =
+        Signals::take().map_err(|error| StartError::other(format!("signals cannot be taken: {error}")))?;
+    let log = log(host, flags);
+    let toolbox = Toolbox::start(host, flags, log)?;
+    let orders = toolbox.orders.clone();
+    host::spawn("signals", move || {
+        loop {
+            let order = match signals.wait() {
+                Signal::Stop => Order::Stop,
+                Signal::Reload => Order::Reload,
+            };
+            if orders.send(order).is_err() || order == Order::Stop {
+                return;
+            }
+        }
+    })
+    .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;
+    let line = format!(
+        "open-cli-toolbox {} serving {} on http://{}\n",
+        crate::VERSION,
+        toolbox.app.instance.id,
+        toolbox.addr()
+    );
+    print(host, &line);
+    toolbox.wait();
+    Ok(())
+}
+
+/// A runtime at work in this process.
+#[derive(Debug)]
+pub struct Toolbox {
+    app: Arc<App>,
+    running: Running,
+    keeper: JoinHandle<()>,
+    orders: Sender<Order>,
+    /// Lets go of the instance last.
+    held: Held,
+}
+
+impl Toolbox {
+    /// Starts as the flags say: configuration, instance, audit file, socket, first catalog, `runtime.json`, in this order.
+    pub fn start(host: &Host, flags: &Flags, log: Log) -> Result<Self, StartError> {
+        let surroundings = Surroundings::from_host(host, flags.config.as_deref());
+        let served =
+            state::load_served(&surroundings, &log).map_err(|messages| StartError { exit: CONFIG, messages })?;
+        log.warn("runtime auth is off: whoever reaches this address may use every tool the policy allows", &[]);
+        let instance = resolve(host, flags, served.path.as_deref())?;
+        let started_at = rfc3339(host.clock.now());
+        let held = instance
+            .hold(&format!("pid {} since {started_at}", std::process::id()))
+            .map_err(|error| StartError::other(chain(&error)))?;
+        let audit = open_audit(host, &instance, &log)?;
+        let transport = transport(host, flags)?;
+        let workshop = Workshop {
+            surroundings,
+            transport: Arc::clone(&transport),
+            documents: instance.cache_dir.join("http"),
+            clock: host.clock.clone(),
+            log: log.clone(),
+        };
+        let (orders, inbox) = mpsc::channel();
+        let app = Arc::new(App {
+            state: State::new(workshop, served),
+            audit,
+            executor: Executor::new(transport, host.env.clone(), host.clock.clone()),
+            instance,
+            public_url: flags.public_url.clone(),
+            listening: OnceLock::new(),
+            log,
+            orders: orders.clone(),
+            stop_recorded: AtomicBool::new(false),
+        });
+        let running = listen(host, flags, &app)?;
+        app.listening.get_or_init(|| running.addr());
+        open_for_business(&app, &started_at)?;
+        let kept = Arc::clone(&app);
+        let keeper = host::spawn("keeper", move || keep(&kept, &inbox))
+            .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;
+        Ok(Self { app, running, keeper, orders, held })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.running.addr()
+    }
+
+    /// The handler, to be asked without a socket.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Serves until somebody orders a stop, then ends in good order.
+    pub fn wait(self) {
+        // A keeper that died can only have been told nothing more.
+        self.keeper.join().ok();
+        let Self { app, running, held, .. } = self;
+        app.log.info("stopping", &[]);
+        running.stop(GRACE);
+        let mut event = Event::new(EventType::RuntimeStop);
+        event.reason_code = Some("signal".to_owned());
+        // It was logged why not.
+        app.record_stop(&event).ok();
+        match app.audit.flush() {
+            Ok(head) => app.log.info("stopped", &[("auditHead", &head)]),
+            Err(error) => app.log.error("stopped, but the audit file could not be made durable", &[("error", &error)]),
+        }
+        app.instance.retract();
+        drop(held);
+    }
+
+    /// Stops it.
+    pub fn stop(self) {
+        self.orders.send(Order::Stop).ok();
+        self.wait();
+    }
+}
+
+fn open_audit(host: &Host, instance: &Instance, log: &Log) -> Result<AuditLog, StartError> {
+    if let Some(parent) = instance.audit_path.parent() {
+        disk::create_private_dir(parent)
+            .map_err(|error| StartError::other(format!("cannot create {}: {error}", parent.display())))?;
+    }
+    let (audit, opened) =
+        AuditLog::open(&instance.audit_path, host.clock.clone()).map_err(|error| StartError::other(chain(&error)))?;
+    if let Some(path) = &opened.torn {
+        log.warn("the audit file ended in a torn line, which was never acknowledged", &[("movedTo", &path.display())]);
+    }
+    if opened.skipped > 0 {
+        log.warn("the audit file ends in lines that are no records", &[("lines", &opened.skipped)]);
+    }
+    Ok(audit)
+}
+
+/// An instance that was named gets a free port when the default one is taken, so that several start as documented.
+fn listen(host: &Host, flags: &Flags, app: &Arc<App>) -> Result<Running, StartError> {
+    let addr = flags.addr.unwrap_or(DEFAULT_ADDR);
+    let options = ServerOptions { workers: flags.workers, error: error::framing_answer, ..ServerOptions::new(addr) };
+    let handler: Arc<App> = Arc::clone(app);
+    let named = flags.choice.instance_id.is_some() || host.env.var("OPEN_CLI_INSTANCE_ID").is_some();
+    match http_server::start(options, handler) {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && named && flags.addr.is_none() => {
+            let free = ServerOptions { addr: SocketAddr::new(addr.ip(), 0), ..options };
+            http_server::start(free, Arc::clone(app) as Arc<dyn http_server::Handler>)
+        }
+        outcome => outcome,
+    }
+    .map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "; another program listens there, choose another --addr",
+            _ => "",
+        };
+        StartError::other(format!("cannot listen on {addr}: {error}{hint}"))
+    })
+}
+
+/// Records the start, builds the first catalog, publishes `runtime.json`.
+fn open_for_business(app: &App, started_at: &str) -> Result<(), StartError> {
+    let served = app.state.served();
+    let mut event = Event::new(EventType::RuntimeStart);
+    event.config_fingerprint = Some(served.fingerprint.clone());
+    app.record(&event).map_err(|failure| StartError::other(failure.detail))?;
+    app.state.rebuild();
+    let url = app.listening.get().map(|addr| format!("http://{addr}")).unwrap_or_default();
+    let record = RuntimeRecord {
+        instance_id: app.instance.id.clone(),
+        url,
+        pid: std::process::id(),
+        audit_path: app.instance.audit_path.clone(),
+        cache_dir: app.instance.cache_dir.clone(),
+        started_at: started_at.to_owned(),
+        version: crate::VERSION.to_owned(),
+        config_path: served.path.clone(),
+    };
+    app.instance.publish(&record).map_err(|error| StartError::other(format!("cannot write runtime.json: {error}")))
+}
+
+/// Carries out orders, and looks at files and ages in between.
+fn keep(app: &App, inbox: &Receiver<Order>) {
+    loop {
+        match inbox.recv_timeout(LOOK) {
+            Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            Ok(Order::Reload) => guarded(app, || app.reload()),
+            Err(RecvTimeoutError::Timeout) => guarded(app, || look(app)),
+        }
+    }
+}
+
+fn look(app: &App) {
+    match app.state.due() {
+        Due::Nothing => {}
+        Due::Reload => app.reload(),
+        Due::Rebuild => drop(app.state.rebuild()),
+    }
+    if let Err(error) = app.audit.flush() {
+        app.log.error("audit records not kept", &[("error", &error)]);
+    }
+}
+
+/// A build that panics must not take the keeper with it.
+fn guarded(app: &App, work: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+        app.log.error("a catalog build failed unexpectedly, the old catalog stays", &[]);
+    }
 }

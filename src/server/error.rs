@@ -1,0 +1,139 @@
+//! Failures of the HTTP API and the answers they become (contract 4).
+//!
+//! The body is the bare code as text; callers whose `Accept` names JSON get RFC 9457 problem details.
+
+use crate::access::policy::Refusal;
+use crate::base::host;
+use crate::contract::{ErrorCode, Problem};
+use crate::http::Headers;
+use crate::http::server::Answer;
+
+/// Why a request is not answered with what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The stable code.
+    pub code: ErrorCode,
+    /// For the caller: what and what to do; never a secret, a path of this machine or an upstream's words to anonymous callers.
+    pub detail: String,
+    /// `Allow` of a 405.
+    pub allow: Option<String>,
+}
+
+impl Failure {
+    /// A failure with words for the caller.
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), allow: None }
+    }
+
+    /// The answer, without `X-Request-ID`.
+    pub fn answer(&self, accept: Option<&str>, request_id: &str) -> Answer {
+        let row = self.code.row();
+        let mut answer = if accept.is_some_and(names_json) {
+            let problem = Problem {
+                kind: "about:blank".to_owned(),
+                title: row.title.to_owned(),
+                status: row.status,
+                detail: self.detail.clone(),
+                code: row.text.to_owned(),
+                request_id: request_id.to_owned(),
+            };
+            let body = serde_json::to_vec(&problem).expect("a struct of texts serializes");
+            Answer::new(row.status, "application/problem+json", body)
+        } else {
+            Answer::new(row.status, "text/plain; charset=utf-8", row.text.as_bytes())
+        };
+        let headers = std::mem::take(&mut answer.headers).with("Cache-Control", "no-store");
+        answer.headers = match row.status {
+            401 => headers.with("WWW-Authenticate", "Bearer"),
+            503 => headers.with("Retry-After", "5"),
+            _ => headers,
+        };
+        if let Some(allow) = &self.allow {
+            answer.headers = answer.headers.with("Allow", allow);
+        }
+        answer
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.code, refusal.detail)
+    }
+}
+
+/// Whether `Accept` names JSON; `*/*` does not.
+fn names_json(accept: &str) -> bool {
+    accept.split(',').any(crate::http::is_json)
+}
+
+/// The caller's own id when it is printable and at most 128 characters, else a new one.
+pub fn request_id(headers: &Headers) -> String {
+    let given = headers.get("X-Request-ID").unwrap_or("");
+    if !given.is_empty() && given.len() <= 128 && given.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        return given.to_owned();
+    }
+    // Without randomness requests cannot be told apart, which is no reason to refuse them.
+    host::random_id().unwrap_or_else(|_| "unknown".to_owned())
+}
+
+/// The answers that the HTTP server gives by itself.
+pub fn framing_answer(status: u16, headers: &Headers) -> Answer {
+    let (code, detail) = match status {
+        413 => (ErrorCode::BodyTooLarge, "the body is larger than 16 MiB"),
+        500 => (ErrorCode::Internal, "the runtime failed; its log may say why"),
+        _ => (ErrorCode::BadRequest, "the request's head or framing is not well formed"),
+    };
+    let id = request_id(headers);
+    let mut answer = Failure::new(code, detail).answer(headers.get("Accept"), &id);
+    answer.headers = answer.headers.with("X-Request-ID", &id);
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::server::Body;
+
+    fn text(answer: &Answer) -> String {
+        match &answer.body {
+            Body::Bytes(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            Body::Stream(_) => panic!("errors are bytes"),
+        }
+    }
+
+    #[test]
+    fn errors_are_bare_codes_or_problem_details() {
+        let failure = Failure::new(ErrorCode::ManagedDeny, "no");
+        for accept in [None, Some("*/*"), Some("text/html, */*;q=0.1")] {
+            let answer = failure.answer(accept, "r1");
+            assert_eq!((answer.status, text(&answer).as_str()), (403, "managed_deny"), "{accept:?}");
+        }
+        for accept in ["application/json", "text/html, application/problem+json;q=0.5"] {
+            let answer = failure.answer(Some(accept), "r1");
+            assert_eq!(answer.headers.get("Content-Type"), Some("application/problem+json"));
+            let problem: Problem = serde_json::from_str(&text(&answer)).unwrap();
+            assert_eq!((problem.code.as_str(), problem.status, problem.detail.as_str()), ("managed_deny", 403, "no"));
+            assert_eq!(problem.request_id, "r1");
+        }
+    }
+
+    #[test]
+    fn statuses_carry_their_headers() {
+        let header = |code, name: &str| Failure::new(code, "").answer(None, "").headers.get(name).map(str::to_owned);
+        assert_eq!(header(ErrorCode::AuthnFailed, "WWW-Authenticate").as_deref(), Some("Bearer"));
+        assert_eq!(header(ErrorCode::AuditUnavailable, "Retry-After").as_deref(), Some("5"));
+        assert_eq!(header(ErrorCode::BadRequest, "Retry-After"), None);
+    }
+
+    #[test]
+    fn request_ids_are_taken_or_made() {
+        let id = |text: &str| request_id(&Headers::new().with("X-Request-ID", text));
+        assert_eq!(id("abc 1"), "abc 1");
+        for bad in ["", &"x".repeat(129), "ü"] {
+            let made = id(bad);
+            assert_eq!(made.len(), 32, "{made}");
+        }
+        let answer = framing_answer(413, &Headers::new().with("X-Request-ID", "mine"));
+        assert_eq!((text(&answer).as_str(), answer.headers.get("X-Request-ID")), ("body_too_large", Some("mine")));
+    }
+}

@@ -1,0 +1,315 @@
+//! The flags of the toolbox: one table that parsing, help and the documentation test read.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use lexopt::{Arg, ValueExt};
+
+use crate::base::log::Format;
+use crate::base::url::Url;
+use crate::instance::Choice;
+
+/// One flag.
+#[derive(Debug)]
+pub struct Flag {
+    /// Without its dashes.
+    pub name: &'static str,
+    /// The placeholder of its value; `None` takes none.
+    pub value: Option<&'static str>,
+    /// One line.
+    pub help: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Addr,
+    Config,
+    InstanceId,
+    StateDir,
+    AuditPath,
+    CacheDir,
+    Check,
+    Workers,
+    LogFormat,
+    PublicUrl,
+    CaCert,
+    Proxy,
+    Version,
+    Help,
+    /// Part of the contract, but not of this version; naming it is an error.
+    Later,
+}
+
+const fn flag(name: &'static str, value: Option<&'static str>, kind: Kind, help: &'static str) -> Flag {
+    Flag { name, value, help, kind }
+}
+
+/// The table, in the order of the help.
+pub const FLAGS: &[Flag] = &[
+    flag("addr", Some("ADDRESS:PORT"), Kind::Addr, "where to listen; loopback only, port 0 picks one [127.0.0.1:8765]"),
+    flag("config", Some("FILE"), Kind::Config, "the project's configuration file [.cli.json, which must be trusted]"),
+    flag(
+        "instance-id",
+        Some("ID"),
+        Kind::InstanceId,
+        "names the instance; with it a taken default port is replaced by a free one",
+    ),
+    flag("state-dir", Some("DIR"), Kind::StateDir, "root of state"),
+    flag("cache-dir", Some("DIR"), Kind::CacheDir, "root of the cache of fetched documents"),
+    flag("audit-path", Some("FILE"), Kind::AuditPath, "the audit file [audit.log of the instance]"),
+    flag("check", None, Kind::Check, "load everything, print what is wrong, and exit"),
+    flag("workers", Some("N"), Kind::Workers, "how many requests are handled at once, 1 to 256 [16]"),
+    flag("log-format", Some("text|json"), Kind::LogFormat, "how log lines on standard error look [text]"),
+    flag("public-url", Some("URL"), Kind::PublicUrl, "the origin clients use, when something stands in front"),
+    flag("ca-cert", Some("FILE"), Kind::CaCert, "further certificate authorities for outgoing TLS, PEM"),
+    flag("proxy", Some("URL"), Kind::Proxy, "go out through this HTTP proxy"),
+    flag("max-connections", Some("N"), Kind::Later, "bound on connections"),
+    flag("metrics-addr", Some("ADDRESS:PORT"), Kind::Later, "where metrics are served"),
+    flag("insecure-bind", None, Kind::Later, "serve other addresses than loopback without authentication"),
+    flag("heartbeat-seconds", Some("N"), Kind::Later, "how often sessions renew their lease"),
+    flag("missed-heartbeat-limit", Some("N"), Kind::Later, "how many renewals a session may miss"),
+    flag("shutdown", Some("when-owner-exits|manual"), Kind::Later, "when the runtime stops by itself"),
+    flag("session-scope", Some("SCOPE"), Kind::Later, "what a session covers"),
+    flag("share", Some("exclusive|group"), Kind::Later, "who may attach"),
+    flag("share-key-present", None, Kind::Later, "says that a share key exists"),
+    flag("config-fingerprint", Some("TEXT"), Kind::Later, "what attaching sessions must repeat"),
+    flag("version", None, Kind::Version, "print the version"),
+    flag("help", None, Kind::Help, "print this"),
+];
+
+/// What was asked for.
+#[derive(Debug)]
+pub enum Wish {
+    /// `--help`
+    Help,
+    /// `--version`
+    Version,
+    /// Serve, or check.
+    Serve(Box<Flags>),
+}
+
+/// The values of the flags.
+#[derive(Clone, Debug)]
+pub struct Flags {
+    /// `--addr`
+    pub addr: Option<SocketAddr>,
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--instance-id`, `--state-dir`, `--cache-dir`, `--audit-path`
+    pub choice: Choice,
+    /// `--check`
+    pub check: bool,
+    /// `--workers`
+    pub workers: usize,
+    /// `--log-format`
+    pub log_format: Format,
+    /// `--public-url`
+    pub public_url: Option<Url>,
+    /// `--ca-cert`
+    pub ca_cert: Option<PathBuf>,
+    /// `--proxy`, which may hold a password.
+    pub proxy: Option<crate::base::redacted::Redacted<String>>,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self {
+            addr: None,
+            config: None,
+            choice: Choice::default(),
+            check: false,
+            workers: 16,
+            log_format: Format::Text,
+            public_url: None,
+            ca_cert: None,
+            proxy: None,
+        }
+    }
+}
+
+/// Where the toolbox listens when nothing is said.
+pub const DEFAULT_ADDR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8765);
+
+/// Reads the arguments; the error is one line that says what is wrong.
+pub fn parse(args: &[OsString]) -> Result<Wish, String> {
+    let mut flags = Flags::default();
+    let mut parser = lexopt::Parser::from_args(args);
+    while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
+        let name = match arg {
+            Arg::Long(name) => name.to_owned(),
+            Arg::Short('h') => "help".to_owned(),
+            Arg::Short('V') => "version".to_owned(),
+            Arg::Short(letter) => return Err(format!("there is no flag `-{letter}`")),
+            Arg::Value(value) => {
+                return Err(format!(
+                    "the argument `{}` is not expected; the toolbox takes flags only",
+                    value.to_string_lossy()
+                ));
+            }
+        };
+        let Some(row) = FLAGS.iter().find(|row| row.name == name) else {
+            return Err(format!("there is no flag `--{name}`"));
+        };
+        match row.kind {
+            Kind::Help => return Ok(Wish::Help),
+            Kind::Version => return Ok(Wish::Version),
+            Kind::Check => flags.check = true,
+            Kind::Later => return Err(format!("`--{name}` is not supported by this version")),
+            kind => {
+                let value = parser.value().map_err(|_| format!("`--{name}` needs a value"))?;
+                if value.is_empty() {
+                    return Err(format!("`--{name}` needs a value that is not empty"));
+                }
+                take(&mut flags, kind, value).map_err(|message| format!("`--{name}`: {message}"))?;
+            }
+        }
+    }
+    Ok(Wish::Serve(Box::new(flags)))
+}
+
+fn take(flags: &mut Flags, kind: Kind, value: OsString) -> Result<(), String> {
+    match kind {
+        Kind::Config => flags.config = Some(value.into()),
+        Kind::StateDir => flags.choice.state_dir = Some(value.into()),
+        Kind::AuditPath => flags.choice.audit_path = Some(value.into()),
+        Kind::CacheDir => flags.choice.cache_dir = Some(value.into()),
+        Kind::CaCert => flags.ca_cert = Some(value.into()),
+        kind => {
+            let text = value.string().map_err(|_| "is not UTF-8".to_owned())?;
+            take_text(flags, kind, text)?;
+        }
+    }
+    Ok(())
+}
+
+fn take_text(flags: &mut Flags, kind: Kind, text: String) -> Result<(), String> {
+    match kind {
+        Kind::Addr => flags.addr = Some(addr(&text)?),
+        Kind::InstanceId => flags.choice.instance_id = Some(text),
+        Kind::Proxy => flags.proxy = Some(crate::base::redacted::Redacted::new(text)),
+        Kind::PublicUrl => flags.public_url = Some(public_url(&text)?),
+        Kind::Workers => {
+            let workers = text.parse().ok().filter(|workers| (1..=256).contains(workers));
+            flags.workers = workers.ok_or("a number from 1 to 256 is needed")?;
+        }
+        Kind::LogFormat => {
+            flags.log_format = match text.as_str() {
+                "text" => Format::Text,
+                "json" => Format::Json,
+                _ => return Err("`text` or `json` is needed".to_owned()),
+            }
+        }
+        _ => unreachable!("flags without a text were handled before"),
+    }
+    Ok(())
+}
+
+fn addr(text: &str) -> Result<SocketAddr, String> {
+    let numeric = match text.rsplit_once(':') {
+        Some(("" | "localhost", port)) => format!("127.0.0.1:{port}"),
+        _ => text.to_owned(),
+    };
+    let addr: SocketAddr = numeric.parse().map_err(|_| "an address with a port is needed, like 127.0.0.1:8765")?;
+    if addr.ip().is_loopback() {
+        Ok(addr)
+    } else {
+        Err(format!("{} is no loopback address, and this version serves loopback only", addr.ip()))
+    }
+}
+
+fn public_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let bare = url.is_http() && url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if bare { Ok(url) } else { Err("an http or https origin is needed, like https://tools.example.com".to_owned()) }
+}
+
+/// The text of `--help`.
+pub fn help() -> String {
+    let mut text = String::from(
+        "Serves the tools that API descriptions describe: one catalog, one policy, one audit trail.\n\n\
+         Usage:\n  open-cli-toolbox [--config FILE] [flags]\n\nFlags:\n",
+    );
+    for row in FLAGS.iter().filter(|row| row.kind != Kind::Later) {
+        let left = match row.value {
+            Some(value) => format!("--{} {value}", row.name),
+            None => format!("--{}", row.name),
+        };
+        writeln!(text, "  {left:<26} {}", row.help).expect("writing to a String does not fail");
+    }
+    let later: Vec<String> =
+        FLAGS.iter().filter(|row| row.kind == Kind::Later).map(|row| format!("--{}", row.name)).collect();
+    text.push_str("\nNot supported by this version:\n");
+    for few in later.chunks(4) {
+        writeln!(text, "  {}", few.join(" ")).expect("writing to a String does not fail");
+    }
+    text.push_str(
+        "\nSIGTERM and SIGINT stop it, SIGHUP reloads the configuration.\n\
+         Exit codes: 0 ok, 1 other failure, 2 usage, 3 configuration.\n",
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Wish, String> {
+        parse(&args.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[track_caller]
+    fn refused(args: &[&str], part: &str) {
+        let message = parsed(args).unwrap_err();
+        assert!(message.contains(part), "{message}");
+    }
+
+    #[test]
+    fn flags_are_read_once() {
+        let args = [
+            "--addr",
+            "localhost:0",
+            "--config=c.json",
+            "--instance-id",
+            "a",
+            "--workers",
+            "4",
+            "--log-format",
+            "json",
+        ];
+        let Wish::Serve(flags) = parsed(&args).unwrap() else { panic!("serve") };
+        assert_eq!(flags.addr, Some(SocketAddr::from(([127, 0, 0, 1], 0))));
+        assert_eq!((flags.config, flags.choice.instance_id), (Some(PathBuf::from("c.json")), Some("a".to_owned())));
+        assert_eq!((flags.workers, flags.log_format), (4, Format::Json));
+        assert!(matches!(parsed(&["-h"]), Ok(Wish::Help)));
+        assert!(matches!(parsed(&["--version"]), Ok(Wish::Version)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        refused(&["--adr", "x"], "no flag `--adr`");
+        refused(&["serve"], "takes flags only");
+        refused(&["--addr"], "needs a value");
+        refused(&["--config", ""], "not empty");
+        refused(&["--addr", "0.0.0.0:1"], "loopback only");
+        refused(&["--addr", "8765"], "an address with a port");
+        refused(&["--workers", "0"], "from 1 to 256");
+        refused(&["--public-url", "https://h/path"], "origin");
+        refused(&["--heartbeat-seconds", "5"], "not supported by this version");
+        refused(&["--check=yes"], "check");
+    }
+
+    #[test]
+    fn h24_a_proxy_password_is_not_printed() {
+        let Wish::Serve(flags) = parsed(&["--proxy", "http://u:hunter2@h:1"]).unwrap() else { panic!("serve") };
+        assert!(!format!("{flags:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn help_names_every_flag() {
+        let help = help();
+        assert!(FLAGS.iter().all(|row| help.contains(&format!("--{}", row.name))), "{help}");
+    }
+}

@@ -1,0 +1,157 @@
+//! Which path and method is answered by what: one table (contract 4).
+
+use crate::access::Principal;
+use crate::base::url;
+use crate::contract::{ErrorCode, path};
+use crate::http::is_json;
+use crate::http::server::{Answer, Inbound};
+
+use super::app::App;
+use super::error::Failure;
+use super::routes::{audit, catalog, execute, health, refresh, runtime};
+
+/// One request on its way through the handlers.
+#[derive(Debug)]
+pub struct Exchange<'a> {
+    /// The toolbox.
+    pub app: &'a App,
+    /// The request.
+    pub request: &'a Inbound,
+    /// Its query.
+    pub query: Query,
+    /// Who asks.
+    pub principal: Principal,
+    /// `X-Request-ID`.
+    pub id: &'a str,
+}
+
+/// What a handler gives.
+pub type Outcome = Result<Answer, Failure>;
+
+type Call = fn(&Exchange<'_>) -> Outcome;
+
+/// One path.
+#[derive(Debug)]
+pub struct Route {
+    /// The path.
+    pub path: &'static str,
+    /// Whether a token is needed when the configuration asks for tokens.
+    pub token: bool,
+    get: Option<Call>,
+    post: Option<Call>,
+}
+
+const fn route(path: &'static str, token: bool, get: Option<Call>, post: Option<Call>) -> Route {
+    Route { path, token, get, post }
+}
+
+/// The table.
+pub const ROUTES: &[Route] = &[
+    route(path::CATALOG, true, Some(catalog::effective), None),
+    route(path::TOOL, true, Some(catalog::tool), None),
+    route(path::EXECUTE, true, None, Some(execute::execute)),
+    route(path::REFRESH, true, Some(refresh::refresh), Some(refresh::refresh)),
+    route(path::AUDIT, true, Some(audit::events), None),
+    route(path::INFO, false, Some(runtime::info), None),
+    route(path::STOP, true, None, Some(runtime::stop)),
+    route(path::BROWSER_CONFIG, false, Some(runtime::browser_config), None),
+    route(path::HEALTH, false, Some(health::live), None),
+    route(path::READY, false, Some(health::ready), None),
+];
+
+/// Paths of the contract that this version does not serve; they answer as unknown ones do, with words that say so.
+const LATER: &[&str] = &[
+    "/v1/workflows/run",
+    "/v1/runtime/heartbeat",
+    "/v1/runtime/session-close",
+    "/metrics",
+    "/.well-known/oauth-protected-resource",
+    "/openapi.json",
+];
+
+impl Route {
+    /// The methods of the path, as `Allow` lists them.
+    pub fn methods(&self) -> Vec<&'static str> {
+        let mut methods = Vec::new();
+        if self.get.is_some() {
+            methods.extend(["GET", "HEAD"]);
+        }
+        if self.post.is_some() {
+            methods.push("POST");
+        }
+        methods
+    }
+
+    fn call(&self, method: &str) -> Option<Call> {
+        match method {
+            "GET" | "HEAD" => self.get,
+            "POST" => self.post,
+            _ => None,
+        }
+    }
+}
+
+/// Finds the handler of a request, and asks it. Nothing is loaded, fetched or looked up before the caller is known (H02).
+pub fn answer(app: &App, request: &Inbound, id: &str) -> Outcome {
+    let Some(route) = ROUTES.iter().find(|route| route.path == request.path) else {
+        let later = LATER.contains(&request.path.as_str());
+        let detail = if later { "not supported by this version" } else { "there is nothing at this path" };
+        return Err(Failure::new(ErrorCode::NotFound, detail));
+    };
+    let Some(call) = route.call(&request.method) else {
+        let allow = route.methods().join(", ");
+        let failure = Failure::new(ErrorCode::MethodNotAllowed, format!("this path answers to {allow}"));
+        return Err(Failure { allow: Some(allow), ..failure });
+    };
+    let principal = app.authenticate(route.token, &request.headers)?;
+    let query = Query::parse(&request.query);
+    if route.token {
+        app.check_config_path(query.get("config"))?;
+    }
+    if !request.body.is_empty() && !request.headers.get("Content-Type").is_some_and(is_json) {
+        return Err(Failure::new(ErrorCode::BadRequest, "a body must be sent as `Content-Type: application/json`"));
+    }
+    call(&Exchange { app, request, query, principal, id })
+}
+
+/// A decoded query; of several values with one name the first counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn parse(text: &str) -> Self {
+        let decode = |part: &str| url::decode(&part.replace('+', " "));
+        let pairs = text.split('&').filter(|pair| !pair.is_empty());
+        Self(
+            pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(n, v)| (decode(n), decode(v))).collect(),
+        )
+    }
+
+    /// A value that is there and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(found, _)| found == name)?;
+        Some(value.as_str()).filter(|value| !value.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_decoded() {
+        let query = Query::parse("mode=curated&config=%2Fa%20b+c&&x&mode=discover&empty=");
+        assert_eq!(query.get("mode"), Some("curated"));
+        assert_eq!(query.get("config"), Some("/a b c"));
+        assert_eq!((query.get("x"), query.get("empty"), query.get("none")), (None, None, None));
+    }
+
+    #[test]
+    fn every_path_stands_once() {
+        for (at, route) in ROUTES.iter().enumerate() {
+            assert!(!route.methods().is_empty());
+            assert!(!LATER.contains(&route.path));
+            assert!(ROUTES[at + 1..].iter().all(|other| other.path != route.path), "{}", route.path);
+        }
+    }
+}

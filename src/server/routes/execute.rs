@@ -1,0 +1,158 @@
+//! `POST /v1/tools/execute`: decide, record what is begun, send, record what came of it, answer.
+
+use crate::access::policy::{self, Selection, Standing};
+use crate::access::{Principal, envelope};
+use crate::audit::{Event, EventType, Verdict};
+use crate::base::host::Stopwatch;
+use crate::catalog::Tool;
+use crate::contract::{ErrorCode, ExecuteRequest};
+use crate::execute::run::{ExecuteError, Outcome as Executed, Prepared};
+use crate::http::server::Inbound;
+
+use super::super::error::Failure;
+use super::super::router::{Exchange, Outcome};
+use super::super::snapshot::Snapshot;
+use super::{body, json};
+
+/// Runs one tool.
+pub fn execute(exchange: &Exchange<'_>) -> Outcome {
+    let Exchange { app, request, principal, .. } = exchange;
+    let ask: ExecuteRequest = body(&request.body)?;
+    app.check_config_path(ask.config_path.as_deref())?;
+    let snapshot = app.snapshot()?;
+    let config = &snapshot.served.config;
+    let selection = policy::select(config, principal, ask.mode.as_deref(), ask.agent_profile.as_deref())?;
+    let Some(index) = snapshot.shelf.catalog.find(ask.tool_id.as_str()) else {
+        let failure = unknown_tool(principal);
+        let mut event = event(exchange, EventType::AuthzDenial, Verdict::Denied);
+        event.tool_id = Some(ask.tool_id.to_string());
+        event.reason_code = Some(failure.code.to_string());
+        app.record(&event)?;
+        return Err(failure);
+    };
+    let tool = snapshot.shelf.catalog.tool(index);
+    let call = Call { exchange, tool, selection: &selection };
+    call.decide(&snapshot, index, &ask)?;
+    let prepared = app.executor.prepare(config, tool, &ask).map_err(|error| call.not_begun(error))?;
+    if ask.dry_run {
+        return Ok(json(&prepared.dry_run()));
+    }
+    call.begin(&prepared)?;
+    let watch = Stopwatch::start();
+    let outcome = app.executor.send(&prepared);
+    call.finish(&prepared, outcome, &watch)
+}
+
+/// With auth on, hidden and unknown answer alike (H09).
+pub(super) fn unknown_tool(principal: &Principal) -> Failure {
+    match principal {
+        Principal::Anonymous => {
+            Failure::new(ErrorCode::ToolNotFound, "there is no such tool; look it up in the catalog")
+        }
+        Principal::Token { .. } => policy::outside_envelope().into(),
+    }
+}
+
+/// A record of what `exchange` asked for.
+fn event(exchange: &Exchange<'_>, event_type: EventType, decision: Verdict) -> Event {
+    let Inbound { client, .. } = exchange.request;
+    let mut event = Event::new(event_type);
+    event.principal = exchange.principal.name().map(str::to_owned);
+    event.client_addr = Some(client.ip().to_string());
+    event.request_id = Some(exchange.id.to_owned());
+    event.decision = Some(decision);
+    event
+}
+
+/// One call of one tool.
+struct Call<'a> {
+    exchange: &'a Exchange<'a>,
+    tool: &'a Tool,
+    selection: &'a Selection,
+}
+
+impl Call<'_> {
+    fn event(&self, event_type: EventType, decision: Verdict) -> Event {
+        let mut event = event(self.exchange, event_type, decision);
+        event.agent_profile.clone_from(&self.selection.profile);
+        event.tool_id = Some(self.tool.id.to_string());
+        event.service_id = Some(self.tool.service_id.to_string());
+        event.method = Some(self.tool.method.clone());
+        event.path = Some(self.tool.path.clone());
+        event
+    }
+
+    /// A denial is on disk before its answer leaves. Trying a call out sends nothing, so it needs no approval.
+    fn decide(&self, snapshot: &Snapshot, index: usize, ask: &ExecuteRequest) -> Result<(), Failure> {
+        let (shelf, policy) = (&snapshot.shelf, &snapshot.served.config.policy);
+        let standing = Standing {
+            in_envelope: envelope::of(&self.exchange.principal, &shelf.catalog, policy).contains(index),
+            in_view: shelf.catalog.view_mask(&self.selection.view).is_some_and(|view| view.contains(index)),
+            approved: ask.approval || ask.dry_run,
+        };
+        policy::decide(policy, self.tool, self.selection, standing).or_else(|refusal| {
+            let mut event = self.event(EventType::AuthzDenial, Verdict::Denied);
+            event.reason_code = Some(refusal.code.to_string());
+            self.exchange.app.record(&event)?;
+            Err(refusal.into())
+        })
+    }
+
+    /// Nothing was sent. What the caller got wrong is between the two; what went wrong here is recorded.
+    fn not_begun(&self, error: ExecuteError) -> Failure {
+        let failure = Failure::new(error.code, error.detail);
+        if error.code == ErrorCode::BadRequest {
+            return failure;
+        }
+        let mut event = self.event(EventType::ExecutionError, Verdict::Error);
+        event.reason_code = Some(error.code.to_string());
+        self.exchange.app.record(&event).err().unwrap_or(failure)
+    }
+
+    /// What may change something leaves a trace before it does.
+    fn begin(&self, prepared: &Prepared) -> Result<(), Failure> {
+        let app = self.exchange.app;
+        if !self.tool.safety.read_only {
+            let mut event = self.event(EventType::ExecutionStarted, Verdict::Allowed);
+            self.say_what_was_sent(&mut event, prepared);
+            return app.record(&event);
+        }
+        if app.audit.is_sound() {
+            return Ok(());
+        }
+        Err(Failure::new(
+            ErrorCode::AuditUnavailable,
+            "audit records cannot be kept at the moment, so nothing was sent",
+        ))
+    }
+
+    fn say_what_was_sent(&self, event: &mut Event, prepared: &Prepared) {
+        event.target_base_url = Some(prepared.target.clone());
+        event.auth_scheme = Some(prepared.auth_scheme.clone()).filter(|scheme| !scheme.is_empty());
+        event.request_size = Some(prepared.request_size);
+    }
+
+    fn finish(&self, prepared: &Prepared, outcome: Result<Executed, ExecuteError>, watch: &Stopwatch) -> Outcome {
+        let mut event = match &outcome {
+            Ok(done) => {
+                let mut event = self.event(EventType::ToolExecution, Verdict::Allowed);
+                event.status_code = Some(done.response.status_code);
+                event.retry_count = Some(done.retries);
+                event
+            }
+            Err(error) => {
+                let mut event = self.event(EventType::ExecutionError, Verdict::Error);
+                event.reason_code = Some(error.code.to_string());
+                event.retry_count = Some(error.retries);
+                event
+            }
+        };
+        self.say_what_was_sent(&mut event, prepared);
+        event.latency_ms = Some(u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX));
+        self.exchange.app.record(&event).map_err(|_| {
+            let detail = "the request was sent, but its audit record could not be kept, so its answer is withheld";
+            Failure::new(ErrorCode::Internal, detail)
+        })?;
+        outcome.map(|done| json(&done.response)).map_err(|error| Failure::new(error.code, error.detail))
+    }
+}

@@ -1,0 +1,156 @@
+//! What the toolbox serves at one moment: a configuration and the catalog built from it, never changed, replaced whole.
+//!
+//! Key types: [`Served`], the configuration; [`Snapshot`], with the bodies that were asked for before, ready to be sent again.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+use crate::access::Principal;
+use crate::base::json;
+use crate::base::pattern::Pattern;
+use crate::catalog::gather::SourceReport;
+use crate::catalog::view::{Detail, Mask, ReadyCatalog};
+use crate::config::Config;
+use crate::config::load::Loaded;
+use crate::contract::{RefreshResponse, RefreshedSource};
+
+/// The configuration in force.
+#[derive(Debug)]
+pub struct Served {
+    /// The merged configuration.
+    pub config: Config,
+    /// What a request may repeat as `config` (H01).
+    pub path: Option<PathBuf>,
+    /// SHA-256 of its content without secrets.
+    pub fingerprint: String,
+}
+
+impl Served {
+    /// Takes over what was loaded.
+    pub fn new(loaded: Loaded) -> Self {
+        let fingerprint = format!("sha256:{}", hex(json::canonical(&loaded.raw).as_bytes()));
+        Self { config: loaded.config, path: loaded.path, fingerprint }
+    }
+}
+
+/// A body and its strong validator.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// With its quotes.
+    pub etag: String,
+    /// The body.
+    pub bytes: Arc<[u8]>,
+}
+
+impl Ready {
+    /// Of bytes.
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        Self { etag: format!("\"{}\"", &hex(&bytes)[..32]), bytes }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Which body: for whom, which view, how much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wanted {
+    envelope: Mask,
+    view: String,
+    detail: Detail,
+}
+
+/// A catalog and the bodies made from it.
+pub struct Shelf {
+    /// The catalog.
+    pub catalog: ReadyCatalog,
+    /// What listings may show: tools that no deny pattern names (H15).
+    pub listed: Mask,
+    ready: Mutex<VecDeque<(Wanted, Ready)>>,
+}
+
+impl fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shelf({} tools)", self.catalog.len())
+    }
+}
+
+/// How many bodies are kept ready, and how many bytes of them.
+const MAX_READY: usize = 64;
+const MAX_READY_BYTES: usize = 64 << 20;
+
+impl Shelf {
+    /// A catalog with nothing ready yet.
+    pub fn new(catalog: ReadyCatalog, config: &Config) -> Self {
+        let denied = |patterns: &[Pattern], id: &str| patterns.iter().any(|pattern| pattern.matches(id));
+        let mut listed = Mask::none(catalog.len());
+        for index in 0..catalog.len() {
+            let id = catalog.tool(index).id.as_str();
+            if !denied(&config.policy.managed_deny, id) && !denied(&config.policy.deny, id) {
+                listed.insert(index);
+            }
+        }
+        Self { catalog, listed, ready: Mutex::default() }
+    }
+
+    /// The body of the effective catalog for an envelope; `None`: no such view. Whoever asks second waits for the first.
+    pub fn effective(&self, envelope: &Mask, view: &str, detail: Detail) -> Option<Ready> {
+        let mut shelf = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |wanted: &Wanted| wanted.detail == detail && wanted.view == view && wanted.envelope == *envelope;
+        if let Some((_, ready)) = shelf.iter().find(|(wanted, _)| fits(wanted)) {
+            return Some(ready.clone());
+        }
+        let ready = Ready::new(self.catalog.effective(envelope, view, detail)?);
+        shelf.push_back((Wanted { envelope: envelope.clone(), view: view.to_owned(), detail }, ready.clone()));
+        let size = |shelf: &VecDeque<(Wanted, Ready)>| shelf.iter().map(|(_, ready)| ready.bytes.len()).sum::<usize>();
+        while shelf.len() > MAX_READY || size(&shelf) > MAX_READY_BYTES {
+            shelf.pop_front();
+        }
+        Some(ready)
+    }
+}
+
+/// One moment's whole.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The configuration.
+    pub served: Arc<Served>,
+    /// The catalog.
+    pub shelf: Arc<Shelf>,
+    /// How each source fared in the last build.
+    pub report: Vec<SourceReport>,
+    /// When that was, RFC 3339.
+    pub built_at: String,
+}
+
+impl Snapshot {
+    /// What the last build did, as far as the caller may see its sources (H09).
+    pub fn refreshed(&self, principal: &Principal, envelope: &Mask) -> RefreshResponse {
+        let catalog = &self.shelf.catalog;
+        let services: Vec<_> = envelope.indexes().map(|index| &catalog.tool(index).service_id).collect();
+        let visible = |source: &str| {
+            let of_source = |service: &&crate::catalog::ServiceRecord| service.source_id.as_str() == source;
+            *principal == Principal::Anonymous
+                || catalog.catalog().services.iter().filter(of_source).any(|service| services.contains(&&service.id))
+        };
+        let mut sources = Vec::new();
+        for report in self.report.iter().filter(|report| visible(report.id.as_str())) {
+            let from = sources.len();
+            sources.extend(report.fetches.iter().map(|fetch| RefreshedSource::new(report.id.as_str(), fetch)));
+            if sources.len() == from {
+                let (id, uri) = (report.id.to_string(), report.uri.clone());
+                sources.push(RefreshedSource { id, uri, ..RefreshedSource::default() });
+            }
+            if let Some(last) = sources.last_mut() {
+                last.error.clone_from(&report.error);
+            }
+        }
+        RefreshResponse { refreshed_at: self.built_at.clone(), sources }
+    }
+}

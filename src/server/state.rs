@@ -1,0 +1,287 @@
+//! The present snapshot, and how it is replaced: at start, on refresh, on reload, when files change or sources grow old.
+//!
+//! One build runs at a time; requests are served from the old snapshot meanwhile, and never wait for a build unless they asked
+//! for one. What fails leaves everything as it was.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use super::snapshot::{Served, Shelf, Snapshot};
+use crate::base::disk;
+use crate::base::host::{Clock, Stopwatch};
+use crate::base::log::Log;
+use crate::base::time::rfc3339;
+use crate::base::url::Url;
+use crate::catalog::gather::{SourceReport, gather};
+use crate::catalog::view::ReadyCatalog;
+use crate::config::load::{Consumer, Surroundings, load};
+use crate::config::{Config, Location, SourceKind, scope};
+use crate::fetch::run::Fetcher;
+use crate::http::Transport;
+
+/// A forced refresh within this time of the last one gets the last one's result.
+const REFRESH_PAUSE: Duration = Duration::from_secs(10);
+/// How old a remote source may grow when neither it nor the config says so.
+const DEFAULT_AGE: Duration = Duration::from_secs(300);
+/// No source is looked at more often than this.
+const MIN_AGE: Duration = Duration::from_secs(5);
+
+/// What builds are made with.
+pub struct Workshop {
+    /// Where configuration is looked for.
+    pub surroundings: Surroundings,
+    /// The way out.
+    pub transport: Arc<dyn Transport>,
+    /// Where fetched documents are kept.
+    pub documents: PathBuf,
+    /// Wall clock.
+    pub clock: Clock,
+    /// The log.
+    pub log: Log,
+}
+
+impl fmt::Debug for Workshop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workshop").field("surroundings", &self.surroundings).finish_non_exhaustive()
+    }
+}
+
+/// The present snapshot and its maker.
+#[derive(Debug)]
+pub struct State {
+    workshop: Workshop,
+    served: RwLock<Arc<Served>>,
+    current: RwLock<Option<Arc<Snapshot>>>,
+    /// Held for the whole of a build.
+    building: Mutex<Building>,
+}
+
+#[derive(Debug)]
+struct Building {
+    /// Since the last forced refresh ended.
+    refreshed: Option<Stopwatch>,
+    /// Since the last build ended.
+    built: Stopwatch,
+    config_files: Watched,
+    source_files: Watched,
+}
+
+/// Files and when they were last changed; `None` for those that do not exist.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Watched(Vec<(PathBuf, Option<SystemTime>)>);
+
+impl Watched {
+    fn look(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self(paths.into_iter().map(|path| (disk::modified(&path).ok(), path)).map(|(at, path)| (path, at)).collect())
+    }
+
+    fn changed(&self) -> bool {
+        self.0.iter().any(|(path, at)| disk::modified(path).ok() != *at)
+    }
+}
+
+/// What there is to do, found by looking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing.
+    Nothing,
+    /// The configuration changed.
+    Reload,
+    /// A source changed or grew old.
+    Rebuild,
+}
+
+/// Reads the configuration; the error is everything that is wrong with it, a line each.
+pub fn load_served(surroundings: &Surroundings, log: &Log) -> Result<Served, Vec<String>> {
+    let loaded = load(surroundings, Consumer::Toolbox)
+        .map_err(|diagnostics| diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    for warning in &loaded.warnings {
+        log.warn("configuration", &[("problem", warning)]);
+    }
+    admit(&loaded.config).map_err(|message| vec![message])?;
+    Ok(Served::new(loaded))
+}
+
+/// What this version cannot serve safely, it does not serve.
+fn admit(config: &Config) -> Result<(), String> {
+    match &config.server.auth {
+        None => Ok(()),
+        Some(auth) => Err(format!(
+            "`runtime.server.auth` asks for token validation ({}), which is not supported by this version; the toolbox does not \
+             start open instead. Remove the block to serve loopback callers without tokens",
+            auth.profile.as_str()
+        )),
+    }
+}
+
+/// Whether a reload would let in whom the present configuration keeps out.
+fn weakens(old: &Config, new: &Config) -> bool {
+    old.server.auth.is_some() && new.server.auth.is_none()
+}
+
+impl State {
+    /// Serves this configuration; nothing is built yet.
+    pub fn new(workshop: Workshop, served: Served) -> Self {
+        let config_files = Watched::look(config_files(&workshop.surroundings));
+        let building =
+            Building { refreshed: None, built: Stopwatch::start(), config_files, source_files: Watched::default() };
+        Self {
+            workshop,
+            served: RwLock::new(Arc::new(served)),
+            current: RwLock::new(None),
+            building: Mutex::new(building),
+        }
+    }
+
+    /// What is served now; `None` before the first build.
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The configuration in force.
+    pub fn served(&self) -> Arc<Served> {
+        Arc::clone(&self.served.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Builds again, using stored documents as long as they are fresh.
+    pub fn rebuild(&self) -> Arc<Snapshot> {
+        let mut building = self.build_lock();
+        self.build(&mut building, self.served(), false)
+    }
+
+    /// Fetches everything again; within ten seconds of the last time, the last result.
+    pub fn refresh(&self) -> Arc<Snapshot> {
+        let mut building = self.build_lock();
+        let recent = building.refreshed.as_ref().is_some_and(|since| since.elapsed() < REFRESH_PAUSE);
+        if let (true, Some(snapshot)) = (recent, self.snapshot()) {
+            return snapshot;
+        }
+        let snapshot = self.build(&mut building, self.served(), true);
+        building.refreshed = Some(Stopwatch::start());
+        snapshot
+    }
+
+    /// Reads the configuration again and builds from it; on an error the old one stays in force.
+    pub fn reload(&self) -> Result<Arc<Snapshot>, Vec<String>> {
+        let mut building = self.build_lock();
+        // Before reading: a change while reading is then seen at the next look.
+        building.config_files = Watched::look(config_files(&self.workshop.surroundings));
+        let served = load_served(&self.workshop.surroundings, &self.workshop.log)?;
+        if weakens(&self.served().config, &served.config) {
+            return Err(vec![
+                "the new configuration has no `runtime.server.auth`; removing it takes a restart".to_owned(),
+            ]);
+        }
+        Ok(self.build(&mut building, Arc::new(served), false))
+    }
+
+    /// Looks at files and ages.
+    pub fn due(&self) -> Due {
+        // A build under way will look by itself.
+        let Ok(building) = self.building.try_lock() else {
+            return Due::Nothing;
+        };
+        if building.config_files.changed() {
+            return Due::Reload;
+        }
+        let old = shortest_age(&self.served().config).is_some_and(|age| building.built.elapsed() >= age);
+        if old || building.source_files.changed() { Due::Rebuild } else { Due::Nothing }
+    }
+
+    fn build_lock(&self) -> MutexGuard<'_, Building> {
+        self.building.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Builds once, and says what is wrong: sources that failed are errors, the rest warnings.
+    pub fn check(&self) -> (Arc<Snapshot>, Vec<String>) {
+        let snapshot = self.rebuild();
+        let failed = |report: &SourceReport| Some(format!("source `{}`: {}", report.id, report.error.as_ref()?));
+        let errors = snapshot.report.iter().filter_map(failed).collect();
+        (snapshot, errors)
+    }
+
+    fn build(&self, building: &mut Building, served: Arc<Served>, force: bool) -> Arc<Snapshot> {
+        let Workshop { transport, documents, clock, log, .. } = &self.workshop;
+        let before = self.snapshot();
+        let fetcher = Fetcher::new(Arc::clone(transport), Some(documents.clone()), clock.clone())
+            .naming(served.config.policy.egress_allow.clone().unwrap_or_default());
+        let previous = before.as_ref().map(|snapshot| snapshot.shelf.catalog.catalog());
+        let watched = Watched::look(source_files(&served.config, before.as_ref().map_or(&[], |s| &s.report)));
+        let took = Stopwatch::start();
+        let gathered = gather(&served.config, &fetcher, previous, force, clock);
+        for problem in &gathered.problems {
+            log.warn("catalog", &[("problem", problem)]);
+        }
+        for report in &gathered.report {
+            if let Some(error) = &report.error {
+                log.error("source failed", &[("source", &report.id), ("error", error)]);
+            }
+        }
+        // What did not change keeps its bytes, and with them the validators that clients remember.
+        let same = before.filter(|before| {
+            before.served.fingerprint == served.fingerprint
+                && before.shelf.catalog.catalog().source_fingerprint == gathered.catalog.source_fingerprint
+        });
+        let changed = same.is_none();
+        let shelf = match same {
+            Some(same) => Arc::clone(&same.shelf),
+            None => Arc::new(Shelf::new(ReadyCatalog::new(gathered.catalog), &served.config)),
+        };
+        let built_at = rfc3339(clock.now());
+        log.info(
+            "catalog built",
+            &[("tools", &shelf.catalog.len()), ("changed", &changed), ("ms", &took.elapsed().as_millis())],
+        );
+        // Files that only this build found are watched from now on, as they were before it read the others.
+        let mut all = Watched::look(source_files(&served.config, &gathered.report));
+        for (path, at) in &mut all.0 {
+            if let Some((_, earlier)) = watched.0.iter().find(|(known, _)| known == path) {
+                *at = *earlier;
+            }
+        }
+        building.source_files = all;
+        building.built = Stopwatch::start();
+        let snapshot = Arc::new(Snapshot { served: Arc::clone(&served), shelf, report: gathered.report, built_at });
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = served;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
+        snapshot
+    }
+}
+
+fn config_files(surroundings: &Surroundings) -> Vec<PathBuf> {
+    scope::candidates(surroundings).into_iter().map(|candidate| candidate.file.path).collect()
+}
+
+fn location(kind: &SourceKind) -> Option<&Location> {
+    match kind {
+        SourceKind::OpenApi(at) | SourceKind::ServiceRoot(at) | SourceKind::ApiCatalog(at) => Some(at),
+        SourceKind::Mcp(_) => None,
+    }
+}
+
+/// Local documents: those that the config names, and those that were read on the way.
+fn source_files(config: &Config, report: &[SourceReport]) -> Vec<PathBuf> {
+    let sources = config.sources.values().filter(|source| source.enabled && !source.refresh.manual_only);
+    let named = sources.filter_map(|source| match location(&source.kind) {
+        Some(Location::File(path)) => Some(path.clone()),
+        _ => None,
+    });
+    let manual = |report: &&SourceReport| {
+        config.sources.get(report.id.as_str()).is_some_and(|source| source.refresh.manual_only)
+    };
+    let read = report.iter().filter(|report| !manual(report)).flat_map(|report| &report.fetches);
+    let read = read.filter_map(|fetch| Url::parse(&fetch.url).ok()?.to_file_path());
+    let mut all: Vec<PathBuf> = named.chain(read).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// When the first remote source is to be looked at again.
+fn shortest_age(config: &Config) -> Option<Duration> {
+    let sources = config.sources.values().filter(|source| source.enabled && !source.refresh.manual_only);
+    let remote = sources.filter(|source| !matches!(location(&source.kind), Some(Location::File(_))));
+    remote.map(|source| source.refresh.max_age.unwrap_or(DEFAULT_AGE).max(MIN_AGE)).min()
+}
