@@ -177,6 +177,12 @@ impl AuditLog {
         !self.lock().uncertain
     }
 
+    /// As after a sync that failed.
+    #[cfg(test)]
+    pub(crate) fn break_for_tests(&self) {
+        self.lock().uncertain = true;
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -151,3 +151,6 @@ impl App {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,6 +135,15 @@ impl State {
         }
     }
 
+    /// Serves a catalog that was not gathered.
+    #[cfg(test)]
+    pub(super) fn put(&self, catalog: crate::catalog::Catalog) {
+        let served = self.served();
+        let shelf = Arc::new(Shelf::new(ReadyCatalog::new(catalog), &served.config));
+        let snapshot = Snapshot { served, shelf, report: Vec::new(), built_at: rfc3339(self.workshop.clock.now()) };
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
+    }
+
     /// What is served now; `None` before the first build.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()

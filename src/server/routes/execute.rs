@@ -33,7 +33,9 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
     let tool = snapshot.shelf.catalog.tool(index);
     let call = Call { exchange, tool, selection: &selection };
     call.decide(&snapshot, index, &ask)?;
-    let prepared = app.executor.prepare(config, tool, &ask).map_err(|error| call.not_begun(error))?;
+    let services = &snapshot.shelf.catalog.catalog().services;
+    let source = services.iter().find(|service| service.id == tool.service_id).map(|service| &service.source_id);
+    let prepared = app.executor.prepare_from(config, source, tool, &ask).map_err(|error| call.not_begun(error))?;
     if ask.dry_run {
         return Ok(json(&prepared.dry_run()));
     }
@@ -101,7 +103,7 @@ impl Call<'_> {
     /// Nothing was sent. What the caller got wrong is between the two; what went wrong here is recorded.
     fn not_begun(&self, error: ExecuteError) -> Failure {
         let failure = Failure::new(error.code, error.detail);
-        if error.code == ErrorCode::BadRequest {
+        if matches!(error.code, ErrorCode::BadRequest | ErrorCode::BodyTooLarge) {
             return failure;
         }
         let mut event = self.event(EventType::ExecutionError, Verdict::Error);
@@ -129,7 +131,7 @@ impl Call<'_> {
     fn say_what_was_sent(&self, event: &mut Event, prepared: &Prepared) {
         event.target_base_url = Some(prepared.target.clone());
         event.auth_scheme = Some(prepared.auth_scheme.clone()).filter(|scheme| !scheme.is_empty());
-        event.request_size = Some(prepared.request_size);
+        event.request_size = Some(prepared.request_size as u64);
     }
 
     fn finish(&self, prepared: &Prepared, outcome: Result<Executed, ExecuteError>, watch: &Stopwatch) -> Outcome {
