@@ -8,12 +8,13 @@ use std::fmt;
 use serde_json::Value;
 
 use super::body::{self, Body, BodyError};
+use super::path;
 use super::style::{self, Datum};
 use super::value;
 use crate::base::name::nearest;
 use crate::base::redacted::Redacted;
-use crate::base::url::{Url, decode, encode_query, encode_segment};
-use crate::catalog::{Parameter, Place, Style, Tool};
+use crate::base::url::{Url, decode, encode_query};
+use crate::catalog::{Parameter, Place, Tool};
 use crate::contract::ExecuteRequest;
 use crate::http::{HeaderError, Headers, Method, Request};
 
@@ -182,7 +183,7 @@ impl From<BodyError> for RequestError {
 
 /// Builds the request of a tool below a base URL.
 pub fn build(tool: &Tool, request: &ExecuteRequest, base: &Url) -> Result<Draft, RequestError> {
-    let (path, template_query) = fill(tool, &request.path_args)?;
+    let (path, template_query) = path::fill(tool, &request.path_args)?;
     let mut draft = Draft {
         method: Method::parse(&tool.method).ok_or(RequestError::Method)?,
         address: format!("{}{path}", base.public().trim_end_matches('/')),
@@ -321,96 +322,8 @@ fn pairs(query: &str) -> Vec<(String, String)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| (name(pair), pair.to_owned())).collect()
 }
 
-/// Fills the template; gives the path, and the query if the template has one.
-fn fill(tool: &Tool, arguments: &[String]) -> Result<(String, Option<String>), RequestError> {
-    let pieces = template(&tool.path)?;
-    let mut names: Vec<&str> = Vec::new();
-    for piece in &pieces {
-        if let Piece::Name(name) = piece
-            && !names.contains(name)
-        {
-            names.push(name);
-        }
-    }
-    if arguments.len() > names.len() {
-        let takes = names.into_iter().map(str::to_owned).collect();
-        return Err(RequestError::PathTooMany { given: arguments.len(), takes });
-    }
-    if let Some(missing) = names.get(arguments.len()) {
-        return Err(RequestError::PathMissing((*missing).to_owned()));
-    }
-    let mut filled = String::from(if tool.path.starts_with('/') { "" } else { "/" });
-    for piece in &pieces {
-        match piece {
-            Piece::Text(text) => filled.push_str(&text.replace('#', "%23")),
-            Piece::Name(name) => {
-                let at = names.iter().position(|other| other == name).expect("every name was collected above");
-                filled.push_str(&argument(tool, name, &arguments[at])?);
-            }
-        }
-    }
-    let (path, query) = match filled.split_once('?') {
-        Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
-        None => (filled, None),
-    };
-    // Values beside each other could make dots together.
-    match path.split('/').any(|segment| is_dots(&decode(segment))) {
-        true => Err(RequestError::PathSegment(names.join("`, `"))),
-        false => Ok((path, query)),
-    }
-}
-
-enum Piece<'a> {
-    Text(&'a str),
-    Name(&'a str),
-}
-
-fn template(path: &str) -> Result<Vec<Piece<'_>>, RequestError> {
-    let mut pieces = Vec::new();
-    let mut rest = path;
-    while let Some(open) = rest.find(['{', '}']) {
-        let (text, tail) = rest.split_at(open);
-        let (name, after) =
-            tail.strip_prefix('{').and_then(|tail| tail.split_once('}')).ok_or(RequestError::Template)?;
-        if name.is_empty() || name.contains('{') {
-            return Err(RequestError::Template);
-        }
-        pieces.extend([Piece::Text(text), Piece::Name(name)]);
-        rest = after;
-    }
-    pieces.push(Piece::Text(rest));
-    Ok(pieces)
-}
-
-/// One argument, encoded for its place in the path (H19).
-fn argument(tool: &Tool, name: &str, argument: &str) -> Result<String, RequestError> {
-    if argument.is_empty() || is_dots(argument) {
-        return Err(RequestError::PathSegment(name.to_owned()));
-    }
-    let Some(parameter) = tool.path_params.iter().find(|parameter| parameter.original_name == name) else {
-        return Ok(encode_segment(argument));
-    };
-    let fitted = fitted(name, parameter, &argument.into())?;
-    let written = match &parameter.content_type {
-        Some(_) => encode_segment(&fitted.to_string()),
-        None => style::in_path(name, path_style(parameter.style), parameter.explode, &Datum::from_json(&fitted)),
-    };
-    match written.is_empty() {
-        true => Err(RequestError::PathSegment(name.to_owned())),
-        false => Ok(written),
-    }
-}
-
-fn path_style(style: Style) -> Style {
-    if matches!(style, Style::Label | Style::Matrix) { style } else { Style::Simple }
-}
-
-fn is_dots(segment: &str) -> bool {
-    matches!(segment, "." | "..")
-}
-
 /// A value as the parameter's schema wants it. A parameter of a media type takes JSON, or a text that is not JSON as a string.
-fn fitted(name: &str, parameter: &Parameter, value: &Value) -> Result<Value, RequestError> {
+pub(super) fn fitted(name: &str, parameter: &Parameter, value: &Value) -> Result<Value, RequestError> {
     let parsed = match (value, &parameter.content_type) {
         (Value::String(text), Some(_)) => serde_json::from_str(text).ok(),
         _ => None,
