@@ -1,26 +1,34 @@
 //! What a parameter's schema wants: texts become numbers, booleans and arrays, and what cannot be right is refused before it is
 //! sent. Pure, and lenient: a keyword that is not known here is the upstream's to judge.
 
+use std::cell::Cell;
+
 use serde_json::{Number, Value};
 
-/// References and combinations followed inside one schema.
+/// References and combinations followed one below the other.
 const MAX_STEPS: usize = 32;
+
+/// Schemas looked at for one value: combinations that refer to themselves would multiply without end. What is beyond is the
+/// upstream's to judge.
+const MAX_LOOKS: usize = 10_000;
 
 /// Enumerated values named in a message.
 const MAX_NAMED: usize = 20;
 
 /// `value` as `schema` wants it; the error completes "must be ..". It never repeats the value, which may be private.
 pub fn fit(value: &Value, schema: &Value) -> Result<Value, String> {
-    Fit { root: schema }.fit(value, schema, 0)
+    Fit { root: schema, looks: Cell::new(0) }.fit(value, schema, 0)
 }
 
 struct Fit<'a> {
     root: &'a Value,
+    looks: Cell<usize>,
 }
 
 impl<'a> Fit<'a> {
     fn fit(&self, value: &Value, schema: &'a Value, steps: usize) -> Result<Value, String> {
-        if steps > MAX_STEPS || !schema.is_object() {
+        self.looks.set(self.looks.get() + 1);
+        if steps > MAX_STEPS || self.looks.get() > MAX_LOOKS || !schema.is_object() {
             return Ok(value.clone());
         }
         if let Some(target) = schema["$ref"].as_str() {
@@ -245,5 +253,12 @@ mod tests {
         check(json!("5"), schema, Ok(json!(5)));
         check(json!("x"), json!({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}), Ok(json!("x")));
         check(json!("x"), json!({"$ref": "#/$defs/none"}), Ok(json!("x")));
+    }
+
+    #[test]
+    fn h28_schemas_that_multiply_are_bounded() {
+        let again = json!({"$ref": "#/$defs/a"});
+        let a = json!({"anyOf": vec![again; 50], "enum": ["never"]});
+        assert!(fit(&json!("x"), &json!({"$ref": "#/$defs/a", "$defs": {"a": a}})).is_err());
     }
 }
