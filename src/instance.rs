@@ -352,7 +352,6 @@ mod tests {
 
     fn scratch(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("open-cli-instance-{}-{name}", std::process::id()));
-        fs::remove_dir_all(&path).ok();
         fs::create_dir_all(&path).unwrap();
         path
     }
@@ -421,6 +420,17 @@ mod tests {
         for file in [instance.runtime_file(), instance.dir.join("lock")] {
             assert_eq!(mode(&file), 0o600, "{}", file.display());
         }
+    }
+
+    /// Runs the test above in a process whose umask hides nothing; the library cannot set its own.
+    #[test]
+    fn h38_modes_hold_under_an_open_umask() {
+        let script = "umask 000 && exec \"$0\" --exact \"$1\" --test-threads=1";
+        let test = "instance::tests::h38_instance_directories_are_private_and_a_shared_root_keeps_its_mode";
+        let program = std::env::current_exe().unwrap();
+        let output = std::process::Command::new("sh").arg("-c").arg(script).arg(program).arg(test).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
     }
 
     #[test]

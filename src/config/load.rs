@@ -221,3 +221,6 @@ fn check_trust(surroundings: &Surroundings, consumer: Consumer, nodes: &[Node], 
         problems.error_with(origin, reason, hint);
     }
 }
+
+#[cfg(test)]
+mod tests;

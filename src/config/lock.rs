@@ -111,7 +111,11 @@ impl Enforcer<'_, '_> {
 
 /// Where `later` would first change the managed value, `None` when joining it changes nothing.
 fn first_change(managed: &Node, later: &Node, path: &mut Vec<String>) -> Option<Origin> {
-    let by_key = !matches!(rule(path), Some(Rule::Whole));
+    let rule = rule(path);
+    if matches!(rule, Some(Rule::LastNonEmpty)) && later.text() == Some("") {
+        return None;
+    }
+    let by_key = !matches!(rule, Some(Rule::Whole));
     let (true, Some(earlier), Some(members)) = (by_key, managed.members(), later.members()) else {
         return (managed != later).then(|| later.origin.clone());
     };
@@ -134,3 +138,6 @@ fn first_change(managed: &Node, later: &Node, path: &mut Vec<String>) -> Option<
 fn is_default(value: &Node, path: &[String]) -> bool {
     place_fits("sources/*/enabled", path) && matches!(value.content, Content::Scalar(Value::Bool(true)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -165,3 +165,6 @@ fn moves_to_another_origin(earlier: &Node, later: &Node) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,8 @@ mod show;
 pub mod trust;
 mod validate;
 mod variant;
+#[cfg(test)]
+mod world;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use load::{Consumer, Loaded, Surroundings, load};

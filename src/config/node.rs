@@ -320,14 +320,22 @@ impl<'a> Problems<'a> {
             return;
         }
         // Finding a place reads the file from its start, so their number is bounded.
-        let errors = self.found.iter().filter(|d| d.severity == severity).count();
-        if errors >= MAX_PROBLEMS {
+        if self.count(severity) >= MAX_PROBLEMS {
             self.left_out += usize::from(severity == Severity::Error);
             return;
         }
         let position = Some(locate(document.text(), &origin.pointer));
         let (file, pointer) = (document.file.path.clone(), origin.pointer.clone());
         self.found.push(Diagnostic { severity, file, pointer, position, message, hint });
+    }
+
+    /// Whether further errors are only counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.count(Severity::Error) >= MAX_PROBLEMS
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.found.iter().filter(|d| d.severity == severity).count()
     }
 
     /// Diagnostics that were made elsewhere.

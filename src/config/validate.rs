@@ -217,3 +217,6 @@ impl Checker<'_, '_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

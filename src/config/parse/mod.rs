@@ -86,3 +86,6 @@ impl Reader<'_, '_> {
         services.into_iter().map(|(id, service)| (ServiceId::new(id), service)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

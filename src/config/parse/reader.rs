@@ -298,7 +298,9 @@ impl Reader<'_, '_> {
 pub(in crate::config) fn unknown_keys(node: &Node, known: &[&str], problems: &mut Problems<'_>) {
     for (key, member) in node.members().into_iter().flatten().filter(|(key, _)| !known.contains(&key.as_str())) {
         let message = format!("unknown key `{}`", shown(key));
-        match nearest(key, known.iter().copied()) {
+        // Beyond the shown problems only their number counts; searching names for thousands of keys would be wasted.
+        let near = if problems.is_full() { None } else { nearest(key, known.iter().copied()) };
+        match near {
             Some(near) => problems.error_with(&member.origin, message, format!("did you mean `{near}`?")),
             None => problems.error_with(&member.origin, message, format!("known here: {}", known.join(", "))),
         }
