@@ -350,10 +350,27 @@ mod tests {
         assert_eq!(instance.audit_path, Path::new("/work/log/a.jsonl"));
     }
 
-    fn scratch(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("open-cli-instance-{}-{name}", std::process::id()));
+    /// A directory that goes away with the test.
+    struct Scratch(PathBuf);
+
+    impl std::ops::Deref for Scratch {
+        type Target = Path;
+        fn deref(&self) -> &Path {
+            &self.0
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).ok();
+        }
+    }
+
+    fn scratch() -> Scratch {
+        let name = format!("open-cli-instance-{}", crate::base::host::random_id().unwrap());
+        let path = std::env::temp_dir().join(name);
         fs::create_dir_all(&path).unwrap();
-        path
+        Scratch(path)
     }
 
     fn instance(root: &Path, id: &str) -> Instance {
@@ -380,7 +397,7 @@ mod tests {
 
     #[test]
     fn h39_a_second_toolbox_on_one_instance_is_refused_and_told_who_holds_it() {
-        let root = scratch("second");
+        let root = scratch();
         let held = instance(&root, "team-a").hold("pid 7, since 2026-01-31T12:00:00.000Z").unwrap();
         let text = instance(&root, "Team A").hold("pid 8").unwrap_err().to_string();
         assert!(text.contains("instance `team-a` is in use") && text.contains("pid 7, since 2026"), "{text}");
@@ -390,7 +407,7 @@ mod tests {
 
     #[test]
     fn h39_two_instances_live_side_by_side() {
-        let root = scratch("pair");
+        let root = scratch();
         let (a, b) = (instance(&root, "team-a"), instance(&root, "team-b"));
         let (_a, _b) = (a.hold("a").unwrap(), b.hold("b").unwrap());
         a.publish(&record(&a)).unwrap();
@@ -405,8 +422,8 @@ mod tests {
 
     #[test]
     fn h38_instance_directories_are_private_and_a_shared_root_keeps_its_mode() {
-        let root = scratch("modes");
-        fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+        let root = scratch();
+        fs::set_permissions(&*root, fs::Permissions::from_mode(0o755)).unwrap();
         let instance = instance(&root, "a");
         // As left behind by an open umask.
         fs::create_dir_all(&instance.dir).unwrap();
@@ -435,7 +452,7 @@ mod tests {
 
     #[test]
     fn the_runtime_record_has_the_contracts_names_and_goes_away() {
-        let root = scratch("record");
+        let root = scratch();
         let instance = instance(&root, "a");
         let _held = instance.hold("pid 7").unwrap();
         let record = RuntimeRecord { config_path: Some("/srv/.cli.json".into()), ..record(&instance) };
@@ -453,7 +470,7 @@ mod tests {
 
     #[test]
     fn a_dead_toolboxs_record_is_cleared_by_the_next_one() {
-        let root = scratch("stale");
+        let root = scratch();
         let instance = instance(&root, "a");
         drop(instance.hold("pid 7").unwrap());
         instance.publish(&record(&instance)).unwrap();

@@ -74,15 +74,24 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    fn scratch(name: &str) -> PathBuf {
-        let path = std::env::temp_dir().join(format!("open-cli-trust-{}-{name}", std::process::id()));
-        std::fs::remove_dir_all(&path).ok();
-        path
+    /// A directory that goes away with the test.
+    struct Scratch(PathBuf);
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).ok();
+        }
+    }
+
+    fn scratch() -> Scratch {
+        let name = format!("open-cli-trust-{}", crate::base::host::random_id().unwrap());
+        Scratch(std::env::temp_dir().join(name))
     }
 
     #[test]
     fn h16_trust_is_for_one_content_at_one_path() {
-        let file = scratch("content").join("state/trust.json");
+        let dir = scratch();
+        let file = dir.0.join("state/trust.json");
         let path = Path::new("/repo/.cli.json");
         assert!(!is_trusted(&file, path, b"{}").unwrap(), "nothing is trusted from the start");
         record(&file, path, b"{}").unwrap();
@@ -99,15 +108,16 @@ mod tests {
 
     #[test]
     fn h38_the_list_is_private() {
-        let file = scratch("mode").join("trust.json");
+        let dir = scratch();
+        let file = dir.0.join("trust.json");
         record(&file, Path::new("/a"), b"x").unwrap();
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
     fn a_damaged_list_trusts_nothing_and_is_not_overwritten() {
-        let dir = scratch("damaged");
-        let file = dir.join("trust.json");
+        let dir = scratch();
+        let file = dir.0.join("trust.json");
         record(&file, Path::new("/a"), b"x").unwrap();
         std::fs::write(&file, b"{\"trusted\":").unwrap();
         assert!(
