@@ -378,3 +378,7 @@ fn guarded(app: &App, work: impl FnOnce()) {
         app.log.error("a catalog build failed unexpectedly, the old catalog stays", &[]);
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests make a machine to run on")]
+mod tests;

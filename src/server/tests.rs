@@ -1,0 +1,258 @@
+//! Whole toolboxes in this process: configuration on disk, a socket on loopback, an ordered end.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::audit::chain::Verifier;
+use crate::base::host::{Clock, Env, Terminal};
+use crate::catalog::view::Detail;
+
+#[derive(Clone, Default)]
+struct Text(Arc<Mutex<Vec<u8>>>);
+
+impl Text {
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+    }
+}
+
+impl Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A machine with one project of one local description.
+struct World {
+    dir: PathBuf,
+    stdout: Text,
+    stderr: Text,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.dir).ok();
+    }
+}
+
+fn config() -> Value {
+    json!({
+        "cli": "1.0.0",
+        "mode": {"default": "discover"},
+        "sources": {"shop": {"type": "openapi", "uri": "shop.json"}},
+        "services": {"shop": {"source": "shop"}},
+    })
+}
+
+fn description(operation: &str) -> Value {
+    let get = json!({"operationId": operation, "responses": {"200": {"description": "ok"}}});
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Shop", "version": "1"},
+        "servers": [{"url": "http://127.0.0.1:9"}],
+        "paths": {"/items": {"get": get}},
+    })
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = std::env::temp_dir().join(format!("open-cli-toolbox-{}", host::random_id().unwrap()));
+        disk::create_private_dir(&dir).unwrap();
+        let world = Self { dir, stdout: Text::default(), stderr: Text::default() };
+        world.write(".cli.json", &config());
+        world.write("shop.json", &description("listItems"));
+        world
+    }
+
+    fn write(&self, name: &str, value: &Value) {
+        let path = self.dir.join(name);
+        fs::write(&path, value.to_string()).unwrap();
+        // Another moment than the last time, however coarse the file system's clock is.
+        let moment = SystemTime::now() + Duration::from_secs(host::random::<1>().unwrap()[0].into());
+        fs::File::options().write(true).open(&path).unwrap().set_modified(moment).unwrap();
+    }
+
+    fn host(&self, args: &[&str]) -> Host {
+        let home = self.dir.to_str().unwrap().to_owned();
+        Host {
+            args: args.iter().map(OsString::from).collect(),
+            env: Env::new([("HOME".to_owned(), home)]),
+            cwd: self.dir.clone(),
+            stdin: Box::new(std::io::empty()),
+            stdout: Box::new(self.stdout.clone()),
+            stderr: Box::new(self.stderr.clone()),
+            terminal: Terminal::default(),
+            clock: Clock::system(),
+            managed_dir: self.dir.join("managed"),
+        }
+    }
+
+    fn start(&self, args: &[&str]) -> Result<Toolbox, StartError> {
+        let mut all = vec!["--config", ".cli.json"];
+        all.extend_from_slice(args);
+        let host = self.host(&all);
+        let Ok(Wish::Serve(flags)) = flags::parse(&host.args) else { panic!("flags that serve") };
+        let log = Log::new(Box::new(self.stderr.clone()), flags.log_format, host.clock.clone());
+        Toolbox::start(&host, &flags, log)
+    }
+
+    #[track_caller]
+    fn runs(&self, args: &[&str], exit: u8, part: &str) {
+        let code = run(self.host(args));
+        let said = format!("{}{}", self.stdout.take(), self.stderr.take());
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(exit)), "{said}");
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+fn tools(toolbox: &Toolbox) -> Vec<String> {
+    let snapshot = toolbox.app.snapshot().unwrap();
+    snapshot.shelf.catalog.catalog().tools.iter().map(|tool| tool.id.to_string()).collect()
+}
+
+#[test]
+fn a_toolbox_serves_and_ends_in_good_order() {
+    let world = World::new();
+    let toolbox = world.start(&["--addr", "127.0.0.1:0"]).unwrap();
+    let record = toolbox.app.instance.runtime_file();
+    let (audit, instance) = (toolbox.app.audit.path().to_owned(), toolbox.app.instance.id.clone());
+    let published: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+    assert_eq!(published["url"], format!("http://{}", toolbox.addr()));
+    assert_eq!(published["instanceId"], instance);
+    for file in [&record, &audit] {
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let mut stream = TcpStream::connect(toolbox.addr()).unwrap();
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", toolbox.addr()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("{\"status\":\"ready\"}"), "{answer}");
+    toolbox.stop();
+    assert!(!record.exists());
+    let mut chain = Verifier::default();
+    let written = fs::read_to_string(&audit).unwrap();
+    written.lines().for_each(|line| chain.take(line.as_bytes()));
+    let (head, broken) = chain.finish();
+    assert_eq!((head.seq, broken), (2, None), "{written}");
+    assert!(world.stderr.take().contains(&format!("auditHead={head}")));
+}
+
+#[test]
+fn h39_an_instance_has_one_toolbox() {
+    let world = World::new();
+    let first = world.start(&["--addr", "127.0.0.1:0"]).unwrap();
+    let second = world.start(&["--addr", "127.0.0.1:0"]).unwrap_err();
+    assert_eq!(second.exit, 1);
+    assert!(second.messages[0].contains("in use by another toolbox"), "{second:?}");
+    let audit = first.app.audit.path().to_str().unwrap().to_owned();
+    let shared = world.start(&["--addr", "127.0.0.1:0", "--instance-id", "b", "--audit-path", &audit]).unwrap_err();
+    assert!(shared.messages[0].contains("another process writes the audit file"), "{shared:?}");
+    first.stop();
+    world.start(&["--addr", "127.0.0.1:0"]).unwrap().stop();
+}
+
+#[test]
+fn a_named_instance_finds_a_free_port() {
+    let world = World::new();
+    // Whoever has the default port, it is taken.
+    let _taken = TcpListener::bind(DEFAULT_ADDR);
+    let toolbox = world.start(&["--instance-id", "team-b"]).unwrap();
+    assert_ne!(toolbox.addr(), DEFAULT_ADDR);
+    let taken = toolbox.addr().to_string();
+    let error = world.start(&["--instance-id", "team-c", "--addr", &taken]).unwrap_err();
+    assert!(error.messages[0].contains("choose another --addr"), "{error:?}");
+    toolbox.stop();
+}
+
+#[test]
+fn files_that_change_are_seen_and_bad_ones_keep_the_old() {
+    let world = World::new();
+    let toolbox = world.start(&["--addr", "127.0.0.1:0"]).unwrap();
+    let state = &toolbox.app.state;
+    assert_eq!(tools(&toolbox), ["shop:listItems"]);
+    world.write("shop.json", &description("showItems"));
+    look(&toolbox.app);
+    assert_eq!(tools(&toolbox), ["shop:showItems"]);
+    assert_eq!(state.due(), Due::Nothing);
+
+    let mut open = config();
+    open["policy"] = json!({"deny": ["shop:*"]});
+    world.write(".cli.json", &open);
+    look(&toolbox.app);
+    assert_eq!(toolbox.app.snapshot().unwrap().shelf.listed.count(), 0);
+
+    let auth =
+        json!({"validationProfile": "oauth2_introspection", "audience": "a", "introspectionURL": "https://i.example/"});
+    let mut closed = config();
+    closed["runtime"] = json!({"server": {"auth": auth}});
+    for bad in [json!({"cli": 1}), closed] {
+        world.write(".cli.json", &bad);
+        assert_eq!(state.due(), Due::Reload);
+        look(&toolbox.app);
+        assert_eq!(toolbox.app.snapshot().unwrap().shelf.listed.count(), 0, "the old one stays in force");
+        assert_eq!(state.due(), Due::Nothing, "a bad file is not read again and again");
+    }
+    assert!(world.stderr.take().contains("the old one stays in force"));
+    toolbox.stop();
+}
+
+#[test]
+fn a_refresh_is_done_once_and_keeps_bytes_that_did_not_change() {
+    let world = World::new();
+    let toolbox = world.start(&["--addr", "127.0.0.1:0"]).unwrap();
+    let etag = |toolbox: &Toolbox| {
+        let shelf = Arc::clone(&toolbox.app.snapshot().unwrap().shelf);
+        shelf.effective(&shelf.listed, "discover", Detail::Full).unwrap().etag
+    };
+    let before = (etag(&toolbox), toolbox.app.snapshot().unwrap());
+    let first = toolbox.app.state.refresh();
+    assert!(!Arc::ptr_eq(&before.1, &first));
+    assert!(Arc::ptr_eq(&first, &toolbox.app.state.refresh()), "the second gets the first one's result");
+    assert_eq!(etag(&toolbox), before.0);
+    assert_eq!(first.report.len(), 1);
+    toolbox.stop();
+}
+
+#[test]
+fn h25_a_source_that_fails_costs_only_itself() {
+    let world = World::new();
+    let mut config = config();
+    config["sources"]["gone"] = json!({"type": "openapi", "uri": "gone.json"});
+    world.write(".cli.json", &config);
+    world.runs(&["--check", "--config", ".cli.json"], 3, "source `gone`");
+    let toolbox = world.start(&["--addr", "127.0.0.1:0"]).unwrap();
+    assert_eq!(tools(&toolbox), ["shop:listItems"]);
+    toolbox.stop();
+    assert!(world.stderr.take().contains("source=gone"));
+}
+
+#[test]
+fn the_program_says_what_is_wrong_and_how_it_ends() {
+    let world = World::new();
+    world.runs(&["--version"], 0, &format!("open-cli-toolbox {}\n", crate::VERSION));
+    world.runs(&["--help"], 0, "--config FILE");
+    world.runs(&["--nonsense"], 2, "no flag `--nonsense`");
+    world.runs(&["--config", "none.json"], 3, "none.json");
+    world.runs(&["--check", "--config", ".cli.json"], 0, "ok: 1 tools from 1 sources");
+    world.runs(&["--check"], 3, "trust");
+    let auth =
+        json!({"validationProfile": "oauth2_introspection", "audience": "a", "introspectionURL": "https://i.example/"});
+    let mut closed = config();
+    closed["runtime"] = json!({"server": {"auth": auth}});
+    world.write(".cli.json", &closed);
+    world.runs(&["--config", ".cli.json", "--addr", "127.0.0.1:0"], 3, "not supported by this version");
+}
