@@ -15,6 +15,8 @@ use crate::base::redacted::Redacted;
 use crate::base::url::Url;
 
 pub mod diagnostic;
+#[cfg(test)]
+mod docs_test;
 pub mod load;
 mod lock;
 mod merge;
