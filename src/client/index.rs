@@ -43,6 +43,7 @@ pub struct Service {
     /// Its id.
     pub id: String,
     /// What people type.
+    #[serde(default)]
     pub alias: String,
     /// The description's title.
     #[serde(default)]
