@@ -1,0 +1,394 @@
+//! From what was typed after a tool's words to an [`ExecuteRequest`]: everything is checked before anything is sent.
+//!
+//! Pure: a body's source is named here and read elsewhere. A tool's flag whose name the command line itself uses gets the suffix
+//! of [`flags::SUFFIX`] (H32).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Map;
+
+use crate::base::name::nearest;
+use crate::catalog::{Parameter, Tool};
+use crate::contract::ExecuteRequest;
+use crate::http;
+
+use super::args::{self, Token, UsageError, Wants};
+use super::{flags, value};
+
+/// Where a body's bytes come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BodySource {
+    /// `--body TEXT`
+    Text(String),
+    /// `--body @FILE`
+    File(String),
+    /// `--body -`
+    Stdin,
+}
+
+/// A call, whole but for the body's bytes.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    /// What will be asked.
+    pub request: ExecuteRequest,
+    /// What becomes its body.
+    pub body: Option<BodySource>,
+    /// Whether only the request is to be shown.
+    pub dry_run: bool,
+}
+
+/// The flags of a tool with the names under which they are typed.
+pub fn flags_of(tool: &Tool) -> Vec<(String, &Parameter)> {
+    let taken = |name: &str| tool.flags.iter().any(|flag| flag.name == name);
+    let named = tool.flags.iter().map(|flag| {
+        let mut name = flag.name.clone();
+        while flags::is_reserved(&name) || (name != flag.name && taken(&name)) {
+            name.push_str(flags::SUFFIX);
+        }
+        (name, flag)
+    });
+    named.collect()
+}
+
+/// Binds the tokens after the tool's words.
+pub fn bind(tool: &Tool, tokens: &[Token]) -> Result<Bound, UsageError> {
+    let known = flags_of(tool);
+    let found = args::options(tokens, |name| wants(tool, &known, name))?;
+    let mut given: Vec<(&Parameter, String, Vec<String>)> = Vec::new();
+    let mut call = CallOptions::default();
+    for (name, text) in found.options {
+        if flags::find(flags::CALL, &name).is_some() {
+            call.take(&name, text)?;
+            continue;
+        }
+        let Some((typed, flag)) = lookup(&known, &name) else { continue };
+        match given.iter_mut().find(|(other, _, _)| std::ptr::eq(*other, flag)) {
+            Some((_, _, values)) => values.push(text),
+            None => given.push((flag, typed.to_owned(), vec![text])),
+        }
+    }
+    let mut flags = Map::new();
+    for (flag, typed, values) in &given {
+        let value = value::read(flag.schema.as_ref(), values)
+            .map_err(|cause| wrong(tool, &format!("--{typed}"), values.last(), &cause))?;
+        flags.insert(flag.name.clone(), value);
+    }
+    check_required(tool, &known, &flags)?;
+    let request = ExecuteRequest {
+        tool_id: tool.id.clone(),
+        path_args: path_arguments(tool, found.words)?,
+        flags,
+        content_type: content_type(tool, &call)?,
+        ..ExecuteRequest::default()
+    };
+    check_body(tool, &call)?;
+    Ok(Bound { request, body: call.body, dry_run: call.dry_run })
+}
+
+/// What [`flags::CALL`] says.
+#[derive(Default)]
+struct CallOptions {
+    body: Option<BodySource>,
+    content_type: Option<String>,
+    dry_run: bool,
+}
+
+impl CallOptions {
+    fn take(&mut self, name: &str, text: String) -> Result<(), UsageError> {
+        let twice = match name {
+            "body" => self.body.replace(body_source(text)?).is_some(),
+            "content-type" => self.content_type.replace(text).is_some(),
+            _ => {
+                self.dry_run = match text.as_str() {
+                    "true" => true,
+                    "false" => false,
+                    _ => return Err(UsageError::new("--dry-run takes no value")),
+                };
+                false
+            }
+        };
+        if twice { Err(UsageError::new(format!("--{name} is given more than once"))) } else { Ok(()) }
+    }
+}
+
+fn body_source(text: String) -> Result<BodySource, UsageError> {
+    match text.strip_prefix('@') {
+        _ if text == "-" => Ok(BodySource::Stdin),
+        Some("-") => Ok(BodySource::Stdin),
+        Some("") => Err(UsageError::new("--body @ names no file").hint("write --body @FILE")),
+        Some(path) => Ok(BodySource::File(path.to_owned())),
+        None => Ok(BodySource::Text(text)),
+    }
+}
+
+fn wants(tool: &Tool, known: &[(String, &Parameter)], name: &str) -> Result<Wants, UsageError> {
+    if let Some(flag) = flags::find(flags::CALL, name) {
+        return Ok(if flag.takes == flags::Takes::Nothing { Wants::Nothing } else { Wants::Value });
+    }
+    match lookup(known, name) {
+        Some((_, flag)) => Ok(value::wants(flag.schema.as_ref())),
+        None => Err(unknown(tool, known, name)),
+    }
+}
+
+/// By the name typed, else by the publisher's own name when that means one flag.
+fn lookup<'a, 'p>(known: &'a [(String, &'p Parameter)], name: &str) -> Option<(&'a str, &'p Parameter)> {
+    if let Some((typed, flag)) = known.iter().find(|(typed, _)| typed == name) {
+        return Some((typed, flag));
+    }
+    let mut same = known.iter().filter(|(_, flag)| flag.original_name == name);
+    match (same.next(), same.next()) {
+        (Some((typed, flag)), None) => Some((typed, flag)),
+        _ => None,
+    }
+}
+
+fn unknown(tool: &Tool, known: &[(String, &Parameter)], name: &str) -> UsageError {
+    let shown: String = name.chars().take(100).collect::<String>().escape_debug().to_string();
+    if flags::LATER.contains(&name) {
+        return UsageError::new(format!("--{shown} is not supported by this version"));
+    }
+    let error = UsageError::new(format!("{} has no flag --{shown}", tool.id));
+    let names = known.iter().map(|(name, _)| name.as_str());
+    let all = names.clone().chain(flags::GLOBAL.iter().chain(flags::CALL).map(|flag| flag.name));
+    match (nearest(name, all), names.clone().next()) {
+        (Some(near), _) => error.hint(format!("did you mean --{near}?")),
+        (None, None) if tool.request_body.is_some() => error.hint("it takes no flags; what it takes goes into --body"),
+        (None, None) => error.hint("it takes no flags"),
+        (None, Some(_)) => {
+            let names: Vec<String> = names.take(12).map(|name| format!("--{name}")).collect();
+            error.hint(format!("known: {}; --help lists all", names.join(", ")))
+        }
+    }
+}
+
+fn check_required(
+    tool: &Tool,
+    known: &[(String, &Parameter)],
+    given: &Map<String, serde_json::Value>,
+) -> Result<(), UsageError> {
+    let missing: Vec<String> = known
+        .iter()
+        .filter(|(_, flag)| flag.required && !given.contains_key(&flag.name))
+        .map(|(name, flag)| format!("--{name} {}", value::label(flag.schema.as_ref())))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(UsageError::new(format!("{} needs {}", tool.id, missing.join(", "))).hint("--help explains its flags"))
+}
+
+fn path_arguments(tool: &Tool, words: Vec<String>) -> Result<Vec<String>, UsageError> {
+    let params = &tool.path_params;
+    let usage = || params.iter().map(|param| format!("<{}>", param.name)).collect::<Vec<_>>().join(" ");
+    if words.len() < params.len() {
+        let missing: Vec<&str> = params[words.len()..].iter().map(|param| param.name.as_str()).collect();
+        return Err(UsageError::new(format!("{} needs the argument {}", tool.id, missing.join(", ")))
+            .hint(format!("its arguments: {}", usage())));
+    }
+    if let Some(extra) = words.get(params.len()) {
+        let error = UsageError::new(format!("{} has no place for the argument {extra:?}", tool.id));
+        return Err(match params.is_empty() {
+            true => error.hint("it takes no arguments; a flag's value stands right behind its flag"),
+            false => error.hint(format!("its arguments: {}", usage())),
+        });
+    }
+    for (param, word) in params.iter().zip(&words) {
+        let checked = match word.as_str() {
+            "" => Err("is empty".to_owned()),
+            word => value::check(param.schema.as_ref(), word),
+        };
+        checked.map_err(|cause| wrong(tool, &param.name, Some(word), &cause))?;
+    }
+    Ok(words)
+}
+
+fn wrong(tool: &Tool, name: &str, text: Option<&String>, cause: &str) -> UsageError {
+    let shown: String =
+        text.map_or_else(String::new, |text| format!("{:?} ", text.chars().take(60).collect::<String>()));
+    UsageError::new(format!("{}: {name}: {shown}{cause}", tool.id))
+}
+
+/// The media type to name in the request: what was asked for, or JSON when it is one of several.
+fn content_type(tool: &Tool, call: &CallOptions) -> Result<Option<String>, UsageError> {
+    let types: Vec<&str> = tool
+        .request_body
+        .iter()
+        .flat_map(|body| &body.content_types)
+        .map(|content| content.media_type.as_str())
+        .collect();
+    match &call.content_type {
+        None => Ok(None),
+        Some(asked) => match types.iter().find(|known| http::media_type(known) == http::media_type(asked)) {
+            Some(known) => Ok(Some((*known).to_owned())),
+            None if types.is_empty() => Err(UsageError::new(format!("{} takes no body", tool.id))),
+            None => Err(UsageError::new(format!("{} does not take {asked:?}", tool.id))
+                .hint(format!("it takes: {}", types.join(", ")))),
+        },
+    }
+}
+
+fn check_body(tool: &Tool, call: &CallOptions) -> Result<(), UsageError> {
+    match (&tool.request_body, &call.body) {
+        (None, Some(_)) => Err(UsageError::new(format!("{} takes no body", tool.id))),
+        (Some(body), None) if body.required => Err(UsageError::new(format!("{} needs a body", tool.id)).hint(format!(
+            "give it as --body '{{..}}', --body @FILE or --body -; `open-cli tool schema {}` shows its form",
+            tool.id
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Puts the body's bytes in; JSON is checked when that is what the tool takes.
+pub fn attach_body(tool: &Tool, request: &mut ExecuteRequest, bytes: &[u8]) -> Result<(), UsageError> {
+    let types: Vec<&str> = tool
+        .request_body
+        .iter()
+        .flat_map(|body| &body.content_types)
+        .map(|content| content.media_type.as_str())
+        .collect();
+    let chosen = request
+        .content_type
+        .as_deref()
+        .or_else(|| types.iter().find(|media| http::is_json(media)).or_else(|| types.first()).copied());
+    if chosen.is_some_and(http::is_json)
+        && let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(bytes)
+    {
+        let error = UsageError::new(format!("--body is not valid JSON: {error}"));
+        return Err(match types.iter().find(|media| !http::is_json(media)) {
+            Some(other) => error.hint(format!("another media type is chosen by --content-type {other}")),
+            None => error.hint("quote it for the shell: --body '{\"name\": \"value\"}'"),
+        });
+    }
+    request.body = Some(STANDARD.encode(bytes));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use std::ffi::OsString;
+
+    fn tool() -> Tool {
+        let parameter = |name: &str, place: &str, required: bool, schema: Value| json!({"name": name, "originalName": name.replace('-', "_"), "location": place, "required": required, "schema": schema});
+        serde_json::from_value(json!({
+            "id": "s:t", "serviceId": "s", "method": "POST", "path": "/a/{owner}/{n}", "group": "g", "command": "c",
+            "pathParams": [parameter("owner", "path", true, json!({"type": "string"})), parameter("n", "path", true, json!({"type": "integer"}))],
+            "flags": [
+                parameter("per-page", "query", true, json!({"type": "integer"})),
+                parameter("archived", "query", false, json!({"type": "boolean"})),
+                parameter("label", "query", false, json!({"type": "array", "items": {"type": "string"}})),
+                parameter("format", "query", false, json!({"type": "string"})),
+                parameter("body", "header", false, json!({"type": "string"})),
+                parameter("help", "query", false, json!({"type": "string"})),
+                parameter("version", "query", false, json!({})),
+                parameter("version-param", "query", false, json!({}))
+            ],
+            "requestBody": {"required": false, "contentTypes": [{"mediaType": "application/json"}, {"mediaType": "text/plain"}]},
+            "safety": {"readOnly": false, "destructive": false, "requiresApproval": false, "idempotent": false}
+        }))
+        .unwrap()
+    }
+
+    fn bound(args: &[&str]) -> Result<Bound, UsageError> {
+        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+        let mut line = args::Line::default();
+        args::parse(&args, &mut line)?;
+        bind(&tool(), &line.tokens)
+    }
+
+    #[track_caller]
+    fn check(args: &[&str], flags: Value) {
+        let bound = bound(args).unwrap_or_else(|error| panic!("{args:?}: {error}"));
+        assert_eq!((Value::Object(bound.request.flags), bound.request.path_args.len()), (flags, 2), "{args:?}");
+    }
+
+    #[track_caller]
+    fn wrong(args: &[&str], part: &str) {
+        let error = bound(args).unwrap_err();
+        let whole = format!("{error} ({})", error.hint.as_deref().unwrap_or(""));
+        assert!(whole.contains(part), "{args:?}: {whole}");
+    }
+
+    #[test]
+    fn every_spelling_binds() {
+        check(&["o", "1", "--per-page", "5"], json!({"per-page": "5"}));
+        check(&["--per-page=-5", "o", "1"], json!({"per-page": "-5"}));
+        check(&["--per_page", "5", "o", "--", "1"], json!({"per-page": "5"}));
+        check(&["--archived", "true", "o", "1", "--per-page", "5"], json!({"archived": "true", "per-page": "5"}));
+        check(&["--archived", "o", "1", "--per-page", "5"], json!({"archived": "true", "per-page": "5"}));
+        check(&["o", "1", "--per-page", "5", "--archived"], json!({"per-page": "5", "archived": "true"}));
+        check(&["o", "1", "--per-page=5", "--archived=false"], json!({"per-page": "5", "archived": "false"}));
+        check(
+            &["o", "1", "--per-page=5", "--label", "a", "--label=-b"],
+            json!({"per-page": "5", "label": ["a", "-b"]}),
+        );
+    }
+
+    #[test]
+    fn h32_names_of_the_command_line_get_a_suffix() {
+        check(
+            &[
+                "o",
+                "1",
+                "--per-page=5",
+                "--format-param",
+                "x",
+                "--body-param=y",
+                "--help-param",
+                "z",
+                "--format",
+                "json",
+            ],
+            json!({"per-page": "5", "format": "x", "body": "y", "help": "z"}),
+        );
+        let tool = tool();
+        let names: Vec<String> = flags_of(&tool).into_iter().map(|(name, _)| name).collect();
+        let different: std::collections::BTreeSet<&String> = names.iter().collect();
+        assert_eq!(different.len(), names.len(), "{names:?}");
+        assert!(names.contains(&"version-param-param".to_owned()) && names.contains(&"version-param".to_owned()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_before_anything_is_sent() {
+        wrong(&["o", "1"], "needs --per-page INTEGER");
+        wrong(&["o", "--per-page=5"], "needs the argument n");
+        wrong(&["o", "1", "2", "--per-page=5"], "no place for the argument \"2\"");
+        wrong(&["o", "x", "--per-page=5"], "n: \"x\" is not a whole number");
+        wrong(&["", "1", "--per-page=5"], "owner: \"\" is empty");
+        wrong(&["o", "1", "--per-page=x"], "--per-page: \"x\" is not a whole number");
+        wrong(&["o", "1", "--per-page=5", "--per-page=6"], "more than once");
+        wrong(&["o", "1", "--per-pag=5"], "did you mean --per-page?");
+        wrong(&["o", "1", "--query=5"], "not supported by this version");
+        wrong(&["o", "1", "--archived=maybe", "--per-page=5"], "is not true or false");
+        wrong(&["o", "1", "--per-page=5", "--body", "a", "--body", "b"], "more than once");
+        wrong(&["o", "1", "--per-page=5", "--content-type", "text/html"], "it takes: application/json, text/plain");
+    }
+
+    #[test]
+    fn bodies_come_three_ways() {
+        let body = |text: &str| bound(&["o", "1", "--per-page=5", &format!("--body={text}")]).unwrap().body;
+        assert_eq!(body("{}"), Some(BodySource::Text("{}".to_owned())));
+        assert_eq!(body("@a/b.json"), Some(BodySource::File("a/b.json".to_owned())));
+        assert_eq!(body("-"), Some(BodySource::Stdin));
+        wrong(&["o", "1", "--per-page=5", "--body=@"], "names no file");
+        let dashed = bound(&["o", "1", "--per-page=5", "--body", "-"]).unwrap();
+        assert_eq!(dashed.body, Some(BodySource::Stdin));
+    }
+
+    #[test]
+    fn json_bodies_are_checked_and_others_are_not() {
+        let mut request = ExecuteRequest::default();
+        let error = attach_body(&tool(), &mut request, b"{\"a\": }").unwrap_err();
+        assert!(error.message.contains("line 1 column 7") && request.body.is_none(), "{error}");
+        attach_body(&tool(), &mut request, b" {\"a\":1} ").unwrap();
+        assert_eq!(request.body.as_deref(), Some("IHsiYSI6MX0g"));
+        request.content_type = Some("text/plain".to_owned());
+        attach_body(&tool(), &mut request, b"\xff{").unwrap();
+        let mut none = tool();
+        none.request_body = None;
+        let error = bind(&none, &[Token::Option { name: "body".to_owned(), value: Some("x".to_owned()) }]).unwrap_err();
+        assert!(error.message.contains("needs"), "{error}");
+    }
+}

@@ -1,0 +1,271 @@
+//! The built-in commands, one row each, and the way from words to one of them or to a tool.
+
+pub mod call;
+pub mod catalog;
+pub mod config;
+pub mod dry_run;
+pub mod explain;
+pub mod runtime;
+
+use super::args::{self, Line, Options, Token, UsageError, Wants};
+use super::flags::{self, Flag, Takes};
+use super::help;
+use super::report::Failure;
+use super::world::World;
+use crate::base::name::nearest;
+
+/// One built-in command.
+pub struct BuiltIn {
+    /// The words that name it.
+    pub words: &'static [&'static str],
+    /// Its arguments as shown.
+    pub arguments: &'static str,
+    /// How many arguments it takes at least and at most.
+    pub takes: (usize, usize),
+    /// One line.
+    pub help: &'static str,
+    /// Its own flags.
+    pub options: &'static [Flag],
+    run: fn(&mut World<'_>, &Options) -> Result<(), Failure>,
+}
+
+impl BuiltIn {
+    /// Words and arguments.
+    pub fn usage(&self) -> String {
+        format!("{} {}", self.words.join(" "), self.arguments).trim_end().to_owned()
+    }
+}
+
+const fn option(name: &'static str, takes: Takes, help: &'static str) -> Flag {
+    Flag { name, short: None, takes, help, env: None }
+}
+
+const MANY: usize = 64;
+
+/// Every built-in command; help, parsing and documentation read it.
+pub const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn {
+        words: &["catalog", "list"],
+        arguments: "",
+        takes: (0, 0),
+        help: "List the tools you may see",
+        options: &[
+            option("service", Takes::Value("NAME"), "Only this service, by id or alias"),
+            option("group", Takes::Value("NAME"), "Only this group"),
+            option(
+                "safety",
+                Takes::OneOf(&["read-only", "destructive", "approval", "idempotent"]),
+                "Only tools of this kind",
+            ),
+            option("hidden", Takes::Nothing, "Hidden tools too"),
+        ],
+        run: catalog::list,
+    },
+    BuiltIn {
+        words: &["tool", "schema"],
+        arguments: "<tool id or command words>",
+        takes: (1, MANY),
+        help: "Print one tool whole: parameters, body, answers, authentication",
+        options: &[],
+        run: catalog::schema,
+    },
+    BuiltIn {
+        words: &["explain"],
+        arguments: "<tool id or command words>",
+        takes: (1, MANY),
+        help: "Say in words what a tool does, needs and may change",
+        options: &[],
+        run: explain::explain,
+    },
+    BuiltIn {
+        words: &["status"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Show which runtime is used, as whom, and what it offers",
+        options: &[],
+        run: runtime::status,
+    },
+    BuiltIn {
+        words: &["runtime", "info"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Print what the runtime says about itself",
+        options: &[],
+        run: runtime::info,
+    },
+    BuiltIn {
+        words: &["runtime", "stop"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Stop the runtime gracefully",
+        options: &[],
+        run: runtime::stop,
+    },
+    BuiltIn {
+        words: &["refresh"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Let the runtime fetch its sources again",
+        options: &[],
+        run: runtime::refresh,
+    },
+    BuiltIn {
+        words: &["audit", "list"],
+        arguments: "",
+        takes: (0, 0),
+        help: "List the runtime's last audit events",
+        options: &[option("limit", Takes::Value("N"), "How many, 50 by default")],
+        run: runtime::audit,
+    },
+    BuiltIn {
+        words: &["config", "show"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Print the merged configuration and where each value comes from",
+        options: &[],
+        run: config::show,
+    },
+    BuiltIn {
+        words: &["config", "check"],
+        arguments: "",
+        takes: (0, 0),
+        help: "List every problem of the configuration with its place",
+        options: &[],
+        run: config::check,
+    },
+    BuiltIn {
+        words: &["config", "schema"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Print the JSON Schema of .cli.json",
+        options: &[],
+        run: config::schema,
+    },
+    BuiltIn {
+        words: &["trust"],
+        arguments: "[directory or file]",
+        takes: (0, 1),
+        help: "Trust the discovered configuration as it is now",
+        options: &[],
+        run: config::trust,
+    },
+];
+
+/// Commands of the contract that this version does not have: never taken for services.
+const LATER: &[&[&str]] = &[
+    &["search"],
+    &["workflow"],
+    &["auth"],
+    &["init"],
+    &["doctor"],
+    &["completion"],
+    &["config", "add-source"],
+    &["config", "remove-source"],
+    &["config", "add-secret"],
+    &["audit", "tail"],
+    &["audit", "verify"],
+    &["runtime", "session-close"],
+    &["catalog", "diff"],
+    &["policy"],
+];
+
+/// Runs one command line.
+pub fn run(world: &mut World<'_>, line: &Line) -> Result<(), Failure> {
+    if line.globals.version {
+        return world.console.text(&format!("open-cli {}\n", crate::VERSION));
+    }
+    let mut words = line.words();
+    let mut tokens = line.tokens.as_slice();
+    let help = line.globals.help || words.first() == Some(&"help");
+    if words.first() == Some(&"help") {
+        words.remove(0);
+        tokens = &tokens[1..];
+    }
+    let Some(&first) = words.first() else { return nothing(world, tokens) };
+    if LATER.iter().any(|later| words.starts_with(later)) {
+        return Err(Failure::not_supported(&format!("`open-cli {}`", words[..words.len().min(2)].join(" "))));
+    }
+    let family: Vec<&BuiltIn> = BUILT_IN.iter().filter(|command| command.words[0] == first).collect();
+    if family.is_empty() {
+        return call::run(world, &words, tokens, help);
+    }
+    let command = family.iter().find(|command| words.starts_with(command.words)).copied();
+    match command {
+        Some(command) if help => world.console.text(&help::built_in(&[command])),
+        None if help || words.len() == 1 => world.console.text(&help::built_in(&family)),
+        Some(command) => {
+            let options = bind(command, &tokens[command.words.len()..])?;
+            (command.run)(world, &options)
+        }
+        None => Err(no_command(&family, words[1]).into()),
+    }
+}
+
+/// No words: help, unless flags stand where words should.
+fn nothing(world: &World<'_>, tokens: &[Token]) -> Result<(), Failure> {
+    match tokens.first() {
+        Some(Token::Option { name, .. }) => {
+            let shown = name.escape_debug();
+            let error = UsageError::new(format!("there is no global flag --{shown}"));
+            let near = nearest(name, flags::GLOBAL.iter().map(|flag| flag.name));
+            Err(match near {
+                _ if flags::LATER.contains(&name.as_str()) => Failure::not_supported(&format!("--{shown}")),
+                Some(near) => error.hint(format!("did you mean --{near}?")).into(),
+                None => error.hint("a tool's flags stand after its command words").into(),
+            })
+        }
+        Some(_) => Err(UsageError::new("a command begins with a word, not with --").into()),
+        None => world.console.text(&help::root()),
+    }
+}
+
+fn no_command(family: &[&BuiltIn], word: &str) -> UsageError {
+    let first = family[0].words[0];
+    let error = UsageError::new(format!("{first} has no command `{}`", word.escape_debug()));
+    let known: Vec<&str> = family.iter().filter_map(|command| command.words.get(1).copied()).collect();
+    match nearest(word, known.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean `open-cli {first} {near}`?")),
+        None => error.hint(format!("known: {}", known.join(", "))),
+    }
+}
+
+/// The second pass for a built-in command.
+fn bind(command: &BuiltIn, tokens: &[Token]) -> Result<Options, UsageError> {
+    let usage = || format!("usage: open-cli {}", command.usage());
+    let found = args::options(tokens, |name| match command.options.iter().find(|flag| flag.name == name) {
+        Some(flag) if flag.takes == Takes::Nothing => Ok(Wants::Nothing),
+        Some(_) => Ok(Wants::Value),
+        None => {
+            let error = UsageError::new(format!("{} has no flag --{}", command.words.join(" "), name.escape_debug()));
+            let known = command.options.iter().chain(flags::GLOBAL).map(|flag| flag.name);
+            Err(match nearest(name, known) {
+                Some(near) => error.hint(format!("did you mean --{near}?")),
+                None => error.hint(usage()),
+            })
+        }
+    })?;
+    for (name, value) in &found.options {
+        let takes = command.options.iter().find(|flag| flag.name == name).map(|flag| flag.takes);
+        let wrong = match takes {
+            Some(Takes::OneOf(values)) if !values.contains(&value.as_str()) => format!("known: {}", values.join(", ")),
+            Some(Takes::Nothing) if value != "true" && value != "false" => "it takes no value".to_owned(),
+            _ => continue,
+        };
+        return Err(UsageError::new(format!("--{name}: {} is not a value of it", value.escape_debug())).hint(wrong));
+    }
+    let (least, most) = command.takes;
+    if found.words.len() < least {
+        return Err(UsageError::new(format!("{} needs {}", command.words.join(" "), command.arguments)).hint(usage()));
+    }
+    match found.words.get(most) {
+        Some(extra) => Err(UsageError::new(format!("{} is one word too many", extra.escape_debug())).hint(usage())),
+        None => Ok(found),
+    }
+}
+
+impl Options {
+    /// The last value of an option.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.options.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+}

@@ -1,0 +1,116 @@
+//! `status`, `runtime info`, `runtime stop`, `refresh`, `audit list`.
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::args::{Options, UsageError};
+use crate::cli::output::Format;
+use crate::cli::report::{self, Failure};
+use crate::cli::world::{Connection, World};
+use crate::client::auth::Credential;
+use crate::contract::CAPABILITY_AUDIT_QUERY;
+
+/// What `audit list` shows when nothing is said.
+const EVENTS: usize = 50;
+
+/// Shows which runtime is used and what it offers; what could be found out stands on standard output also when it fails.
+pub fn status(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
+    let connection = world.connect()?;
+    let mut status = Map::new();
+    status.insert("runtime".to_owned(), connection.target.as_str().into());
+    status.insert("namedBy".to_owned(), connection.target.named.as_str().into());
+    let files = connection.loaded.config.files.iter().map(|file| file.path.display().to_string());
+    status.insert("config".to_owned(), files.collect::<Vec<_>>().into());
+    let outcome = examine(&connection, &mut status);
+    status.insert("ok".to_owned(), outcome.is_ok().into());
+    world.print(&status, &[])?;
+    outcome
+}
+
+fn examine(connection: &Connection<'_>, status: &mut Map<String, Value>) -> Result<(), Failure> {
+    let session = connection.session();
+    let credential = match &session.runtime.credential {
+        Credential::Anonymous => "none".to_owned(),
+        Credential::Token(_) => "provided token".to_owned(),
+        Credential::Withheld(origin) => format!("not sent: it belongs to {origin}"),
+    };
+    status.insert("token".to_owned(), credential.into());
+    status.insert("reachable".to_owned(), false.into());
+    let (info, _) = session.runtime.info()?;
+    status.insert("reachable".to_owned(), true.into());
+    status.insert("version".to_owned(), info.version.clone().into());
+    status.insert("contract".to_owned(), info.contract_version.clone().into());
+    status.insert("instance".to_owned(), info.instance_id.clone().into());
+    status.insert("tokenNeeded".to_owned(), info.auth.required.into());
+    status.insert("principal".to_owned(), info.auth.principal.clone().into());
+    session.checked(&info)?;
+    let index = session.index()?;
+    let header = index.header();
+    status.insert("view".to_owned(), header.view.0.clone().into());
+    status.insert("services".to_owned(), header.services.len().into());
+    status.insert("tools".to_owned(), index.rows().count().into());
+    status.insert("fingerprint".to_owned(), header.fingerprint.clone().into());
+    Ok(())
+}
+
+/// Prints the handshake.
+pub fn info(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
+    let connection = world.connect()?;
+    let (_, bytes) = connection.session().runtime.info()?;
+    world.print_json(&String::from_utf8_lossy(&bytes), &[])
+}
+
+/// Stops the runtime.
+pub fn stop(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
+    let connection = world.connect()?;
+    let bytes = connection.session().runtime.stop()?;
+    world.print_json(&String::from_utf8_lossy(&bytes), &[])
+}
+
+/// Lets the runtime fetch its sources; a source that failed is a failure of the command.
+pub fn refresh(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
+    let connection = world.connect()?;
+    let session = connection.session();
+    let (answer, bytes) = session.runtime.refresh(session.ask.config.as_deref())?;
+    match world.format() {
+        Format::Table => {
+            world.print(&answer.sources, &["id", "cacheOutcome", "statusCode", "stale", "uri", "error"])?
+        }
+        _ => world.print_json(&String::from_utf8_lossy(&bytes), &[])?,
+    }
+    let failed: Vec<String> =
+        answer.sources.iter().filter_map(|source| Some(format!("{}: {}", source.id, source.error.as_ref()?))).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        report::OTHER,
+        "source_failed",
+        format!("not every source could be fetched\n{}", failed.join("\n")),
+    )
+    .hint("the last good version is served as long as it may be"))
+}
+
+/// Lists the last audit events.
+pub fn audit(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
+    let limit = match options.value("limit") {
+        None => EVENTS,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|&limit| limit > 0)
+            .ok_or_else(|| UsageError::new(format!("--limit: {} is no number above 0", text.escape_debug())))?,
+    };
+    let connection = world.connect()?;
+    let session = connection.session();
+    let contract = session.contract()?;
+    let wanted = limit.to_string();
+    let query: &[(&str, &str)] = if contract.has(CAPABILITY_AUDIT_QUERY) { &[("limit", &wanted)] } else { &[] };
+    let bytes = session.runtime.audit_events(query)?;
+    let events: Vec<&serde_json::value::RawValue> = serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::new(report::UNREACHABLE, "runtime_answer", format!("the audit events cannot be read: {error}"))
+    })?;
+    let last = &events[events.len().saturating_sub(limit)..];
+    let columns =
+        ["timestamp", "eventType", "principal", "toolId", "decision", "reasonCode", "statusCode", "latencyMs"];
+    world.print(&json!(last), &columns)
+}

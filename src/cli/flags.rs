@@ -1,0 +1,128 @@
+//! Every flag of the command line, once: parsing, help and the check of the documentation read these tables.
+//!
+//! A tool's own flags come from the catalog; the names here are the ones they cannot have.
+
+/// What stands behind a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Nothing: it is a switch.
+    Nothing,
+    /// A value, called so in help.
+    Value(&'static str),
+    /// One of these.
+    OneOf(&'static [&'static str]),
+}
+
+/// One flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flag {
+    /// Without dashes.
+    pub name: &'static str,
+    /// One letter.
+    pub short: Option<char>,
+    /// Its value.
+    pub takes: Takes,
+    /// One line.
+    pub help: &'static str,
+    /// The environment variable that says the same.
+    pub env: Option<&'static str>,
+}
+
+const fn flag(name: &'static str, takes: Takes, help: &'static str) -> Flag {
+    Flag { name, short: None, takes, help, env: None }
+}
+
+const fn short(letter: char, flag: Flag) -> Flag {
+    Flag { short: Some(letter), ..flag }
+}
+
+const fn env(variable: &'static str, flag: Flag) -> Flag {
+    Flag { env: Some(variable), ..flag }
+}
+
+/// Flags that stand anywhere.
+pub const GLOBAL: &[Flag] = &[
+    env("OPEN_CLI_RUNTIME_URL", flag("runtime", Takes::Value("URL"), "The toolbox to talk to")),
+    flag("config", Takes::Value("FILE"), "The project's configuration, instead of ./.cli.json"),
+    flag("mode", Takes::OneOf(&["discover", "curated"]), "See every tool, or those of a tool set"),
+    flag("agent-profile", Takes::Value("NAME"), "See and run what this profile may"),
+    flag("format", Takes::OneOf(&["json", "yaml", "pretty", "table"]), "How answers are written"),
+    flag("approval", Takes::Nothing, "Say that a person approved this call"),
+    env("OPEN_CLI_INSTANCE_ID", flag("instance-id", Takes::Value("ID"), "Keep the cache apart under this name")),
+    env("OPEN_CLI_STATE_DIR", flag("state-dir", Takes::Value("DIR"), "Keep state and cache here")),
+    flag("timeout", Takes::Value("TIME"), "Give up after this long: 30, 30s, 500ms, 2m"),
+    env("SSL_CERT_FILE", flag("ca-cert", Takes::Value("FILE"), "Accept these certificate authorities too (PEM)")),
+    short('q', flag("quiet", Takes::Nothing, "Write nothing to standard error but errors")),
+    short('v', flag("verbose", Takes::Nothing, "Tell each request and how long it took")),
+    env("NO_COLOR", flag("no-color", Takes::Nothing, "Write without colours")),
+    short('h', flag("help", Takes::Nothing, "Explain what the words before it do")),
+    short('V', flag("version", Takes::Nothing, "Print the version")),
+];
+
+/// Flags of every tool, beside those of its parameters.
+pub const CALL: &[Flag] = &[
+    flag("body", Takes::Value("BODY"), "The request's body: text, @FILE, or - for standard input"),
+    flag("content-type", Takes::Value("TYPE"), "Which of the tool's media types the body is"),
+    flag("dry-run", Takes::Nothing, "Show the request that would be sent, and send nothing"),
+];
+
+/// What a tool's flag gets behind its name when the name is taken here.
+pub const SUFFIX: &str = "-param";
+
+/// Flags that the contract names and this version does not know.
+pub const LATER: &[&str] = &["query", "file", "no-browser"];
+
+/// Whether a tool's flag cannot have this name.
+pub fn is_reserved(name: &str) -> bool {
+    GLOBAL.iter().chain(CALL).any(|flag| flag.name == name)
+}
+
+/// A flag of a table.
+pub fn find(table: &'static [Flag], name: &str) -> Option<&'static Flag> {
+    table.iter().find(|flag| flag.name == name)
+}
+
+impl Flag {
+    /// `--format json|yaml`, `-q, --quiet`
+    pub fn usage(&self) -> String {
+        let value = match self.takes {
+            Takes::Nothing => String::new(),
+            Takes::Value(name) => format!(" {name}"),
+            Takes::OneOf(values) => format!(" {}", values.join("|")),
+        };
+        match self.short {
+            Some(letter) => format!("-{letter}, --{}{value}", self.name),
+            None => format!("--{}{value}", self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::output::Format;
+
+    #[test]
+    fn names_and_letters_are_unique() {
+        let names: std::collections::BTreeSet<_> = GLOBAL.iter().chain(CALL).map(|flag| flag.name).collect();
+        assert_eq!(names.len(), GLOBAL.len() + CALL.len());
+        let letters: Vec<_> = GLOBAL.iter().filter_map(|flag| flag.short).collect();
+        assert_eq!(letters.iter().collect::<std::collections::BTreeSet<_>>().len(), letters.len());
+    }
+
+    #[test]
+    fn the_table_names_every_format() {
+        let names: Vec<_> = Format::ALL.iter().map(|(name, _)| *name).collect();
+        assert_eq!(find(GLOBAL, "format").unwrap().takes, Takes::OneOf(&["json", "yaml", "pretty", "table"]));
+        assert_eq!(names, ["json", "yaml", "pretty", "table"]);
+    }
+
+    #[test]
+    fn the_documentation_lists_every_flag() {
+        let page = include_str!("../../docs/cli.md");
+        for flag in GLOBAL.iter().chain(CALL) {
+            assert!(page.contains(&format!("| `{}` |", flag.usage().replace('|', "\\|"))), "{}", flag.usage());
+            assert!(flag.env.is_none_or(|variable| page.contains(variable)), "{:?}", flag.env);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Errors for people and programs: what happened, why, what to do next, and the exit code. The one place that decides hints and
+//! exit codes.
+
+use serde_json::json;
+
+use crate::client::runtime::{ClientError, Refusal};
+use crate::client::target::{TargetError, VARIABLE};
+use crate::config::Diagnostic;
+use crate::contract::ErrorCode;
+
+use super::args::UsageError;
+use super::console::Console;
+use super::output::Format;
+
+/// Done.
+pub const OK: u8 = 0;
+/// Failures without a number of their own.
+pub const OTHER: u8 = 1;
+/// The command line is wrong.
+pub const USAGE: u8 = 2;
+/// The configuration is wrong.
+pub const CONFIG: u8 = 3;
+/// The runtime cannot be reached or used.
+pub const UNREACHABLE: u8 = 4;
+/// Authentication.
+pub const AUTH: u8 = 5;
+/// Policy or scope.
+pub const DENIED: u8 = 6;
+/// Approval.
+pub const APPROVAL: u8 = 7;
+/// The upstream answered 4xx.
+pub const UPSTREAM_CLIENT: u8 = 8;
+/// The upstream answered 5xx, or not at all.
+pub const UPSTREAM_SERVER: u8 = 9;
+/// A comparison found differences.
+pub const DIFFERENCES: u8 = 10;
+
+/// Every exit code with its meaning; help and documentation read it.
+pub const EXITS: &[(u8, &str)] = &[
+    (OK, "done"),
+    (OTHER, "another failure"),
+    (USAGE, "the command line is wrong, or names something that does not exist"),
+    (CONFIG, "the configuration is wrong, or the runtime serves another one"),
+    (UNREACHABLE, "the runtime cannot be reached, is overloaded or speaks another contract"),
+    (AUTH, "authentication failed or is missing"),
+    (DENIED, "denied by policy or scope"),
+    (APPROVAL, "needs approval"),
+    (UPSTREAM_CLIENT, "the upstream answered 4xx"),
+    (UPSTREAM_SERVER, "the upstream answered 5xx, or could not be reached"),
+    (DIFFERENCES, "a comparison found differences"),
+];
+
+/// A run that ends with an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// See [`EXITS`].
+    pub exit: u8,
+    /// Stable: a code of the contract, or one of this program.
+    pub code: String,
+    /// What failed and why; may be several lines.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// The runtime's id of the exchange.
+    pub request_id: Option<String>,
+}
+
+impl Failure {
+    /// Any failure.
+    pub fn new(exit: u8, code: &str, message: impl Into<String>) -> Self {
+        Self { exit, code: code.to_owned(), message: message.into(), hint: None, request_id: None }
+    }
+
+    /// A failure without a number of its own.
+    pub fn other(code: &str, message: impl Into<String>) -> Self {
+        Self::new(OTHER, code, message)
+    }
+
+    /// With what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Something of the contract that this version does not have.
+    pub fn not_supported(what: &str) -> Self {
+        Self::new(USAGE, "not_supported", format!("{what} is not supported by this version"))
+            .hint("`open-cli --help` lists what is there")
+    }
+
+    /// All problems of the configuration.
+    pub fn config(problems: &[Diagnostic]) -> Self {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Self::new(CONFIG, "config_invalid", lines.join("\n"))
+            .hint("`open-cli config check` lists all problems; a discovered file is trusted with `open-cli trust`")
+    }
+
+    /// The upstream's own status.
+    pub fn upstream(status: u16, tool: &str) -> Option<Self> {
+        let (exit, code) = match status {
+            0..=399 => return None,
+            400..=499 => (UPSTREAM_CLIENT, "upstream_client_error"),
+            _ => (UPSTREAM_SERVER, "upstream_server_error"),
+        };
+        let failure = Self::new(exit, code, format!("{tool}: the upstream answered {status}"));
+        Some(match status {
+            401 | 403 => failure.hint(format!("look at the credentials configured for it: `open-cli explain {tool}`")),
+            404 => failure.hint("its answer is on standard output; check the arguments"),
+            400 | 422 => failure
+                .hint(format!("its answer is on standard output; `open-cli tool schema {tool}` shows what it takes")),
+            429 => failure.hint("wait and try again"),
+            _ => failure,
+        })
+    }
+
+    /// Writes it to standard error: as text, and with `--format json` also as one JSON object.
+    pub fn tell(&self, console: &Console, format: Format) {
+        console.error_line("error", "31", &self.message);
+        if let Some(hint) = &self.hint {
+            console.error_line("hint", "36", hint);
+        }
+        if format == Format::Json {
+            let error = json!({
+                "code": self.code, "message": self.message, "hint": self.hint, "requestId": self.request_id, "exit": self.exit
+            });
+            console.error_json(&json!({ "error": error }).to_string());
+        }
+    }
+}
+
+impl From<UsageError> for Failure {
+    fn from(error: UsageError) -> Self {
+        Self { hint: error.hint, ..Self::new(USAGE, "usage", error.message) }
+    }
+}
+
+impl From<TargetError> for Failure {
+    fn from(error: TargetError) -> Self {
+        let failure = Self::new(CONFIG, "runtime_not_named", error.to_string());
+        match error {
+            TargetError::Nowhere => failure.hint(format!(
+                "start a toolbox with `open-cli-toolbox --config .cli.json` and pass its URL: --runtime http://127.0.0.1:8765, or {VARIABLE}"
+            )),
+            TargetError::Wrong { .. } => failure.hint("write it like http://127.0.0.1:8765"),
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let message = error.to_string();
+        match error {
+            ClientError::Unreachable { timeout: true, may_have_been_sent, .. } => {
+                let failure = Self::new(UNREACHABLE, "runtime_timeout", message);
+                match may_have_been_sent {
+                    true => {
+                        failure.hint("it may still be at work: `open-cli audit list` tells; --timeout gives it longer")
+                    }
+                    false => failure.hint("--timeout gives it longer"),
+                }
+            }
+            ClientError::Unreachable { may_have_been_sent: true, .. } => {
+                Self::new(UNREACHABLE, "runtime_unreachable", message)
+                    .hint("the request may have arrived: `open-cli audit list` tells what was done")
+            }
+            ClientError::Unreachable { .. } => Self::new(UNREACHABLE, "runtime_unreachable", message).hint(format!(
+                "start it with `open-cli-toolbox --config .cli.json`, or name another one with --runtime or {VARIABLE}"
+            )),
+            ClientError::Mismatch(_) => Self::new(UNREACHABLE, "contract_mismatch", message)
+                .hint("check the URL; client and toolbox of the same major contract version work together"),
+            ClientError::Garbled { .. } => Self::new(UNREACHABLE, "runtime_answer", message)
+                .hint("check the URL: something between here and the toolbox may have answered"),
+            ClientError::Auth(_) => Self::new(AUTH, "authn_failed", message)
+                .hint("runtime.remote.oauth of mode providedToken takes a token from env:NAME or file:PATH"),
+            ClientError::Refused(refusal) => Self::refused(&refusal, message),
+        }
+    }
+}
+
+impl Failure {
+    fn refused(refusal: &Refusal, message: String) -> Self {
+        let exit = refusal.code.map_or_else(|| exit_of_status(refusal.status), |code| code.row().exit);
+        let code = if refusal.code_text.is_empty() { "runtime_refused" } else { &refusal.code_text };
+        let hint = match (&refusal.withheld, refusal.code.and_then(hint_of)) {
+            (Some(origin), _) if exit == AUTH => {
+                Some(format!("the configured token belongs to {origin} and was not sent here; set runtime.remote.url"))
+            }
+            (_, Some(hint)) => Some(hint.to_owned()),
+            (_, None) if exit == AUTH => Some("set runtime.remote.oauth in the configuration".to_owned()),
+            _ => None,
+        };
+        Self { hint, request_id: refusal.request_id.clone(), ..Self::new(exit, code, message) }
+    }
+}
+
+fn exit_of_status(status: u16) -> u8 {
+    match status {
+        401 => AUTH,
+        403 => DENIED,
+        400..=499 => USAGE,
+        500..=599 => UNREACHABLE,
+        _ => OTHER,
+    }
+}
+
+/// What to do about a code of the contract.
+fn hint_of(code: ErrorCode) -> Option<&'static str> {
+    Some(match code {
+        ErrorCode::AuthnFailed => {
+            "give a valid token: runtime.remote.oauth in the configuration; `open-cli status` shows how it is set"
+        }
+        ErrorCode::AuthnUnavailable => "the toolbox cannot reach its token issuer; try again",
+        ErrorCode::AuthzDenied => {
+            "`open-cli catalog list` shows what your token may see; another scope is the issuer's to give"
+        }
+        ErrorCode::ManagedDeny => {
+            "the administrator's policy on the toolbox's machine decides this, nothing here lifts it"
+        }
+        ErrorCode::PolicyDeny => "policy.deny in the toolbox's configuration decides this",
+        ErrorCode::CuratedDeny => {
+            "the tool set of the profile in force does not include it; see --agent-profile and --mode"
+        }
+        ErrorCode::ApprovalRequired => "repeat the command with --approval once a person has approved it",
+        ErrorCode::ToolNotFound => "`open-cli catalog list` lists what there is",
+        ErrorCode::RuntimeAttachMismatch => {
+            "leave out runtime.remote.requestConfigPath, or name the toolbox that serves this configuration"
+        }
+        ErrorCode::UpstreamLoginRequired => "a person has to log in at the upstream first",
+        ErrorCode::Overloaded | ErrorCode::AuditUnavailable | ErrorCode::CatalogUnavailable => {
+            "try again; the toolbox's log tells more"
+        }
+        ErrorCode::ExecutionError => {
+            "nothing came from the upstream: check its credentials and address; --dry-run shows the request"
+        }
+        ErrorCode::ExecutionTimeout => {
+            "services.<id>.timeoutSeconds in the toolbox's configuration gives the upstream longer"
+        }
+        ErrorCode::BodyTooLarge => "send a smaller body",
+        ErrorCode::NotFound | ErrorCode::MethodNotAllowed => {
+            "the runtime does not offer this; `open-cli runtime info` lists its capabilities"
+        }
+        ErrorCode::Internal => "the toolbox's log tells more, under the request id",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::CODES;
+
+    #[test]
+    fn h40_every_code_has_the_exit_of_the_contract() {
+        for row in CODES {
+            let refusal = Refusal {
+                status: row.status,
+                code: Some(row.code),
+                code_text: row.text.to_owned(),
+                detail: String::new(),
+                request_id: Some("r".to_owned()),
+                withheld: None,
+            };
+            let failure = Failure::from(ClientError::Refused(Box::new(refusal)));
+            assert_eq!((failure.exit, failure.code.as_str()), (row.exit, row.text));
+            assert!(EXITS.iter().any(|(exit, _)| *exit == row.exit));
+        }
+    }
+
+    #[test]
+    fn h40_an_upstream_status_has_an_exit() {
+        for (status, exit) in [(200, None), (302, None), (404, Some(8)), (429, Some(8)), (500, Some(9)), (503, Some(9))]
+        {
+            assert_eq!(Failure::upstream(status, "t").map(|failure| failure.exit), exit, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_lists_every_exit_and_code() {
+        let page = include_str!("../../docs/exit-codes.md");
+        for (exit, meaning) in EXITS {
+            assert!(page.contains(&format!("| {exit} | {meaning}")), "{exit}: {meaning}");
+        }
+        for row in CODES {
+            assert!(page.contains(&format!("| `{}` | {} | {} |", row.text, row.status, row.exit)), "{}", row.text);
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! Whole command lines in process: a host with captured streams, and a runtime behind a transport of values.
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::base::host::{Clock, Env, Terminal};
+use crate::client::index::{self, Index};
+use crate::contract::path;
+use crate::http::{Headers, Limits, Method, Request, Response, TransportError, TransportErrorKind};
+
+const SUMMARY: &[u8] = include_bytes!("../../testdata/cli/summary.json");
+
+/// The canned catalog.
+pub(super) fn index() -> Index {
+    Index::from_bytes(index::encode(SUMMARY, Some("\"e1\"")).unwrap()).unwrap()
+}
+
+/// A runtime of values.
+#[derive(Default)]
+struct Fake {
+    /// What executions answer, in order: status, media type, body.
+    executions: Mutex<VecDeque<(u16, String, String)>>,
+    seen: Mutex<Vec<Request>>,
+    away: bool,
+    contract: Option<&'static str>,
+    capabilities: Vec<&'static str>,
+}
+
+impl Fake {
+    fn answer(&self, request: &Request) -> (u16, String, String) {
+        let json = |body: String| (200, "application/json".to_owned(), body);
+        match (request.method, request.url.path()) {
+            (Method::Get, path::INFO) => json(
+                json!({
+                    "contractVersion": self.contract.unwrap_or("1.1"), "capabilities": self.capabilities,
+                    "instanceId": "t", "runtimeMode": "remote", "version": "0.1.0", "auth": {"required": false}
+                })
+                .to_string(),
+            ),
+            (Method::Get, path::CATALOG) if request.headers.get("if-none-match") == Some("\"e1\"") => {
+                (304, String::new(), String::new())
+            }
+            (Method::Get, path::CATALOG) => json(String::from_utf8(SUMMARY.to_vec()).unwrap()),
+            (Method::Get, path::TOOL) => json(r#"{"id": "whole"}"#.to_owned()),
+            (Method::Get, path::AUDIT) => json(r#"[{"seq":1,"eventType":"a"},{"seq":2,"eventType":"b"}]"#.to_owned()),
+            (Method::Post, path::REFRESH) => json(
+                r#"{"refreshedAt":"x","sources":[{"id":"hd","uri":"u","cacheOutcome":"miss","statusCode":500,"stale":true,"error":"it broke"}]}"#
+                    .to_owned(),
+            ),
+            (Method::Post, path::STOP) => json(r#"{"stopped":true}"#.to_owned()),
+            _ => self.executions.lock().unwrap().pop_front().expect("an execution was expected"),
+        }
+    }
+}
+
+impl Transport for Fake {
+    fn send(&self, request: &Request, _: Limits) -> Result<Response, TransportError> {
+        if self.away {
+            let message = "connection refused".to_owned();
+            return Err(TransportError { kind: TransportErrorKind::Connect, may_have_been_sent: false, message });
+        }
+        let (status, media, body) = self.answer(request);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+        let mut headers = Headers::new().with("X-Request-ID", "r-1").with("ETag", "\"e1\"");
+        headers.set("Content-Type", &media).unwrap();
+        Ok(Response { status, headers, body: body.into_bytes(), truncated: false })
+    }
+}
+
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A reader that went away.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct World {
+    fake: Arc<Fake>,
+    home: PathBuf,
+    env: Vec<(String, String)>,
+    terminal: bool,
+    closed: bool,
+    stdin: &'static str,
+}
+
+struct Ran {
+    out: String,
+    err: String,
+    exit: u8,
+}
+
+const CAPABILITIES: [&str; 4] = ["catalog", "execute", "catalog-summary", "dry-run"];
+
+impl World {
+    fn new(name: &str) -> Self {
+        Self::with(name, Fake { capabilities: CAPABILITIES.to_vec(), ..Fake::default() })
+    }
+
+    fn with(name: &str, fake: Fake) -> Self {
+        let home = std::env::temp_dir().join(format!("open-cli-run-{}-{name}", std::process::id()));
+        std::fs::remove_dir_all(&home).ok();
+        crate::base::disk::create_private_dir(&home).unwrap();
+        let env = vec![
+            ("HOME".to_owned(), home.display().to_string()),
+            ("OPEN_CLI_RUNTIME_URL".to_owned(), "http://runtime.test".to_owned()),
+        ];
+        Self { fake: Arc::new(fake), home, env, terminal: false, closed: false, stdin: "" }
+    }
+
+    fn answers(self, body: &str) -> Self {
+        self.says(200, "application/json", body)
+    }
+
+    fn says(self, status: u16, media: &str, body: &str) -> Self {
+        self.fake.executions.lock().unwrap().push_back((status, media.to_owned(), body.to_owned()));
+        self
+    }
+
+    fn terminal(mut self) -> Self {
+        self.terminal = true;
+        self
+    }
+
+    fn run(&self, line: &str) -> Ran {
+        self.run_words(&line.split_whitespace().collect::<Vec<_>>())
+    }
+
+    fn run_words(&self, words: &[&str]) -> Ran {
+        let (out, err) = (Captured::default(), Captured::default());
+        let stdin: Box<dyn Read + Send> = Box::new(self.stdin.as_bytes());
+        let stdout: Box<dyn Write + Send> = if self.closed { Box::new(Closed) } else { Box::new(out.clone()) };
+        let mut host = Host {
+            args: words.iter().map(Into::into).collect(),
+            env: Env::new(self.env.clone()),
+            cwd: self.home.clone(),
+            stdin,
+            stdout,
+            stderr: Box::new(err.clone()),
+            terminal: Terminal { stdin: false, stdout: self.terminal, stderr: false, columns: Some(60) },
+            clock: Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(1_790_000_000)),
+            managed_dir: self.home.join("etc"),
+        };
+        let fake = Arc::clone(&self.fake);
+        let exit = run_with(&mut host, &move |_| Ok(Arc::clone(&fake) as Arc<dyn Transport>));
+        Ran { out: out.text(), err: err.text(), exit }
+    }
+
+    fn calls(&self) -> Vec<String> {
+        let seen = self.fake.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter().map(|request| format!("{} {}", request.method, request.url.path())).collect()
+    }
+
+    fn executed(&self) -> Value {
+        let seen = self.fake.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let request =
+            seen.iter().rev().find(|request| request.url.path() == path::EXECUTE).expect("nothing was executed");
+        serde_json::from_slice(&request.body).unwrap()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.home).ok();
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    fn is(&self, exit: u8, out: &str, err: &str) {
+        assert_eq!((self.exit, self.out.as_str(), self.err.as_str()), (exit, out, err));
+    }
+
+    #[track_caller]
+    fn has(&self, exit: u8, out: &str, err: &str) {
+        assert_eq!(self.exit, exit, "{}{}", self.out, self.err);
+        assert!(self.out.contains(out), "{out:?} is not in {}", self.out);
+        assert!(self.err.contains(err), "{err:?} is not in {}", self.err);
+    }
+}
+
+#[test]
+fn h40_a_json_answer_is_byte_for_byte() {
+    let body = "{ \"b\":1.0,\n\"a\":[ ] }";
+    let world =
+        World::new("bytes").answers(&format!(r#"{{"statusCode":200,"body":{body},"contentType":"text/plain"}}"#));
+    world.run("helpdesk tickets list --format json").is(0, body, "");
+    assert_eq!(world.executed(), json!({"toolId": "hd:listTickets", "pathArgs": [], "flags": {}, "approval": false}));
+}
+
+#[test]
+fn a_command_costs_one_question_and_one_execution() {
+    let ok = r#"{"statusCode":200,"body":1}"#;
+    let world = World::new("calls").answers(ok).answers(ok);
+    world.run("helpdesk status").is(0, "1", "");
+    assert_eq!(
+        world.calls(),
+        ["GET /v1/runtime/info", "GET /v1/catalog/effective", "POST /v1/tools/execute"],
+        "the first time"
+    );
+    world.run("helpdesk hd status").is(0, "1", "");
+    assert_eq!(world.calls()[3..], ["GET /v1/catalog/effective", "POST /v1/tools/execute"], "ever after");
+    let seen = world.fake.seen.lock().unwrap();
+    assert_eq!(seen[3].headers.get("if-none-match"), Some("\"e1\""));
+    assert_eq!(seen[3].url.query(), Some("detail=summary"));
+}
+
+#[test]
+fn flags_and_bodies_travel() {
+    let ok = r#"{"statusCode":200}"#;
+    let world = World::new("flags").answers(ok);
+    world.run("--quiet hd tickets list --state open --archived --label a --label b --per_page=5 --format-param x --format=json --approval --mode curated --agent-profile p").is(0, "", "");
+    let sent = world.executed();
+    let flags = json!({"state": "open", "archived": "true", "label": ["a", "b"], "per-page": "5", "format": "x"});
+    assert_eq!(
+        (&sent["flags"], &sent["approval"], &sent["mode"], &sent["agentProfile"]),
+        (&flags, &json!(true), &json!("curated"), &json!("p"))
+    );
+
+    let mut world = World::new("bodies").answers(ok).answers(ok).answers(ok);
+    world.stdin = "{\"a\":3}";
+    std::fs::write(world.home.join("b.json"), "{\"a\":2}").unwrap();
+    for (body, encoded) in [("{\"a\":1}", "eyJhIjoxfQ=="), ("@b.json", "eyJhIjoyfQ=="), ("-", "eyJhIjozfQ==")] {
+        world.run_words(&["hd", "tickets", "create", "--body", body]).is(0, "", "");
+        assert_eq!(world.executed()["body"], encoded, "{body}");
+    }
+    world.run("hd tickets create --body {").has(2, "", "--body is not valid JSON");
+    world.run("hd tickets create --body @none.json").has(2, "", "cannot be read");
+    world.run("hd tickets create").has(2, "", "needs a body");
+}
+
+#[test]
+fn h32_what_is_wrong_is_never_sent() {
+    let world = World::new("unsent");
+    for (line, part) in [
+        ("hd tickets list --state opne", "did you mean open?"),
+        ("hd tickets list --per-page 0", "is less than 1"),
+        ("hd tickets list --nothing", "has no flag --nothing"),
+        ("hd tickets list extra", "no place for the argument"),
+        ("hd tickets get", "needs the argument ticketId"),
+        ("hd tickets gte T-1", "did you mean"),
+        ("hepldesk", "did you mean helpdesk?"),
+        ("hd --state open tickets list", "flags stand after"),
+        ("--state open", "no global flag --state"),
+        ("hd tickets list -5", "no option -5"),
+    ] {
+        world.run(line).has(2, "", part);
+    }
+    assert!(!world.calls().iter().any(|call| call.starts_with("POST")));
+}
+
+#[test]
+fn h40_exit_codes_tell_what_happened() {
+    let world = World::new("exits")
+        .answers(r#"{"statusCode":404,"body":{"message":"no such ticket"}}"#)
+        .answers(r#"{"statusCode":503,"text":"later"}"#)
+        .says(403, "text/plain", "approval_required")
+        .says(403, "application/problem+json", r#"{"type":"about:blank","title":"t","status":403,"detail":"pattern hd:* denies it","code":"policy_deny","requestId":"r-7"}"#)
+        .says(401, "text/plain", "authn_failed")
+        .says(504, "text/plain", "execution_timeout")
+        .answers(r#"{"statusCode":200,"text":"half","truncated":true}"#);
+    world.run("hd tickets get T-9 --format pretty").has(8, "no such ticket", "the upstream answered 404");
+    world.run("hd tickets get T-9").has(9, "later", "answered 503");
+    world.run("hd tickets delete T-9").has(7, "", "--approval");
+    let denied = world.run("hd tickets delete T-9 --format json");
+    denied.has(6, "", "policy_deny: pattern hd:* denies it");
+    let error: Value = serde_json::from_str(denied.err.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&error["error"]["code"], &error["error"]["requestId"], &error["error"]["exit"]),
+        (&json!("policy_deny"), &json!("r-7"), &json!(6))
+    );
+    world.run("hd tickets delete T-9").has(5, "", "authn_failed");
+    world.run("hd tickets delete T-9").has(9, "", "execution_timeout");
+    world.run("hd tickets get T-9").has(1, "half", "was cut");
+    assert!(!world.run("status --format pretty").err.contains("{\"error\""), "only json gets the object");
+}
+
+#[test]
+fn h40_a_runtime_that_is_away_or_other_is_told_apart() {
+    let away = World::with("away", Fake { away: true, ..Fake::default() });
+    away.run("hd tickets list").has(4, "", "cannot be reached");
+    away.run("status").has(4, "\"reachable\":false", "cannot be reached");
+    let other = World::with("other", Fake { contract: Some("2.0"), capabilities: vec!["catalog"], ..Fake::default() });
+    other.run("hd tickets list").has(4, "", "contract_mismatch");
+    let mut nowhere = World::new("nowhere");
+    nowhere.env.truncate(1);
+    nowhere.run("hd tickets list").has(3, "", "neither --runtime, nor OPEN_CLI_RUNTIME_URL, nor runtime.remote.url");
+    nowhere.run("--runtime ftp://x hd").has(3, "", "--runtime is not a runtime's URL");
+}
+
+#[test]
+fn h41_help_and_version_need_no_runtime() {
+    let world = World::with("help", Fake { away: true, ..Fake::default() });
+    world.run("--version").is(0, &format!("open-cli {}\n", crate::VERSION), "");
+    for line in ["", "--help", "help", "-h"] {
+        world.run(line).has(0, "Global flags:", "");
+    }
+    world.run("catalog list --help").has(0, "--safety read-only|destructive", "");
+    world.run("help config").has(0, "config schema", "");
+    world.run("config").has(0, "config show", "");
+    world.run("config schema").has(0, "$schema", "");
+    assert!(world.calls().is_empty());
+}
+
+#[test]
+fn help_is_there_at_every_level() {
+    let world = World::new("levels").terminal();
+    world.run("helpdesk").has(0, "tickets  4 commands: create, delete, get, list", "");
+    world.run("helpdesk").has(0, "status  Says how it goes", "");
+    world.run("help hd tickets").has(0, "list    Lists tickets", "");
+    let tool = world.run("helpdesk tickets list --help");
+    tool.has(0, "--per-page INTEGER", "");
+    tool.has(0, "--format-param TEXT", "");
+    world.run("hd tickets delete T-1 -h").has(0, "needs --approval", "");
+    let away = World {
+        fake: Arc::new(Fake { away: true, ..Fake::default() }),
+        home: world.home.clone(),
+        env: world.env.clone(),
+        terminal: false,
+        closed: false,
+        stdin: "",
+    };
+    away.run("hd tickets --help").has(0, "Lists tickets", "as it was last seen");
+}
+
+#[test]
+fn what_comes_later_is_never_a_service() {
+    let world = World::new("later");
+    for line in [
+        "search x",
+        "workflow run y",
+        "auth login",
+        "init",
+        "doctor",
+        "completion bash",
+        "config add-source",
+        "audit tail",
+    ] {
+        world.run(line).has(2, "", "is not supported by this version");
+    }
+    world.run("--query x").has(2, "", "not supported by this version");
+    assert!(world.calls().is_empty());
+    world.run("config chekc").has(2, "", "did you mean `open-cli config check`?");
+    world.run("catalog list --servce x").has(2, "", "did you mean --service?");
+    world.run("status now").has(2, "", "one word too many");
+}
+
+#[test]
+fn the_catalog_is_listed_and_filtered() {
+    let world = World::new("list");
+    let ids = |line: &str| {
+        let list: Vec<Value> = serde_json::from_str(&world.run(line).out).unwrap();
+        list.iter().map(|tool| tool["command"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        ids("catalog list --safety read-only"),
+        ["helpdesk tickets get", "helpdesk tickets list", "helpdesk status"]
+    );
+    assert_eq!(ids("catalog list --safety approval --service hd"), ["helpdesk tickets delete"]);
+    assert_eq!(ids("catalog list --group hd"), ["helpdesk status"]);
+    assert_eq!(ids("catalog list --hidden --safety=read-only").len(), 4);
+    world.run("catalog list --service nope").has(2, "", "services: helpdesk");
+    world.run("catalog list --safety none").has(2, "", "known: read-only");
+    world.run("tool schema hd:status").has(0, "\"id\": \"hd:status\"", "");
+    world.run("explain helpdesk tickets delete").has(0, "open-cli helpdesk tickets delete <ticketId> --approval", "");
+    let detailed = World::with("detail", Fake { capabilities: vec!["catalog", "tool-detail"], ..Fake::default() });
+    detailed.run("tool schema hd tickets show").is(0, "{\"id\": \"whole\"}\n", "");
+}
+
+#[test]
+fn a_dry_run_is_only_asked_of_who_knows_it() {
+    let answer = r#"{"dryRun":true,"toolId":"hd:getTicket","method":"GET","url":"http://api.test/tickets/T-1","headers":[["Authorization","Bearer <bearerAuth>"]]}"#;
+    let world = World::new("dry").answers(answer).answers(answer);
+    world.run("hd tickets get T-1 --dry-run").is(0, &format!("{answer}\n"), "");
+    assert_eq!(world.executed()["dryRun"], true);
+    world.run("hd tickets get T-1 --dry-run --format table").has(
+        0,
+        "curl --globoff \\\n  --header 'Authorization: Bearer <bearerAuth>'",
+        "",
+    );
+    let other = World::with("dry-other", Fake { capabilities: vec!["catalog"], ..Fake::default() });
+    other.run("hd tickets get T-1 --dry-run").has(1, "", "nothing was sent");
+    assert!(!other.calls().iter().any(|call| call.starts_with("POST")));
+}
+
+#[test]
+fn h42_terminals_and_pipes_get_what_they_can_bear() {
+    let hostile = r#"{"statusCode":200,"text":"a\u001b[2Jb"}"#;
+    let binary = r#"{"statusCode":200,"bodyBase64":"AP8=","contentType":"image/png"}"#;
+    let world = World::new("terminal").terminal().answers(hostile).answers(binary);
+    world.run("hd status").is(0, "a\\x1b[2Jb\n", "");
+    world.run("hd status").has(1, "", "2 bytes of image/png, not shown on a terminal");
+    let pipe = World::new("pipe").answers(hostile);
+    pipe.run("hd status").is(0, "a\u{1b}[2Jb", "");
+    let mut closed = World::new("closed").answers(r#"{"statusCode":200,"body":1}"#);
+    closed.closed = true;
+    closed.run("hd status").is(0, "", "");
+}
+
+#[test]
+fn tables_show_the_fields_that_the_api_names() {
+    let list = r#"{"statusCode":200,"body":{"items":[{"title":"Printer","id":1,"noise":true}],"next":null}}"#;
+    let secret = r#"{"statusCode":200,"body":{"id":1,"secret":"hunter2"}}"#;
+    let world = World::new("table").terminal().answers(list).answers(secret).answers(secret);
+    world.run("hd tickets list").is(0, "ID  TITLE\n1   Printer\n\nnext\n", "");
+    world.run("hd tickets get 1").is(0, "id  1\n", "");
+    world.run("hd tickets get 1 --format json").is(0, "{\"id\":1}\n", "");
+}
+
+#[test]
+fn the_other_calls_answer() {
+    let world = World::new("others");
+    world.run("runtime info").has(0, "\"contractVersion\":\"1.1\"", "");
+    world.run("runtime stop").is(0, "{\"stopped\":true}\n", "");
+    world.run("refresh").has(1, "\"cacheOutcome\":\"miss\"", "hd: it broke");
+    world.run("audit list --limit 1").is(0, "[{\"seq\":2,\"eventType\":\"b\"}]\n", "");
+    world.run("audit list --limit x").has(2, "", "no number");
+    let status: Value = serde_json::from_str(&world.run("status").out).unwrap();
+    assert_eq!((&status["ok"], &status["tools"], &status["token"]), (&json!(true), &json!(6), &json!("none")));
+}
+
+#[test]
+fn h24_verbose_tells_requests_without_queries_and_headers() {
+    let world = World::new("verbose").answers(r#"{"statusCode":200,"body":1}"#);
+    let ran = world.run("hd tickets list --state open -v");
+    ran.has(0, "1", "GET http://runtime.test/v1/catalog/effective -> 200");
+    assert!(!ran.err.contains("detail=") && ran.err.lines().count() == 3, "{}", ran.err);
+}
+
+#[test]
+fn trust_records_what_is_there() {
+    let world = World::new("trust");
+    world.run("trust").has(2, "", "there is nothing to trust");
+    std::fs::write(world.home.join(".cli.json"), "{}").unwrap();
+    world.run("trust").has(0, "\"sha256\":\"44136fa3", "");
+    let list = Path::new(&world.home).join(".local/state/open-cli/trust.json");
+    assert!(list.exists());
+    world.run("config check").has(0, "\"ok\":true", "");
+}

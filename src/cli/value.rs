@@ -1,0 +1,319 @@
+//! Values of flags and arguments, checked against their JSON Schema before anything is sent.
+//!
+//! Only what a word can get wrong is checked: type, enumeration, bounds. Scalars travel as the text that was typed, so that no
+//! digit is lost; lists as arrays.
+
+use serde_json::Value;
+
+use crate::base::name::nearest;
+use crate::catalog::Schema;
+
+use super::args::Wants;
+
+/// How many references and unions are looked through.
+const MAX_HOPS: usize = 8;
+
+/// A schema with what its references lead to.
+struct View<'a> {
+    root: &'a Value,
+    schema: &'a Value,
+    hops: usize,
+}
+
+impl<'a> View<'a> {
+    fn of(root: &'a Value) -> Self {
+        Self { root, schema: root, hops: MAX_HOPS }.resolved()
+    }
+
+    fn at(&self, schema: &'a Value) -> Option<Self> {
+        let hops = self.hops.checked_sub(1)?;
+        Some(Self { root: self.root, schema, hops }.resolved())
+    }
+
+    /// Follows `$ref` within the schema.
+    fn resolved(mut self) -> Self {
+        while let Some(pointer) =
+            self.schema.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix('#'))
+        {
+            match (self.root.pointer(pointer), self.hops.checked_sub(1)) {
+                (Some(schema), Some(hops)) => (self.schema, self.hops) = (schema, hops),
+                _ => break,
+            }
+        }
+        self
+    }
+
+    fn list(&self, key: &str) -> Vec<Self> {
+        let parts = self.schema.get(key).and_then(Value::as_array).into_iter().flatten();
+        parts.filter_map(|part| self.at(part)).collect()
+    }
+
+    fn variants(&self) -> Vec<Self> {
+        let mut variants = self.list("anyOf");
+        variants.extend(self.list("oneOf"));
+        variants
+    }
+
+    fn types(&self) -> Vec<&'a str> {
+        match self.schema.get("type") {
+            Some(Value::String(name)) => vec![name],
+            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether it, a variant or a part of it is of type `name`.
+    fn can_be(&self, name: &str) -> bool {
+        self.types().contains(&name)
+            || self.variants().iter().any(|variant| variant.can_be(name))
+            || self.list("allOf").iter().any(|part| part.can_be(name))
+    }
+
+    /// Whether one text can be it.
+    fn check(&self, text: &str) -> Result<(), String> {
+        if let Some(values) = self.schema.get("enum").and_then(Value::as_array) {
+            one_of(values, text)?;
+        }
+        for part in self.list("allOf") {
+            part.check(text)?;
+        }
+        for key in ["anyOf", "oneOf"] {
+            let checked: Vec<_> = self.list(key).iter().map(|variant| variant.check(text)).collect();
+            if !checked.is_empty() && checked.iter().all(Result::is_err) {
+                return checked.into_iter().next().unwrap_or(Ok(()));
+            }
+        }
+        let types = self.types();
+        if types.is_empty() || types.iter().any(|name| is_a(name, text)) {
+            return self.bounds(text);
+        }
+        let names: Vec<&str> = types.into_iter().filter(|name| *name != "null").map(said).collect();
+        Err(format!("is not {}", names.join(" or ")))
+    }
+
+    fn bounds(&self, text: &str) -> Result<(), String> {
+        let number = (self.can_be("integer") || self.can_be("number")).then(|| text.parse::<f64>().ok()).flatten();
+        let Some(number) = number else { return Ok(()) };
+        let bound = |key: &str| self.schema.get(key).filter(|value| value.is_number());
+        for (key, word) in [("minimum", "less"), ("maximum", "more")] {
+            let Some(limit) = bound(key) else { continue };
+            let edge = limit.as_f64().unwrap_or(number);
+            if (key == "minimum" && number < edge) || (key == "maximum" && number > edge) {
+                return Err(format!("is {word} than {limit}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn one_of(values: &[Value], text: &str) -> Result<(), String> {
+    let texts: Vec<String> = values.iter().map(plain).collect();
+    if texts.iter().any(|value| value == text) {
+        return Ok(());
+    }
+    let mut known = texts.iter().take(12).cloned().collect::<Vec<_>>().join(", ");
+    if texts.len() > 12 {
+        known.push_str(", ..");
+    }
+    Err(match nearest(text, texts.iter().map(String::as_str)) {
+        Some(near) => format!("is not one of {known}; did you mean {near}?"),
+        None => format!("is not one of {known}"),
+    })
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn is_a(name: &str, text: &str) -> bool {
+    let json = || serde_json::from_str::<Value>(text).ok();
+    match name {
+        "integer" => text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit()) && json().is_some(),
+        "number" => json().is_some_and(|value| value.is_number()),
+        "boolean" => matches!(text, "true" | "false"),
+        "null" => text == "null",
+        "object" => json().is_some_and(|value| value.is_object()),
+        "array" => json().is_some_and(|value| value.is_array()),
+        _ => true,
+    }
+}
+
+fn said(name: &str) -> &str {
+    match name {
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "object" => "a JSON object",
+        "array" => "a JSON array",
+        _ => "text",
+    }
+}
+
+/// What an option of this schema does with the word after it.
+pub fn wants(schema: Option<&Schema>) -> Wants {
+    let Some(root) = schema.map(Schema::value) else { return Wants::Value };
+    let view = View::of(&root);
+    let other = ["string", "integer", "number", "array", "object"].into_iter().any(|name| view.can_be(name));
+    if view.can_be("boolean") && !other { Wants::MaybeBool } else { Wants::Value }
+}
+
+/// One argument: the error says what it is not.
+pub fn check(schema: Option<&Schema>, text: &str) -> Result<(), String> {
+    let Some(root) = schema.map(Schema::value) else { return Ok(()) };
+    View::of(&root).check(text)
+}
+
+/// What is sent for the values of one flag: an array when it takes a list, JSON for an object, else the text as typed.
+pub fn read(schema: Option<&Schema>, values: &[String]) -> Result<Value, String> {
+    let root = schema.map_or(Value::Bool(true), Schema::value);
+    let view = View::of(&root);
+    let scalar = || match values {
+        [] => Err("has no value".to_owned()),
+        [one] => one_value(&view, one),
+        _ => Err("is given more than once, and takes one value".to_owned()),
+    };
+    if !view.can_be("array") {
+        return scalar();
+    }
+    let unions_allow_one = ["string", "integer", "number", "boolean"].into_iter().any(|name| view.can_be(name));
+    if unions_allow_one && values.len() == 1 {
+        return scalar();
+    }
+    let lists = std::iter::once(&view)
+        .map(|view| view.schema)
+        .chain(view.variants().iter().map(|view| view.schema))
+        .collect::<Vec<_>>();
+    let items = lists.into_iter().find_map(|schema| schema.get("items"));
+    // A whole array may be written as JSON where items themselves are no plain text.
+    if let ([one], Some(Value::Array(whole))) = (values, values.first().and_then(|one| serde_json::from_str(one).ok()))
+        && one.starts_with('[')
+    {
+        return Ok(Value::Array(whole));
+    }
+    let items = items.and_then(|items| view.at(items));
+    let read = |text: &String| items.as_ref().map_or(Ok(Value::from(text.as_str())), |items| one_value(items, text));
+    values.iter().map(read).collect::<Result<Vec<_>, _>>().map(Value::Array)
+}
+
+fn one_value(view: &View<'_>, text: &str) -> Result<Value, String> {
+    view.check(text)?;
+    let structured = view.can_be("object") || view.can_be("array");
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) if structured && (value.is_object() || value.is_array()) => Ok(value),
+        _ => Ok(Value::from(text)),
+    }
+}
+
+/// What help calls a value.
+pub fn label(schema: Option<&Schema>) -> String {
+    let Some(root) = schema.map(Schema::value) else { return "TEXT".to_owned() };
+    let view = View::of(&root);
+    if let Some(items) = view.schema.get("items").and_then(|items| view.at(items)).filter(|_| view.can_be("array")) {
+        return format!("{}..", word(&items));
+    }
+    word(&view)
+}
+
+fn word(view: &View<'_>) -> String {
+    if let Some(values) = view.schema.get("enum").and_then(Value::as_array).filter(|values| values.len() <= 8) {
+        return values.iter().map(plain).collect::<Vec<_>>().join("|");
+    }
+    let known = [
+        ("integer", "INTEGER"),
+        ("number", "NUMBER"),
+        ("string", "TEXT"),
+        ("boolean", "true|false"),
+        ("array", "LIST"),
+        ("object", "JSON"),
+    ];
+    known.into_iter().find(|(name, _)| view.can_be(name)).map_or("TEXT", |(_, label)| label).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[track_caller]
+    fn gives(schema: &Value, values: &[&str], expected: Result<Value, &str>) {
+        let values: Vec<String> = values.iter().map(|&value| value.to_owned()).collect();
+        match (read(Some(&Schema::new(schema)), &values), expected) {
+            (Ok(value), Ok(expected)) => assert_eq!(value, expected),
+            (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+            (found, expected) => panic!("{schema} {values:?}: {found:?}, not {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn scalars_are_checked_and_travel_as_typed() {
+        let integer = json!({"type": "integer", "minimum": 1, "maximum": 100});
+        gives(&integer, &["100"], Ok(json!("100")));
+        for (text, part) in [
+            ("x", "is not a whole number"),
+            ("1.5", "whole number"),
+            ("0", "is less than 1"),
+            ("101", "is more than 100"),
+            ("", "whole"),
+            ("-", "whole"),
+            ("007", "whole"),
+        ] {
+            gives(&integer, &[text], Err(part));
+        }
+        gives(&json!({"type": "integer"}), &["-12345678901234567890123"], Ok(json!("-12345678901234567890123")));
+        gives(&json!({"type": "number"}), &["1e5"], Ok(json!("1e5")));
+        gives(&json!({"type": "number"}), &["NaN"], Err("is not a number"));
+        gives(&json!({"type": ["boolean", "null"]}), &["yes"], Err("is not true or false"));
+        gives(&json!({"type": "string"}), &["a", "b"], Err("more than once"));
+        gives(&json!({}), &["anything"], Ok(json!("anything")));
+    }
+
+    #[test]
+    fn enumerations_suggest() {
+        let state =
+            json!({"$ref": "#/$defs/state", "$defs": {"state": {"type": "string", "enum": ["open", "closed", 3]}}});
+        gives(&state, &["closed"], Ok(json!("closed")));
+        gives(&state, &["3"], Ok(json!("3")));
+        gives(&state, &["opne"], Err("is not one of open, closed, 3; did you mean open?"));
+        gives(&json!({"anyOf": [{"type": "integer"}, {"enum": ["all"]}]}), &["all"], Ok(json!("all")));
+        gives(&json!({"anyOf": [{"type": "integer"}, {"enum": ["all"]}]}), &["some"], Err("whole number"));
+    }
+
+    #[test]
+    fn lists_come_from_repeating() {
+        let list = json!({"type": "array", "items": {"type": "integer"}});
+        gives(&list, &["1"], Ok(json!(["1"])));
+        gives(&list, &["1", "2"], Ok(json!(["1", "2"])));
+        gives(&list, &["1", "x"], Err("whole number"));
+        gives(&json!({"type": "array"}), &["a,b"], Ok(json!(["a,b"])));
+        gives(
+            &json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+            &["a"],
+            Ok(json!("a")),
+        );
+        gives(
+            &json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+            &["a", "b"],
+            Ok(json!(["a", "b"])),
+        );
+        gives(&json!({"type": "object"}), &["{\"a\":1}"], Ok(json!({"a": 1})));
+        gives(&json!({"type": "object"}), &["a"], Err("is not a JSON object"));
+    }
+
+    #[test]
+    fn circles_end() {
+        let circle = json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}]}, "b": {"$ref": "#/$defs/b"}}});
+        gives(&circle, &["x"], Ok(json!("x")));
+        gives(&json!({"$ref": "#/$defs/b", "$defs": {"b": {"$ref": "#/$defs/b"}}}), &["x"], Ok(json!("x")));
+    }
+
+    #[test]
+    fn only_flags_that_are_nothing_but_boolean_are_switches() {
+        let of = |schema: Value| wants(Some(&Schema::new(&schema)));
+        assert_eq!(of(json!({"type": "boolean"})), Wants::MaybeBool);
+        assert_eq!(of(json!({"type": ["boolean", "null"]})), Wants::MaybeBool);
+        assert_eq!(of(json!({"type": ["boolean", "string"]})), Wants::Value);
+        assert_eq!(of(json!({})), Wants::Value);
+        assert_eq!(wants(None), Wants::Value);
+        assert_eq!(label(Some(&Schema::new(&json!({"type": "array", "items": {"enum": ["a", "b"]}})))), "a|b..");
+    }
+}
