@@ -1,4 +1,5 @@
 //! Whole command lines in process: a host with captured streams, and a runtime behind a transport of values.
+#![expect(clippy::disallowed_methods, reason = "tests put files where a command finds them")]
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
