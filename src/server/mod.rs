@@ -177,6 +177,7 @@ fn serve(host: &mut Host, flags: &Flags) -> Result<(), StartError> {
     let mut signals =
         Signals::take().map_err(|error| StartError::other(format!("signals cannot be taken: {error}")))?;
     let log = log(host, flags);
+    report_panics(&log);
     let toolbox = Toolbox::start(host, flags, log)?;
     let orders = toolbox.orders.clone();
     host::spawn("signals", move || {
@@ -200,6 +201,18 @@ fn serve(host: &mut Host, flags: &Flags) -> Result<(), StartError> {
     print(host, &line);
     toolbox.wait();
     Ok(())
+}
+
+/// A panic becomes one line of the log: where, but not its words, which may be anybody's. Connections that are reset make the
+/// HTTP server's own threads panic; those end nothing but themselves and are not told.
+fn report_panics(log: &Log) {
+    let log = log.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        if !place.contains("tiny_http") {
+            log.error("a thread failed unexpectedly", &[("at", &place)]);
+        }
+    }));
 }
 
 /// A runtime at work in this process.

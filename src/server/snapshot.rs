@@ -154,3 +154,89 @@ impl Snapshot {
         RefreshResponse { refreshed_at: self.built_at.clone(), sources }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{PrincipalKind, envelope};
+    use crate::catalog::gather::SourceState;
+    use crate::catalog::{CATALOG_VERSION, Catalog, ServiceRecord, Tool, View};
+    use crate::fetch::FetchRecord;
+
+    /// Services `a` and `b` with one tool each, from sources `src-a` and `src-b`, and `src-c`, which failed.
+    fn snapshot() -> Snapshot {
+        let service = |id: &str| ServiceRecord {
+            id: id.into(),
+            alias: id.to_owned(),
+            source_id: format!("src-{id}").as_str().into(),
+            title: String::new(),
+            servers: vec![],
+        };
+        let tool = |id: &str| Tool { id: id.into(), service_id: id[..1].into(), ..Tool::default() };
+        let catalog = Catalog {
+            catalog_version: CATALOG_VERSION.to_owned(),
+            generated_at: String::new(),
+            source_fingerprint: String::new(),
+            sources: vec![],
+            services: vec![service("a"), service("b")],
+            tools: vec![tool("a:x"), tool("b:x")],
+            workflows: vec![],
+            effective_views: vec![View { name: "discover".to_owned(), mode: "discover".to_owned(), tools: vec![] }],
+        };
+        let report = |id: &str, error: Option<&str>| SourceReport {
+            id: format!("src-{id}").as_str().into(),
+            uri: format!("https://{id}.example/"),
+            state: if error.is_some() { SourceState::Failed } else { SourceState::Ok },
+            error: error.map(str::to_owned),
+            fetches: if error.is_some() { vec![] } else { vec![FetchRecord::default(), FetchRecord::default()] },
+        };
+        let served = Served { config: Config::default(), path: None, fingerprint: String::new() };
+        Snapshot {
+            shelf: Arc::new(Shelf::new(ReadyCatalog::new(catalog), &served.config)),
+            served: Arc::new(served),
+            report: vec![report("a", None), report("b", None), report("c", Some("gone"))],
+            built_at: "2026-01-01T00:00:00.000Z".to_owned(),
+        }
+    }
+
+    #[track_caller]
+    fn check(principal: &Principal, expected: &[(&str, Option<&str>)]) {
+        let snapshot = snapshot();
+        let envelope = envelope::of(principal, &snapshot.shelf.catalog, &snapshot.served.config.policy);
+        let refreshed = snapshot.refreshed(principal, &envelope);
+        let found: Vec<_> =
+            refreshed.sources.iter().map(|source| (source.id.as_str(), source.error.as_deref())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn h09_a_refresh_tells_only_of_sources_the_caller_sees() {
+        let all = [("src-a", None), ("src-a", None), ("src-b", None), ("src-b", None), ("src-c", Some("gone"))];
+        check(&Principal::Anonymous, &all);
+        let token = |scope: &str| Principal::Token {
+            kind: PrincipalKind::Subject,
+            issuer: String::new(),
+            value: "p".to_owned(),
+            scopes: vec![scope.to_owned()],
+        };
+        check(&token("bundle:b"), &[("src-b", None), ("src-b", None)]);
+        check(&token("openid"), &[]);
+    }
+
+    #[test]
+    fn bodies_are_made_once_and_their_number_is_bounded() {
+        let shelf = Arc::clone(&snapshot().shelf);
+        let first = shelf.effective(&shelf.listed, "discover", Detail::Full).unwrap();
+        let again = shelf.effective(&shelf.listed, "discover", Detail::Full).unwrap();
+        assert!(Arc::ptr_eq(&first.bytes, &again.bytes));
+        assert!(shelf.effective(&shelf.listed, "nobody", Detail::Full).is_none());
+        let mut one = Mask::none(2);
+        one.insert(0);
+        let narrowed = shelf.effective(&one, "discover", Detail::Full).unwrap();
+        assert_ne!(narrowed.etag, first.etag);
+        for detail in [Detail::Full, Detail::Summary] {
+            shelf.effective(&Mask::none(2), "discover", detail).unwrap();
+        }
+        assert_eq!(shelf.ready.lock().unwrap().len(), 4);
+    }
+}
