@@ -416,3 +416,6 @@ pub struct ViewTool {
     /// Its id.
     pub id: ToolId,
 }
+
+#[cfg(test)]
+mod tests;

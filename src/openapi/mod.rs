@@ -60,3 +60,6 @@ impl fmt::Display for Problem {
         if self.place.is_empty() { Ok(()) } else { write!(f, " (at {})", self.place) }
     }
 }
+
+#[cfg(test)]
+mod tests;

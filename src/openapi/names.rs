@@ -44,10 +44,18 @@ impl Names {
     }
 }
 
+/// Whether a text holds any of these keywords, which begin with `$`, in quotes. One fast pass; most documents hold none.
+pub(super) fn mentions(text: &str, keywords: &[&str]) -> bool {
+    text.match_indices('$').any(|(at, _)| {
+        let quoted = |keyword: &&str| text[at..].strip_prefix(*keyword).is_some_and(|rest| rest.starts_with('"'));
+        text[..at].ends_with('"') && keywords.iter().any(quoted)
+    })
+}
+
 /// Searches a document.
 pub(super) fn names(text: &str, base: &Url) -> Names {
     let mut names = Names::default();
-    if ["\"$id\"", "\"$anchor\"", "\"$dynamicAnchor\""].iter().any(|keyword| text.contains(keyword)) {
+    if mentions(text, &["$id", "$anchor", "$dynamicAnchor"]) {
         search(text, base, "", "", &mut names, 0);
     }
     names

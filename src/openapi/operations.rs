@@ -7,14 +7,13 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::document::{self, NotOpenApi};
+use super::document::NotOpenApi;
 use super::parameters::{Parameter, Parameters, Place, Style, merged};
 use super::refs::{Node, Object, Reading, Resolver, Want};
 use super::schemas::Schemas;
 use super::security::{AuthAlternative, Security};
 use super::servers;
 use super::{Problem, Severity};
-use crate::base::members::Members;
 use crate::http::Method;
 
 /// Operations of one description.
@@ -87,9 +86,8 @@ pub struct Body {
 /// Reads a description as far as its documents are there. With `servers_matter` false the config names a server for every
 /// service of this source, and the publisher's are not looked at.
 pub fn read(resolver: &Resolver, servers_matter: bool) -> Result<Description, NotOpenApi> {
-    let version = document::version(&Members::of(resolver.document().text()).unwrap_or_default())?;
-    let reading = Reading::new(resolver, version);
-    let Some(root) = reading.root().object() else { return Ok(Description::default()) };
+    let reading = Reading::new(resolver)?;
+    let root = reading.root();
     let (operations, first_path, servers) = Reader::new(&reading, &root, servers_matter).paths();
     Ok(Description {
         title: title(&root),

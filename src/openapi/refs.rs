@@ -13,8 +13,8 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::document::{Document, Version};
-use super::names::{Names, names};
+use super::document::{self, Document, NotOpenApi, Version};
+use super::names::{Names, mentions, names};
 use super::{Problem, Severity};
 use crate::base::json;
 use crate::base::members::{Members, items};
@@ -83,7 +83,8 @@ impl Resolver {
 
 impl Loaded {
     fn new(asked: Url, url: Url, document: Document) -> Self {
-        let own = Members::of(document.text()).and_then(|root| root.string("$self"));
+        let root = mentions(document.text(), &["$self"]).then(|| Members::of(document.text()));
+        let own = root.flatten().and_then(|root| root.string("$self"));
         // A remote document cannot call itself a local one (H27).
         let base = own.and_then(|own| url.join(&own).ok()).filter(|base| base.is_http() == url.is_http());
         Self { base: base.unwrap_or_else(|| url.clone()).document(), asked, url, document }
@@ -125,7 +126,7 @@ pub struct Node<'r> {
 impl<'r> Node<'r> {
     /// The object here; `None` for anything else.
     pub fn object(&self) -> Option<Object<'r>> {
-        Some(Object { members: Members::of(self.text)?, node: self.clone() })
+        Some(Object { members: Rc::new(Members::of(self.text)?), node: self.clone() })
     }
 
     /// The items of the array here; none for anything else.
@@ -154,7 +155,7 @@ impl<'r> Node<'r> {
 pub struct Object<'r> {
     /// Where it is.
     pub node: Node<'r>,
-    members: Members<'r>,
+    members: Rc<Members<'r>>,
 }
 
 impl<'r> Object<'r> {
@@ -240,22 +241,25 @@ pub struct Reading<'r> {
 }
 
 impl<'r> Reading<'r> {
-    /// Starts a pass.
-    pub fn new(resolver: &'r Resolver, version: Version) -> Self {
-        Self {
+    /// Starts a pass; an error when the first document is no OpenAPI 3.x description.
+    pub fn new(resolver: &'r Resolver) -> Result<Self, NotOpenApi> {
+        let mut reading = Self {
             resolver,
-            version,
+            version: Version::V30,
             wanted: RefCell::default(),
             indexes: RefCell::default(),
             names: RefCell::default(),
             problems: RefCell::default(),
             unreported: Cell::new(0),
-        }
+        };
+        reading.version = document::version(&reading.root().members)?;
+        Ok(reading)
     }
 
-    /// The root of the first document.
-    pub fn root(&self) -> Node<'r> {
-        self.whole(0)
+    /// The root of the first document; empty when it is no object.
+    pub fn root(&self) -> Object<'r> {
+        let node = self.whole(0);
+        Object { members: self.index(node.text).unwrap_or_default(), node }
     }
 
     /// What relative addresses of `node`'s document are relative to.

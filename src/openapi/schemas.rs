@@ -1,6 +1,6 @@
 //! Schemas that stand alone: what a schema refers to, cycles included, goes under its own `$defs` (contract 6).
 //!
-//! Every schema that something refers to is read once into a `Template`: text with gaps where references stand. A schema
+//! Every schema that something refers to is read once into a template: text with gaps where references stand. A schema
 //! is then put together by copying templates and filling the gaps with names, so that a thousand operations that share
 //! schemas cost a thousand copies and no trees. Only places where JSON Schema or OpenAPI expect a schema are looked into:
 //! a property called `$ref`, or an example that holds one, is data. Unknown keywords pass through (H26).
