@@ -16,6 +16,7 @@ pub mod refs;
 pub mod schemas;
 pub mod security;
 pub mod servers;
+mod template;
 
 pub use document::{Document, NotOpenApi};
 pub use operations::{Description, Operation, read};

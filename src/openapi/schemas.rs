@@ -11,11 +11,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use super::Severity;
 use super::document::Version;
-use super::refs::{Node, Reading, Scope};
+use super::refs::{Node, Reading};
+use super::template::{Template, is_keyword};
 use crate::base::json;
 use crate::base::name::Unique;
 
@@ -25,38 +25,9 @@ pub const MAX_SCHEMA_BYTES: usize = 1 << 20;
 /// Bytes of all schemas of one description, each counted as often as it is used; later ones accept any value.
 pub const MAX_ALL_SCHEMAS_BYTES: usize = 64 << 20;
 
-/// Keywords whose value is a schema.
-const ONE: &[&str] = &[
-    "additionalItems",
-    "additionalProperties",
-    "contains",
-    "contentSchema",
-    "else",
-    "if",
-    "items",
-    "not",
-    "propertyNames",
-    "then",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-];
-
-/// Keywords whose value is a list of schemas.
-const LIST: &[&str] = &["allOf", "anyOf", "items", "oneOf", "prefixItems"];
-
-/// Keywords whose value has schemas as members.
-const NAMED: &[&str] = &["dependencies", "dependentSchemas", "patternProperties", "properties"];
-
-/// Keywords that name or hold schemas for references; references point to our own `$defs` instead.
-const DROPPED: &[&str] =
-    &["$anchor", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$ref", "$schema", "$vocabulary", "definitions"];
-
-/// What may stand beside `$ref` in OpenAPI 3.0 without changing what is valid; the rest is ignored there.
-const ANNOTATIONS: &[&str] = &["deprecated", "description", "example", "summary", "title"];
-
 /// The schemas of one pass.
 pub(super) struct Schemas<'r> {
-    reading: &'r Reading<'r>,
+    pub(super) reading: &'r Reading<'r>,
     targets: RefCell<Vec<Target<'r>>>,
     by_address: RefCell<HashMap<usize, usize>>,
     finished: RefCell<HashMap<usize, Arc<RawValue>>>,
@@ -67,19 +38,6 @@ pub(super) struct Schemas<'r> {
 struct Target<'r> {
     node: Node<'r>,
     template: Option<Rc<Template>>,
-}
-
-/// A schema's text with gaps.
-#[derive(Default)]
-struct Template {
-    parts: Vec<Part>,
-    size: usize,
-}
-
-enum Part {
-    Text(String),
-    /// `"#/$defs/<name of this target>"`.
-    Reference(usize),
 }
 
 impl<'r> Schemas<'r> {
@@ -225,7 +183,8 @@ impl<'r> Schemas<'r> {
         if name.is_empty() { "schema".to_owned() } else { name }
     }
 
-    fn target(&self, node: Node<'r>) -> usize {
+    /// The number of the schema at `node` among those that something refers to.
+    pub(super) fn target(&self, node: Node<'r>) -> usize {
         let address = node.address();
         if let Some(known) = self.by_address.borrow().get(&address) {
             return *known;
@@ -249,23 +208,15 @@ impl<'r> Schemas<'r> {
     }
 
     fn read(&self, node: &Node<'r>) -> Template {
-        let mut writer = Writer { schemas: self, node, pointer: node.pointer.clone(), template: Template::default() };
         if self.circular(node) {
             self.warn(node, "the schema refers only to itself; any value is accepted");
-            writer.push("{}");
-        } else {
-            match node.value() {
-                Some(value) => writer.schema(&value, &node.scope),
-                None => {
-                    self.warn(
-                        node,
-                        "the schema cannot be read (nested too deeply, or not Unicode); any value is accepted",
-                    );
-                    writer.push("{}");
-                }
-            }
+            return Template::anything();
         }
-        writer.template
+        let Some(value) = node.value() else {
+            self.warn(node, "the schema cannot be read (nested too deeply, or not Unicode); any value is accepted");
+            return Template::anything();
+        };
+        Template::of(self, node, &value)
     }
 
     /// Whether following plain references from here never ends.
@@ -279,201 +230,9 @@ impl<'r> Schemas<'r> {
             })
     }
 
-    fn warn(&self, node: &Node<'r>, message: &str) {
+    pub(super) fn warn(&self, node: &Node<'r>, message: &str) {
         self.reading.report(Severity::Warning, node, message.to_owned());
     }
-}
-
-impl Template {
-    fn references(&self) -> impl Iterator<Item = usize> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Reference(target) => Some(*target),
-            Part::Text(_) => None,
-        })
-    }
-
-    fn write(&self, names: &HashMap<usize, String>, out: &mut String) {
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => out.push_str(text),
-                Part::Reference(target) => {
-                    out.push_str("\"#/$defs/");
-                    out.push_str(names.get(target).map_or("", String::as_str));
-                    out.push('"');
-                }
-            }
-        }
-    }
-}
-
-/// Writes one schema into a template.
-struct Writer<'w, 'r> {
-    schemas: &'w Schemas<'r>,
-    node: &'w Node<'r>,
-    /// Where the present subschema stands.
-    pointer: String,
-    template: Template,
-}
-
-impl Writer<'_, '_> {
-    fn push(&mut self, text: &str) {
-        self.template.size += text.len();
-        match self.template.parts.last_mut() {
-            Some(Part::Text(last)) => last.push_str(text),
-            _ => self.template.parts.push(Part::Text(text.to_owned())),
-        }
-    }
-
-    fn data(&mut self, value: &Value) {
-        let text = value.to_string();
-        self.push(&text);
-    }
-
-    fn name(&mut self, first: &mut bool, name: &str) {
-        if !std::mem::take(first) {
-            self.push(",");
-        }
-        self.data(&Value::from(name));
-        self.push(":");
-    }
-
-    /// Does `write` at a place below this one.
-    fn at(&mut self, token: &str, write: impl FnOnce(&mut Self)) {
-        let length = self.pointer.len();
-        self.pointer.push('/');
-        self.pointer.push_str(&json::escape_token(token));
-        write(self);
-        self.pointer.truncate(length);
-    }
-
-    fn schema(&mut self, value: &Value, scope: &Scope) {
-        match value {
-            Value::Object(keywords) => self.object(keywords, scope),
-            Value::Bool(_) => self.data(value),
-            // `null` and other slips say nothing.
-            _ => self.push("{}"),
-        }
-    }
-
-    fn object(&mut self, keywords: &Map<String, Value>, outer: &Scope) {
-        let inner = self.own_scope(keywords, outer);
-        let scope = inner.as_ref().unwrap_or(outer);
-        let mut first = true;
-        self.push("{");
-        let reference = self.reference(keywords, scope);
-        if let Some(target) = reference {
-            self.name(&mut first, "$ref");
-            self.refer(target);
-        }
-        let annotations_only = reference.is_some() && self.schemas.reading.version == Version::V30;
-        for (keyword, value) in keywords {
-            let dropped =
-                DROPPED.contains(&keyword.as_str()) && !matches!((keyword.as_str(), value), ("$ref", Value::Object(_)));
-            if dropped || (annotations_only && !ANNOTATIONS.contains(&keyword.as_str())) {
-                continue;
-            }
-            self.name(&mut first, keyword);
-            self.at(keyword, |writer| writer.keyword(keyword, value, scope));
-        }
-        self.push("}");
-    }
-
-    /// A schema with an `$id` of its own is a resource of its own.
-    fn own_scope(&self, keywords: &Map<String, Value>, outer: &Scope) -> Option<Scope> {
-        let id = keywords.get("$id")?.as_str()?;
-        let base = outer.base.join(id).ok()?.document();
-        let named = base != *outer.base && !self.pointer.is_empty();
-        named.then(|| Scope { document: outer.document, base: Rc::new(base), root: self.pointer.as_str().into() })
-    }
-
-    fn reference(&mut self, keywords: &Map<String, Value>, scope: &Scope) -> Option<usize> {
-        let reference = ["$ref", "$dynamicRef"].into_iter().find_map(|keyword| keywords.get(keyword)?.as_str())?;
-        match self.schemas.reading.follow(scope, reference) {
-            Ok(node) => Some(self.schemas.target(node)),
-            Err(error) => {
-                let mut here = self.node.clone();
-                here.pointer.clone_from(&self.pointer);
-                self.schemas.warn(&here, &format!("{error}; any value is accepted there"));
-                None
-            }
-        }
-    }
-
-    fn refer(&mut self, target: usize) {
-        self.template.size += 24;
-        self.template.parts.push(Part::Reference(target));
-    }
-
-    fn keyword(&mut self, keyword: &str, value: &Value, scope: &Scope) {
-        match value {
-            Value::Array(list) if LIST.contains(&keyword) => {
-                self.push("[");
-                for (nth, item) in list.iter().enumerate() {
-                    if nth > 0 {
-                        self.push(",");
-                    }
-                    self.at(&nth.to_string(), |writer| writer.schema(item, scope));
-                }
-                self.push("]");
-            }
-            Value::Object(_) | Value::Bool(_) if ONE.contains(&keyword) => self.schema(value, scope),
-            Value::Object(members) if NAMED.contains(&keyword) => self.named(keyword, members, scope),
-            Value::Object(members) if keyword == "discriminator" => self.discriminator(members, scope),
-            data => self.data(data),
-        }
-    }
-
-    fn named(&mut self, keyword: &str, members: &Map<String, Value>, scope: &Scope) {
-        let mut first = true;
-        self.push("{");
-        for (name, value) in members {
-            self.name(&mut first, name);
-            match value {
-                // The older form of `dependentRequired`.
-                Value::Array(_) if keyword == "dependencies" => self.data(value),
-                value => self.at(name, |writer| writer.schema(value, scope)),
-            }
-        }
-        self.push("}");
-    }
-
-    /// OpenAPI's hint which branch applies: its mapping names components or refers to schemas.
-    fn discriminator(&mut self, members: &Map<String, Value>, scope: &Scope) {
-        let mut first = true;
-        self.push("{");
-        for (name, value) in members {
-            self.name(&mut first, name);
-            match value {
-                Value::Object(mapping) if name == "mapping" => self.mapping(mapping, scope),
-                data => self.data(data),
-            }
-        }
-        self.push("}");
-    }
-
-    fn mapping(&mut self, mapping: &Map<String, Value>, scope: &Scope) {
-        let reading = self.schemas.reading;
-        let mut first = true;
-        self.push("{");
-        for (value, target) in mapping {
-            let Some(written) = target.as_str() else { continue };
-            let component = format!("#/components/schemas/{}", json::escape_token(written));
-            let named = if written.contains(['/', '#']) { None } else { reading.follow(scope, &component).ok() };
-            let Some(node) = named.or_else(|| reading.follow(scope, written).ok()) else { continue };
-            let target = self.schemas.target(node);
-            self.name(&mut first, value);
-            self.refer(target);
-        }
-        self.push("}");
-    }
-}
-
-fn is_keyword(token: &str) -> bool {
-    token == "schema"
-        || ONE.contains(&token)
-        || LIST.contains(&token)
-        || NAMED.contains(&token)
-        || token.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The schema that accepts everything.
