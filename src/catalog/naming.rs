@@ -11,7 +11,7 @@ use crate::http::Method;
 use crate::openapi::Operation;
 
 /// Names of flags that the command line keeps for itself. A tool's flag of that name is called `<name>-param`.
-pub const RESERVED_FLAGS: [&str; 20] = [
+pub const RESERVED_FLAGS: [&str; 21] = [
     "agent-profile",
     "approval",
     "body",
@@ -24,6 +24,7 @@ pub const RESERVED_FLAGS: [&str; 20] = [
     "help",
     "instance-id",
     "mode",
+    "no-browser",
     "no-color",
     "query",
     "quiet",

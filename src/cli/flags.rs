@@ -103,6 +103,16 @@ mod tests {
     use crate::cli::output::Format;
 
     #[test]
+    fn h32_the_catalog_keeps_away_from_every_flag_here() {
+        let known = GLOBAL.iter().chain(CALL).map(|flag| flag.name).chain(LATER.iter().copied());
+        let reserved = crate::catalog::naming::RESERVED_FLAGS;
+        assert_eq!(
+            known.collect::<std::collections::BTreeSet<_>>(),
+            reserved.into_iter().collect::<std::collections::BTreeSet<_>>()
+        );
+    }
+
+    #[test]
     fn names_and_letters_are_unique() {
         let names: std::collections::BTreeSet<_> = GLOBAL.iter().chain(CALL).map(|flag| flag.name).collect();
         assert_eq!(names.len(), GLOBAL.len() + CALL.len());
