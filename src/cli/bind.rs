@@ -131,12 +131,12 @@ fn wants(tool: &Tool, known: &[(String, &Parameter)], name: &str) -> Result<Want
     }
 }
 
-/// By the name typed, else by the publisher's own name when that means one flag.
+/// By the name typed, else by the publisher's own name when that means one flag and nothing of the command line.
 fn lookup<'a, 'p>(known: &'a [(String, &'p Parameter)], name: &str) -> Option<(&'a str, &'p Parameter)> {
     if let Some((typed, flag)) = known.iter().find(|(typed, _)| typed == name) {
         return Some((typed, flag));
     }
-    let mut same = known.iter().filter(|(_, flag)| flag.original_name == name);
+    let mut same = known.iter().filter(|(_, flag)| flag.original_name == name && !flags::is_reserved(name));
     match (same.next(), same.next()) {
         (Some((typed, flag)), None) => Some((typed, flag)),
         _ => None,

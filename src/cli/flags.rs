@@ -2,6 +2,8 @@
 //!
 //! A tool's own flags come from the catalog; the names here are the ones they cannot have.
 
+use crate::catalog::naming::RESERVED_FLAGS;
+
 /// What stands behind a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
@@ -70,11 +72,11 @@ pub const CALL: &[Flag] = &[
 pub const SUFFIX: &str = "-param";
 
 /// Flags that the contract names and this version does not know.
-pub const LATER: &[&str] = &["query", "file", "no-browser"];
+pub const LATER: &[&str] = &["query", "file"];
 
-/// Whether a tool's flag cannot have this name.
+/// Whether a tool's flag cannot have this name. Our own toolbox never sends such a name; others may.
 pub fn is_reserved(name: &str) -> bool {
-    GLOBAL.iter().chain(CALL).any(|flag| flag.name == name)
+    RESERVED_FLAGS.contains(&name)
 }
 
 /// A flag of a table.
@@ -118,6 +120,13 @@ mod tests {
         assert_eq!(names.len(), GLOBAL.len() + CALL.len());
         let letters: Vec<_> = GLOBAL.iter().filter_map(|flag| flag.short).collect();
         assert_eq!(letters.iter().collect::<std::collections::BTreeSet<_>>().len(), letters.len());
+    }
+
+    #[test]
+    fn h32_the_catalog_reserves_exactly_these_names() {
+        let mut names: Vec<_> = GLOBAL.iter().chain(CALL).map(|flag| flag.name).chain(LATER.iter().copied()).collect();
+        names.sort_unstable();
+        assert_eq!(names, RESERVED_FLAGS);
     }
 
     #[test]

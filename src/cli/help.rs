@@ -2,6 +2,7 @@
 
 use crate::catalog::{Parameter, Tool};
 use crate::client::index::{Row, Service};
+use crate::http;
 
 use super::commands::{BUILT_IN, BuiltIn};
 use super::flags::{self, Flag};
@@ -86,12 +87,24 @@ fn group_list(service: &Service, rows: &[&Row<'_>], out: &mut String) {
     let rows: Vec<(String, String)> = groups
         .into_iter()
         .map(|(group, commands)| {
-            let more = if commands.len() > 4 { ", .." } else { "" };
-            let some: Vec<&str> = commands.iter().take(4).copied().collect();
-            (group.to_owned(), format!("{} commands: {}{more}", commands.len(), some.join(", ")))
+            let noun = if commands.len() == 1 { "command" } else { "commands" };
+            (group.to_owned(), format!("{} {noun}: {}", commands.len(), some_of(&commands)))
         })
         .collect();
     columns(&rows, out);
+}
+
+/// The first of them, as many as stay short.
+fn some_of(commands: &[&str]) -> String {
+    let mut out = String::new();
+    for (i, command) in commands.iter().enumerate() {
+        if i > 0 && out.len() + command.len() > 60 {
+            return out + ", ..";
+        }
+        out.push_str(if i > 0 { ", " } else { "" });
+        out.push_str(command);
+    }
+    out
 }
 
 fn command_list<'r>(title: &str, rows: impl Iterator<Item = &'r Row<'r>>, out: &mut String) {
@@ -127,8 +140,30 @@ pub fn tool(tool: &Tool, words: &str) -> String {
     rows.extend(call_flags(tool));
     out.push_str("\nFlags:\n");
     columns(&rows, &mut out);
+    body_fields(tool, &mut out);
     out.push_str(&format!("\nTool {}: {} {}{}\n", tool.id, tool.method, tool.path, marks(tool)));
     out
+}
+
+/// The members of a JSON body, when it is an object.
+fn body_fields(tool: &Tool, out: &mut String) {
+    let contents = tool.request_body.iter().flat_map(|body| &body.content_types);
+    let Some(schema) =
+        contents.filter(|content| http::is_json(&content.media_type)).find_map(|content| content.schema.as_ref())
+    else {
+        return;
+    };
+    let rows: Vec<(String, String)> = value::members(schema)
+        .into_iter()
+        .map(|member| {
+            let required = if member.required { " (required)" } else { "" };
+            (format!("{} {}", member.name, member.label), format!("{}{required}", member.description).trim().to_owned())
+        })
+        .collect();
+    if !rows.is_empty() {
+        out.push_str("\nMembers of a JSON body:\n");
+        columns(&rows, out);
+    }
 }
 
 fn call_flags(tool: &Tool) -> Vec<(String, String)> {

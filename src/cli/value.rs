@@ -69,6 +69,11 @@ impl<'a> View<'a> {
             || self.list("allOf").iter().any(|part| part.can_be(name))
     }
 
+    fn label(&self) -> String {
+        let items = self.schema.get("items").and_then(|items| self.at(items)).filter(|_| self.can_be("array"));
+        items.map_or_else(|| word(self), |items| format!("{}..", word(&items)))
+    }
+
     /// Whether one text can be it.
     fn check(&self, text: &str) -> Result<(), String> {
         if let Some(values) = self.schema.get("enum").and_then(Value::as_array) {
@@ -207,11 +212,44 @@ fn one_value(view: &View<'_>, text: &str) -> Result<Value, String> {
 /// What help calls a value.
 pub fn label(schema: Option<&Schema>) -> String {
     let Some(root) = schema.map(Schema::value) else { return "TEXT".to_owned() };
+    View::of(&root).label()
+}
+
+/// One member of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// What help calls its value.
+    pub label: String,
+    /// Whether it must be there.
+    pub required: bool,
+    /// First line of its description.
+    pub description: String,
+}
+
+/// The members of an object schema, in the publisher's order; those of its `allOf` parts too.
+pub fn members(schema: &Schema) -> Vec<Member> {
+    let root = schema.value();
     let view = View::of(&root);
-    if let Some(items) = view.schema.get("items").and_then(|items| view.at(items)).filter(|_| view.can_be("array")) {
-        return format!("{}..", word(&items));
-    }
-    word(&view)
+    let mut parts = view.list("allOf");
+    parts.push(view);
+    parts.iter().flat_map(members_of).collect()
+}
+
+fn members_of(view: &View<'_>) -> Vec<Member> {
+    let required = view.schema.get("required").and_then(Value::as_array);
+    let properties = view.schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let members = properties.map(|(name, property)| {
+        let description = property.get("description").and_then(Value::as_str).unwrap_or("");
+        Member {
+            name: name.clone(),
+            label: view.at(property).map_or_else(|| "TEXT".to_owned(), |view| view.label()),
+            required: required.is_some_and(|names| names.iter().any(|other| other == name)),
+            description: description.trim().lines().next().unwrap_or("").to_owned(),
+        }
+    });
+    members.collect()
 }
 
 fn word(view: &View<'_>) -> String {
@@ -304,6 +342,20 @@ mod tests {
         let circle = json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}]}, "b": {"$ref": "#/$defs/b"}}});
         gives(&circle, &["x"], Ok(json!("x")));
         gives(&json!({"$ref": "#/$defs/b", "$defs": {"b": {"$ref": "#/$defs/b"}}}), &["x"], Ok(json!("x")));
+    }
+
+    #[test]
+    fn members_of_bodies_are_found() {
+        let schema = json!({
+            "allOf": [{"$ref": "#/$defs/base"}], "required": ["n"],
+            "properties": {"n": {"type": "integer", "description": "How many\nmore"}, "l": {"type": "array", "items": {"type": "string"}}},
+            "$defs": {"base": {"type": "object", "properties": {"id": {"type": "string"}}}}
+        });
+        let found: Vec<String> = members(&Schema::new(&schema))
+            .into_iter()
+            .map(|member| format!("{} {} {} {}", member.name, member.label, member.required, member.description))
+            .collect();
+        assert_eq!(found, ["id TEXT false ", "n INTEGER true How many", "l TEXT.. false "]);
     }
 
     #[test]

@@ -220,11 +220,11 @@ impl Runtime<'_> {
         Ok(self.send(&Call::get(path::TOOL), &query, self.timeouts.ask)?.body)
     }
 
-    /// `POST /v1/tools/execute`
-    pub fn execute(&self, request: &ExecuteRequest) -> Result<ExecuteResponse, ClientError> {
+    /// `POST /v1/tools/execute`, with the id of the exchange.
+    pub fn execute(&self, request: &ExecuteRequest) -> Result<(ExecuteResponse, Option<String>), ClientError> {
         let call = Call::post(path::EXECUTE, json(request));
         let response = self.send(&call, &[], self.timeouts.work)?;
-        read(&call, &response.body)
+        Ok((read(&call, &response.body)?, response.headers.get("x-request-id").map(str::to_owned)))
     }
 
     /// `POST /v1/tools/execute` with `dryRun`; the caller has seen the capability.

@@ -108,7 +108,7 @@ fn call(
     if dry_run {
         return commands::dry_run::show(world, session, &request);
     }
-    let response = session.runtime.execute(&request)?;
+    let (response, request_id) = session.runtime.execute(&request)?;
     let shape = Shape {
         format: world.format(),
         fields: tool.output.default_fields.clone(),
@@ -117,7 +117,7 @@ fn call(
     };
     print(world, &response, &shape)?;
     if let Some(failure) = Failure::upstream(response.status_code, row.id) {
-        return Err(failure);
+        return Err(Failure { request_id, ..failure });
     }
     if response.truncated {
         return Err(Failure::other("truncated", format!("{}: the answer was cut at the runtime's limit", row.id))
