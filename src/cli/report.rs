@@ -188,6 +188,9 @@ impl Failure {
             }
             (_, Some(hint)) => Some(hint.to_owned()),
             (_, None) if exit == AUTH => Some("set runtime.remote.oauth in the configuration".to_owned()),
+            (_, None) if refusal.code_text.is_empty() => {
+                Some("check the URL: what answered may be no toolbox".to_owned())
+            }
             _ => None,
         };
         Self { hint, request_id: refusal.request_id.clone(), ..Self::new(exit, code, message) }
@@ -198,8 +201,9 @@ fn exit_of_status(status: u16) -> u8 {
     match status {
         401 => AUTH,
         403 => DENIED,
+        // A toolbox gives a code with everything it refuses; this is something else.
+        404 | 405 | 500..=599 => UNREACHABLE,
         400..=499 => USAGE,
-        500..=599 => UNREACHABLE,
         _ => OTHER,
     }
 }

@@ -26,6 +26,7 @@ const MAX_BODY: usize = 256 << 20;
 const MAX_DETAIL: usize = 2000;
 
 /// A runtime, and what every call to it carries.
+#[derive(Clone)]
 pub struct Runtime<'a> {
     /// The way out.
     pub transport: &'a dyn Transport,

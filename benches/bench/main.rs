@@ -1,0 +1,53 @@
+//! `make bench`: the numbers that are promised, measured beside a peer of the same run.
+//!
+//! Each module measures one subject and gives back [`Row`]s; `measure` holds samples and the table. Names on the command line
+//! choose subjects; without any, all but `refresh` run. It needs the programs in ./bin and the GitHub description of the
+//! corpus; a subject whose needs are not met says so and is left out.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a measuring program that starts processes, reads clocks and prints"
+)]
+
+mod catalog;
+mod load;
+mod measure;
+mod memory;
+mod processes;
+mod scene;
+
+use measure::Row;
+use scene::Scene;
+
+type Subject = fn(&Scene) -> Vec<Row>;
+
+/// Name, what it measures, and whether it runs when nothing is chosen.
+const SUBJECTS: &[(&str, Subject, bool)] = &[
+    ("catalog", catalog::measure, true),
+    ("memory", memory::after_reloads, true),
+    ("refresh", memory::after_refreshes, false),
+    ("load", load::measure, true),
+    ("processes", processes::measure, true),
+];
+
+fn main() {
+    // Cargo hands `--bench` to every benchmark.
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    if let Some(unknown) = chosen.iter().find(|name| SUBJECTS.iter().all(|subject| subject.0 != name.as_str())) {
+        let names: Vec<_> = SUBJECTS.iter().map(|subject| subject.0).collect();
+        return println!("`{unknown}` is none of the subjects {}", names.join(", "));
+    }
+    println!("{}\n", scene::machine());
+    let scene = match Scene::find() {
+        Ok(scene) => scene,
+        Err(missing) => return println!("nothing was measured: {missing}"),
+    };
+    for (name, subject, by_default) in SUBJECTS {
+        if chosen.iter().any(|c| c == name) || (chosen.is_empty() && *by_default) {
+            for row in subject(&scene) {
+                println!("{row}");
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Whole processes, as a shell would start them.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::measure::{Row, interleaved, millis};
+use crate::scene::{Scene, plain_server};
+
+const RUNS: usize = 200;
+
+/// An operation of GitHub's description that needs no arguments.
+const TOOL: &str = "github:rate-limit/get";
+const PATH: &str = "/rate_limit";
+const UPSTREAM: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n{\"rate\":{\"remaining\":4999}}";
+
+/// The start alone, and one dynamic command.
+pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
+    let mut rows = vec![start(scene)];
+    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        rows.push(dynamic(scene));
+    } else {
+        println!("a dynamic command was not measured: curl, its peer, is not installed");
+    }
+    rows
+}
+
+fn start(scene: &Scene) -> Row {
+    let mut version = scene.program("open-cli");
+    version.arg("--version");
+    let [ours, bare] = interleaved(RUNS, [&mut || run(&mut version), &mut || run(&mut Command::new("/bin/true"))]);
+    let row = Row::new("open-cli --version", "ms", ours).peer("/bin/true", bare);
+    let ratio = row.ratio();
+    row.at_most("ratio", ratio, 1.3)
+}
+
+/// The command's time, less what asking the upstream itself takes: curl's time less curl's own start-up.
+fn dynamic(scene: &Scene) -> Row {
+    let upstream = plain_server(UPSTREAM);
+    let toolbox = scene.toolbox(upstream);
+    toolbox.until("/readyz", |head, _| head.starts_with("HTTP/1.1 200"));
+    let words = command_words(&toolbox.ask("GET", "/v1/tools?id=github%3Arate-limit%2Fget").1);
+    let mut command = scene.program("open-cli");
+    command.args(["--runtime", &toolbox.url, "github"]).args(words);
+    let answer = command.output().unwrap();
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", &format!("http://{upstream}{PATH}")]);
+    let mut curl_start = Command::new("curl");
+    curl_start.arg("--version");
+    let [ours, curl, curl_start] =
+        interleaved(RUNS, [&mut || run(&mut command), &mut || run(&mut curl), &mut || run(&mut curl_start)]);
+    let upstream_alone = curl.median() - curl_start.median();
+    let more = ours.median() - upstream_alone;
+    println!("{}", Row::new("curl --version", "ms", curl_start));
+    Row::new("dynamic command, GitHub catalog, cached summary", "ms", ours).peer("curl of the upstream", curl).at_most(
+        "more than the upstream alone, ms:",
+        more,
+        6.0,
+    )
+}
+
+/// Group and command of the tool, from its description.
+fn command_words(body: &[u8]) -> [String; 2] {
+    let tool: Value = serde_json::from_slice(body).unwrap();
+    let tool = tool.get("tool").unwrap_or(&tool);
+    assert_eq!(tool["id"], TOOL);
+    ["group", "command"].map(|key| tool[key].as_str().unwrap().to_owned())
+}
+
+/// From start to end, in milliseconds.
+fn run(command: &mut Command) -> f64 {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    millis(|| assert!(command.status().unwrap().success(), "{command:?}"))
+}

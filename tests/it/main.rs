@@ -1,0 +1,21 @@
+//! The programs end to end: a scratch directory, a demo API, a toolbox, and commands as people type them.
+//!
+//! `world` builds the scene, `program` holds running processes, `ran` compares what a command printed. No test sleeps: they
+//! wait for a printed line, or ask again within a deadline.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests that start processes and read their files")]
+
+mod program;
+mod ran;
+mod world;
+
+mod audit;
+mod calls;
+mod catalog;
+mod credentials;
+mod demo_api;
+mod failures;
+mod instances;
+mod policy;
+mod reload;
+mod wire;
