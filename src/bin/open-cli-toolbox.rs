@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Gives freed memory back, also that of threads that are gone (see Cargo.toml).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     open_cli::server::main()
 }
