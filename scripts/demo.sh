@@ -53,17 +53,23 @@ start() {
     fail "$name did not say where it listens"
 }
 
+# The words of a command as a person types them.
+typed() {
+    local word
+    for word in "$@"; do
+        if [[ $word =~ ^[A-Za-z0-9_./:=@,-]+$ ]]; then printf ' %s' "$word"; else printf " '%s'" "$word"; fi
+    done
+}
+
 # show EXIT PATTERN COMMAND..: prints the command, runs it, prints its output, and checks the exit code and that some line
 # of the output has the pattern. Long output is cut for reading; the check sees all of it.
 show() {
     local expected=$1 pattern=$2 output code=0
     shift 2
     echo
-    printf '$'
-    printf ' %q' "$@"
-    echo
+    echo "\$$(typed "$@")"
     output=$("$@" 2>&1) || code=$?
-    head -n 24 <<<"$output"
+    if [[ -n $output ]]; then head -n 24 <<<"$output"; fi
     if (($(wc -l <<<"$output") > 24)); then echo "..."; fi
     if ((expected != 0)); then echo "(exit code $code)"; fi
     if ((code != expected)); then fail "exit code $code instead of $expected: $*"; fi
@@ -77,7 +83,9 @@ cat > .cli.json <<JSON
   "mode": { "default": "discover" },
   "sources": { "demo": { "type": "openapi", "uri": "$url/openapi.json" } },
   "services": { "demo": { "source": "demo" } },
-  "policy": { "deny": ["demo:replaceItem"], "approvalRequired": ["demo:deleteItem"] }
+  "policy": { "deny": ["demo:replaceItem"], "approvalRequired": ["demo:deleteItem"] },
+  "curation": { "toolSets": { "reading": { "allow": ["demo:list*", "demo:get*"], "deny": ["**"] } } },
+  "agents": { "profiles": { "reader": { "mode": "curated", "toolSet": "reading" } } }
 }
 JSON
 echo
@@ -87,22 +95,30 @@ echo
 start toolbox open-cli-toolbox --config .cli.json --addr 127.0.0.1:0 --instance-id demo
 export OPEN_CLI_RUNTIME_URL=$url
 
-show 0 'demo:listItems' open-cli catalog list --service demo --group items --format table
+show 0 'demo items list +read-only' open-cli catalog list --service demo --group items --format table
 show 0 '"maximum": *100' open-cli tool schema demo:listItems --format pretty
 show 0 'anvil' open-cli demo items list --limit 3 --format table
 show 0 '"name": *"compass"' open-cli demo items get item-4 --format pretty
 show 0 '"id": *"item-6"' open-cli demo items create --body '{"name":"lantern","quantity":2}' --format pretty
-show 6 'policy_deny|policy denies' open-cli demo items replace item-6 --body '{"name":"torch"}'
-show 7 'approval' open-cli demo items delete item-6
+
+echo
+echo 'What policy.deny names is in no listing, and runs for nobody:'
+show 6 'policy_deny' open-cli demo items replace item-6 --body '{"name":"torch"}' --format table
+echo
+echo 'What a profile does not include is denied to whoever acts in it:'
+show 6 'curated_deny' open-cli --agent-profile reader demo items update item-6 --body '{"quantity":0}' --format table
+echo
+echo 'What needs approval runs only with it:'
+show 7 'approval_required' open-cli demo items delete item-6 --format table
 show 0 '' open-cli demo items delete item-6 --approval
-show 8 '404' open-cli demo items get item-6
+show 8 'answered 404' open-cli demo items get item-6 --format table
 
 echo
-echo 'The audit trail, one record for each of these calls:'
-show 0 '"decision":"denied".*policy_deny|policy_deny.*"decision":"denied"' \
-    grep -hE 'tool_execution|authz_denial|execution_started' state/open-cli/instances/demo/audit.log
+echo 'Each call left a record, on disk before its answer:'
+show 0 'authz_denial .*demo:updateItem .*curated_deny' open-cli audit list --format table
 
 echo
+echo 'The runtime stops, and takes its runtime.json along:'
 show 0 '' open-cli runtime stop
 wait "${pids[1]}" || fail "the toolbox did not stop cleanly"
 unset 'pids[1]'

@@ -1,8 +1,10 @@
 //! What the toolbox's process holds while it serves the GitHub description.
 //!
 //! A refresh is answered at most once in ten seconds, so ten of them take minutes. `after_reloads` rebuilds through SIGHUP
-//! instead, which goes the same way (read, parse, build, swap); `after_refreshes` waits and uses the real endpoint.
+//! instead, which goes the same way (read, parse, build, swap), and changes the description each time, so that each build really
+//! replaces the one before; `after_refreshes` waits, and uses the real endpoint on a description that stays the same.
 
+use std::fs;
 use std::time::Duration;
 
 use crate::measure::{Row, Samples};
@@ -13,8 +15,10 @@ const REBUILDS: usize = 10;
 /// Peak and idle after the start, and after ten reloads.
 pub(crate) fn after_reloads(scene: &Scene) -> Vec<Row> {
     let toolbox = scene.toolbox(plain_server(b""));
+    let original = fs::read_to_string(&scene.github).unwrap();
     let mut rows = after_start(&toolbox);
-    for _ in 0..REBUILDS {
+    for round in 0..REBUILDS {
+        scene.describe(&original.replacen("\"title\": \"", &format!("\"title\": \"{round} "), 1));
         let before = built_at(&toolbox);
         toolbox.signal("HUP");
         toolbox.until("/v1/catalog/effective?detail=summary", |_, body| built_in(body).is_some_and(|at| at != before));

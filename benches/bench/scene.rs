@@ -48,15 +48,23 @@ impl Scene {
         command
     }
 
+    /// Replaces the description that the toolbox serves, whole.
+    pub(crate) fn describe(&self, text: &str) {
+        let new = self.scratch.join("github.new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.scratch.join("github.json")).unwrap();
+    }
+
     /// A toolbox that serves the GitHub description as service `github`, whose upstream is `upstream`.
     pub(crate) fn toolbox(&self, upstream: SocketAddr) -> Toolbox {
         let config = json!({
             "cli": "1.0.0",
             "mode": { "default": "discover" },
-            "sources": { "github": { "type": "openapi", "uri": self.github } },
+            "sources": { "github": { "type": "openapi", "uri": "github.json" } },
             "services": { "github": { "source": "github", "server": format!("http://{upstream}") } },
         });
         fs::write(self.scratch.join(".cli.json"), config.to_string()).unwrap();
+        fs::copy(&self.github, self.scratch.join("github.json")).unwrap();
         let mut command = self.program("open-cli-toolbox");
         command.args(["--config", ".cli.json", "--addr", "127.0.0.1:0", "--instance-id", "bench"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -1,7 +1,8 @@
 //! From words to a tool: service, group, command (contract 9).
 //!
 //! Pure: reads an [`Index`]. A group named like its service is folded away, and both spellings work; the full spelling wins where
-//! the two could mean different tools.
+//! the two could mean different tools. A tool outside the view is found by its words but never listed or suggested: the runtime
+//! says why it does not run.
 
 use crate::base::name::nearest;
 use crate::client::index::{Index, Row, Service};
@@ -37,16 +38,18 @@ pub struct Level<'a> {
 pub fn find<'a>(index: &'a Index, words: &[&str]) -> Result<Found<'a>, UsageError> {
     let first = words.first().copied().unwrap_or("");
     let service = index.service(first).ok_or_else(|| no_service(index, first))?;
-    let rows: Vec<Row<'a>> = index.rows().filter(|row| row.service == service.id).collect();
+    let all: Vec<Row<'a>> = index.all_rows().filter(|row| row.service == service.id).collect();
+    let rows: Vec<Row<'a>> = all.iter().filter(|row| !row.outside()).copied().collect();
     let Some(&second) = words.get(1) else { return Ok(Found::Level(Level { service, group: None, rows })) };
     let own_name = second == service.id || second == service.alias;
-    let of_group: Vec<Row<'a>> =
-        rows.iter().filter(|row| row.group == second || (own_name && is_folded(service, row))).copied().collect();
+    let in_group = |row: &&Row<'a>| row.group == second || (own_name && is_folded(service, row));
+    let all_of_group: Vec<Row<'a>> = all.iter().filter(in_group).copied().collect();
+    let of_group: Vec<Row<'a>> = rows.iter().filter(in_group).copied().collect();
     let group = of_group.first().map(|row| row.group);
-    if let Some(&row) = words.get(2).and_then(|word| command(&of_group, word)) {
+    if let Some(&row) = words.get(2).and_then(|word| command(&all_of_group, word)) {
         return Ok(Found::Tool { row, used: 3 });
     }
-    let folded: Vec<Row<'a>> = rows.iter().filter(|row| is_folded(service, row)).copied().collect();
+    let folded: Vec<Row<'a>> = all.iter().filter(|row| is_folded(service, row)).copied().collect();
     if let Some(&row) = command(&folded, second) {
         return Ok(Found::Tool { row, used: 2 });
     }
@@ -73,7 +76,7 @@ pub fn words(service: &Service, row: &Row<'_>) -> String {
 /// A tool by its id, or by the words of its command.
 pub fn tool<'a>(index: &'a Index, words: &[&str]) -> Result<Row<'a>, UsageError> {
     if let &[word] = words
-        && let Some(row) = index.rows().find(|row| row.id == word)
+        && let Some(row) = index.all_rows().find(|row| row.id == word)
     {
         return Ok(row);
     }

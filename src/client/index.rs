@@ -2,7 +2,8 @@
 //!
 //! The file is one line of lengths, a small header as JSON, one row a tool (tab-separated: what people type, and where the tool's
 //! JSON lies), and then the tools' JSON. A command reads header and rows (about 200 bytes a tool), compares words, and parses
-//! one tool. Only tools of the view are in it. Key types: [`Index`], [`Row`]. Whether an index is still true is not decided
+//! one tool. Listings read the rows of the view; the other tools the caller may see have rows too, so that a call the policy will
+//! refuse still reaches the runtime, which refuses it with its reason and records it. Key types: [`Index`], [`Row`]. Whether an index is still true is not decided
 //! here.
 
 use std::fs::File;
@@ -15,7 +16,7 @@ use serde_json::value::RawValue;
 use crate::catalog::{Safety, Tool};
 
 /// First word of the file; another version is another word, and the file is fetched anew.
-const MAGIC: &str = "open-cli-index-1";
+const MAGIC: &str = "open-cli-index-2";
 
 /// Most bytes of header and rows that are read: far beyond a hundred thousand tools.
 const MAX_HEAD: u64 = 64 << 20;
@@ -63,7 +64,7 @@ pub struct Row<'a> {
     aliases: &'a str,
     /// The tool's id.
     pub id: &'a str,
-    /// `h` hidden, `r` read-only, `d` destructive, `a` needs approval, `i` idempotent.
+    /// `o` outside the view, `h` hidden, `r` read-only, `d` destructive, `a` needs approval, `i` idempotent.
     marks: &'a str,
     /// HTTP method.
     pub method: &'a str,
@@ -84,6 +85,11 @@ impl<'a> Row<'a> {
     /// Whether `word` is its command or one of its aliases.
     pub fn answers_to(&self, word: &str) -> bool {
         self.command == word || self.aliases().any(|alias| alias == word)
+    }
+
+    /// Whether the view leaves it out: denied by policy, or not in the tool set.
+    pub fn outside(&self) -> bool {
+        self.marks.contains('o')
     }
 
     /// Whether listings leave it out.
@@ -174,6 +180,11 @@ impl Index {
 
     /// All tools of the view, sorted by id.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.all_rows().filter(|row| !row.outside())
+    }
+
+    /// All tools that the caller may see, those outside the view too, sorted by id.
+    pub fn all_rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.rows.lines().filter_map(Row::parse)
     }
 
@@ -325,10 +336,8 @@ pub fn encode(effective: &[u8], etag: Option<&str>) -> Result<Vec<u8>, String> {
     let mut tools = String::new();
     for raw in &catalog.tools {
         let brief: Brief = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
-        if shown.contains(brief.id.as_str()) {
-            write_row(&mut rows, &brief, tools.len(), raw.get().len());
-            tools.push_str(raw.get());
-        }
+        write_row(&mut rows, &brief, !shown.contains(brief.id.as_str()), tools.len(), raw.get().len());
+        tools.push_str(raw.get());
     }
     let header = Header {
         etag: etag.map(str::to_owned),
@@ -352,10 +361,16 @@ impl Service {
     }
 }
 
-fn write_row(rows: &mut String, brief: &Brief, at: usize, length: usize) {
+fn write_row(rows: &mut String, brief: &Brief, outside: bool, at: usize, length: usize) {
     let Safety { read_only, destructive, requires_approval, idempotent } = brief.safety;
-    let marks =
-        [('h', brief.hidden), ('r', read_only), ('d', destructive), ('a', requires_approval), ('i', idempotent)];
+    let marks = [
+        ('o', outside),
+        ('h', brief.hidden),
+        ('r', read_only),
+        ('d', destructive),
+        ('a', requires_approval),
+        ('i', idempotent),
+    ];
     let marks: String = marks.into_iter().filter(|(_, set)| *set).map(|(mark, _)| mark).collect();
     let aliases = brief.aliases.iter().map(|alias| cell(alias).replace(' ', "-")).collect::<Vec<_>>().join(" ");
     let cells: [&str; 8] =

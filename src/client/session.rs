@@ -27,12 +27,6 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// The same caller with another question.
-    #[must_use]
-    pub fn with_ask(&self, ask: CatalogAsk) -> Self {
-        Self { runtime: self.runtime.clone(), cache: self.cache.clone(), ask, now: self.now }
-    }
-
     /// What the runtime can do, checked against this client; remembered for ten minutes.
     pub fn contract(&self) -> Result<Contract, ClientError> {
         let remembered = self.cache.as_ref().and_then(|cache| cache.contract(self.runtime.target, self.now));

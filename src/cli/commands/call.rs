@@ -15,9 +15,8 @@ use crate::cli::tree::{self, Found};
 use crate::cli::world::World;
 use crate::cli::{commands, help};
 use crate::client::index::{Index, Row};
-use crate::client::runtime::{CatalogAsk, ClientError};
+use crate::client::runtime::ClientError;
 use crate::client::session::Session;
-use crate::config::Mode;
 use crate::contract::{CAPABILITY_TOOL_DETAIL, ExecuteResponse};
 
 /// The largest body that is read from a file or standard input.
@@ -37,13 +36,7 @@ pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token], explain: boo
     if explain {
         return explained(world, Some(&session), Some(&index), words);
     }
-    let found = match tree::find(&index, words) {
-        Err(unknown) if index.header().view.1 == Mode::Curated.as_str() => {
-            return outside_view(world, &session, words, tokens, unknown);
-        }
-        found => found?,
-    };
-    match found {
+    match tree::find(&index, words)? {
         Found::Tool { row, used } => call(world, &session, &index, &row, &tokens[used..]),
         Found::Level(level) => match tokens.iter().find(|token| matches!(token, Token::Option { .. })) {
             Some(Token::Option { name, .. }) => Err(UsageError::new(format!(
@@ -55,26 +48,6 @@ pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token], explain: boo
             .into()),
             _ => world.console.text(&help::level(&level)),
         },
-    }
-}
-
-/// Words that name no tool of a curated view: when the caller may see such a tool otherwise, the runtime is asked all the same, so
-/// that it denies and records the attempt; else they are unknown.
-fn outside_view(
-    world: &mut World<'_>,
-    session: &Session<'_>,
-    words: &[&str],
-    tokens: &[Token],
-    unknown: UsageError,
-) -> Result<(), Failure> {
-    let everything =
-        CatalogAsk { mode: Some(Mode::Discover.as_str().to_owned()), agent_profile: None, ..session.ask.clone() };
-    match session.with_ask(everything).index() {
-        Ok(index) => match tree::find(&index, words) {
-            Ok(Found::Tool { row, used }) => call(world, session, &index, &row, &tokens[used..]),
-            _ => Err(unknown.into()),
-        },
-        Err(_) => Err(unknown.into()),
     }
 }
 
