@@ -13,6 +13,7 @@ use super::*;
 use crate::base::host::{Clock, Env, Terminal};
 use crate::client::index::{self, Index};
 use crate::contract::path;
+use crate::http::client::{ClientOptions, ProxyChoice};
 use crate::http::{Headers, Limits, Method, Request, Response, TransportError, TransportErrorKind};
 
 const SUMMARY: &[u8] = include_bytes!("../../testdata/cli/summary.json");
@@ -114,6 +115,7 @@ struct World {
     terminal: bool,
     closed: bool,
     stdin: &'static str,
+    options: Arc<Mutex<Vec<ClientOptions>>>,
 }
 
 struct Ran {
@@ -137,7 +139,7 @@ impl World {
             ("HOME".to_owned(), home.display().to_string()),
             ("OPEN_CLI_RUNTIME_URL".to_owned(), "http://runtime.test".to_owned()),
         ];
-        Self { fake: Arc::new(fake), home, env, terminal: false, closed: false, stdin: "" }
+        Self { fake: Arc::new(fake), home, env, terminal: false, closed: false, stdin: "", options: Arc::default() }
     }
 
     fn answers(self, body: &str) -> Self {
@@ -174,7 +176,11 @@ impl World {
             managed_dir: self.home.join("etc"),
         };
         let fake = Arc::clone(&self.fake);
-        let exit = run_with(&mut host, &move |_| Ok(Arc::clone(&fake) as Arc<dyn Transport>));
+        let options = Arc::clone(&self.options);
+        let exit = run_with(&mut host, &move |asked| {
+            options.lock().unwrap().push(asked);
+            Ok(Arc::clone(&fake) as Arc<dyn Transport>)
+        });
         Ran { out: out.text(), err: err.text(), exit }
     }
 
@@ -351,6 +357,7 @@ fn help_is_there_at_every_level() {
         terminal: false,
         closed: false,
         stdin: "",
+        options: Arc::default(),
     };
     away.run("hd tickets --help").has(0, "Lists tickets", "as it was last seen");
 }
@@ -457,6 +464,21 @@ fn h24_verbose_tells_requests_without_queries_and_headers() {
     let ran = world.run("hd tickets list --state open -v");
     ran.has(0, "1", "GET http://runtime.test/v1/catalog/effective -> 200");
     assert!(!ran.err.contains("detail=") && ran.err.lines().count() == 3, "{}", ran.err);
+}
+
+#[test]
+fn loopback_is_never_proxied_and_plain_http_reads_no_authorities() {
+    let mut world = World::new("options");
+    world.env.push(("HTTPS_PROXY".to_owned(), "http://proxy.test:3128".to_owned()));
+    world.env.push(("SSL_CERT_FILE".to_owned(), "/ca.pem".to_owned()));
+    for (runtime, proxied, authorities) in
+        [("http://127.0.0.1:1", false, false), ("https://localhost:1", false, true), ("https://r.test", true, true)]
+    {
+        world.run(&format!("runtime info --runtime {runtime} --ca-cert my.pem"));
+        let options = world.options.lock().unwrap().pop().unwrap();
+        assert_eq!((options.proxy != ProxyChoice::None, options.env_ca.is_some()), (proxied, authorities), "{runtime}");
+        assert_eq!(options.ca_file, Some(world.home.join("my.pem")));
+    }
 }
 
 #[test]

@@ -19,6 +19,9 @@ use super::index::Index;
 use super::runtime::CatalogAsk;
 use super::target::Target;
 
+/// How many indexes are kept: a token that changes every hour must not fill the disk.
+const MAX_INDEXES: usize = 16;
+
 /// How long a contract check is believed.
 const CONTRACT_AGE: Duration = Duration::from_secs(600);
 
@@ -79,7 +82,20 @@ impl Cache {
 
     /// Remembers an index.
     pub fn keep_index(&self, target: &Target, credential: &Credential, ask: &CatalogAsk, bytes: &[u8]) {
-        self.keep(&self.index_file(target, credential, ask), bytes);
+        let path = self.index_file(target, credential, ask);
+        self.keep(&path, bytes);
+        self.prune(&path);
+    }
+
+    /// Removes the oldest indexes beyond [`MAX_INDEXES`], never the one just written.
+    fn prune(&self, newest: &Path) {
+        let files = disk::files(&self.directory).unwrap_or_default();
+        let mut indexes: Vec<_> =
+            files.into_iter().filter(|file| file.path.extension().is_some_and(|end| end == "index")).collect();
+        indexes.sort_by_key(|file| std::cmp::Reverse((file.path == newest, file.modified)));
+        for file in indexes.iter().skip(MAX_INDEXES) {
+            disk::remove(&file.path).ok();
+        }
     }
 
     fn contract_file(&self, target: &Target) -> PathBuf {
@@ -144,6 +160,22 @@ mod tests {
         let different: std::collections::BTreeSet<_> = files.iter().collect();
         assert_eq!(different.len(), files.len());
         assert!(files.iter().all(|file| !file.to_string_lossy().contains("curated")));
+    }
+
+    #[test]
+    fn old_indexes_make_room() {
+        let directory = std::env::temp_dir().join(format!("open-cli-indexes-{}", std::process::id()));
+        let cache = Cache::new(&directory);
+        let target = target::resolve(Some("http://a/"), None, None).unwrap();
+        let token = |i: usize| Credential::Token(Redacted::new(format!("t-{i}")));
+        for i in 0..MAX_INDEXES + 3 {
+            cache.keep_index(&target, &token(i), &CatalogAsk::default(), b"x");
+        }
+        let kept = disk::files(&directory).unwrap();
+        assert_eq!(kept.len(), MAX_INDEXES);
+        let newest = cache.index_file(&target, &token(MAX_INDEXES + 2), &CatalogAsk::default());
+        assert!(kept.iter().any(|file| file.path == newest));
+        kept.iter().for_each(|file| disk::remove(&file.path).unwrap());
     }
 
     #[test]
