@@ -102,8 +102,8 @@ show 0 '"name": *"compass"' open-cli demo items get item-4 --format pretty
 show 0 '"id": *"item-6"' open-cli demo items create --body '{"name":"lantern","quantity":2}' --format pretty
 
 echo
-echo 'What policy.deny names is in no listing, and runs for nobody:'
-show 6 'policy_deny' open-cli demo items replace item-6 --body '{"name":"torch"}' --format table
+echo 'What policy.deny names is in no catalog, and so no command of anybody:'
+show 2 'has no command .replace.' open-cli demo items replace item-6 --body '{"name":"torch"}' --format table
 echo
 echo 'What a profile does not include is denied to whoever acts in it:'
 show 6 'curated_deny' open-cli --agent-profile reader demo items update item-6 --body '{"quantity":0}' --format table

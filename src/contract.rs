@@ -277,7 +277,7 @@ pub struct RefreshedSource {
     pub uri: String,
     /// See [`FetchRecord::cache_outcome`].
     pub cache_outcome: String,
-    /// The answer's status; 200 for files that were read.
+    /// The answer's status; 200 for files that were read, 0 when no answer came.
     pub status_code: u16,
     /// Whether the last good version is served.
     pub stale: bool,
@@ -293,7 +293,8 @@ impl RefreshedSource {
             id: id.to_owned(),
             uri: fetch.url.clone(),
             cache_outcome: fetch.cache_outcome.clone(),
-            status_code: fetch.status_code.unwrap_or(200),
+            // A file has no status of its own; a remote fetch without one never got an answer.
+            status_code: fetch.status_code.unwrap_or(if fetch.request_method.is_empty() { 200 } else { 0 }),
             stale: fetch.stale,
             error: None,
         }

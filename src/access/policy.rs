@@ -113,7 +113,7 @@ pub fn decide(policy: &Policy, tool: &Tool, selection: &Selection, standing: Sta
         return Err(Refusal::new(ErrorCode::CuratedDeny, detail));
     }
     if needs_approval(policy, tool) && !standing.approved {
-        let detail = format!("`{id}` runs only when a person has approved it; repeat with `approval: true`");
+        let detail = format!("`{id}` runs only when a person has approved it");
         return Err(Refusal::new(ErrorCode::ApprovalRequired, detail));
     }
     Ok(())

@@ -187,6 +187,11 @@ pub fn catalog(parts: Vec<Part>, config: &Config, generated_at: String) -> Catal
     catalog.services.sort_by(|a, b| a.id.cmp(&b.id));
     catalog.tools.sort_by(|a, b| a.id.cmp(&b.id));
     catalog.tools.shrink_to_fit();
+    for tool in &mut catalog.tools {
+        // Whoever reads the catalog knows before the call that a person has to approve it.
+        let id = tool.id.as_str();
+        tool.safety.requires_approval |= config.policy.approval_required.iter().any(|pattern| pattern.matches(id));
+    }
     catalog.effective_views = views(config, &catalog.tools);
     catalog.source_fingerprint = fingerprint(&catalog);
     catalog

@@ -235,7 +235,7 @@ fn hint_of(code: ErrorCode) -> Option<&'static str> {
             "try again; the toolbox's log tells more"
         }
         ErrorCode::ExecutionError => {
-            "nothing came from the upstream: check its credentials and address; --dry-run shows the request"
+            "the toolbox's configuration holds what is missing: the secret, the address or the timeout; --dry-run shows the request"
         }
         ErrorCode::ExecutionTimeout => {
             "services.<id>.timeoutSeconds in the toolbox's configuration gives the upstream longer"

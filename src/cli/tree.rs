@@ -110,7 +110,9 @@ fn no_service(index: &Index, word: &str) -> UsageError {
     let known = services.iter().flat_map(|service| [service.alias.as_str(), service.id.as_str()]).chain(built_in);
     match nearest(word, known) {
         Some(near) => error.hint(format!("did you mean {near}?")),
-        None if services.is_empty() => error.hint("the runtime offers no services to you"),
+        None if services.is_empty() => {
+            error.hint("no service is loaded; `open-cli refresh` tells what became of each source")
+        }
         None => error.hint(format!("services: {}", list(services.iter().map(|service| service.alias.as_str())))),
     }
 }

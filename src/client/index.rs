@@ -2,8 +2,8 @@
 //!
 //! The file is one line of lengths, a small header as JSON, one row a tool (tab-separated: what people type, and where the tool's
 //! JSON lies), and then the tools' JSON. A command reads header and rows (about 200 bytes a tool), compares words, and parses
-//! one tool. Listings read the rows of the view; the other tools the caller may see have rows too, so that a call the policy will
-//! refuse still reaches the runtime, which refuses it with its reason and records it. Key types: [`Index`], [`Row`]. Whether an index is still true is not decided
+//! one tool. Listings read the rows of the view; the other tools the caller may see have rows too, so that a call a profile
+//! does not include still reaches the runtime, which refuses it with its reason and records it. Key types: [`Index`], [`Row`]. Whether an index is still true is not decided
 //! here.
 
 use std::fs::File;
@@ -87,7 +87,7 @@ impl<'a> Row<'a> {
         self.command == word || self.aliases().any(|alias| alias == word)
     }
 
-    /// Whether the view leaves it out: denied by policy, or not in the tool set.
+    /// Whether the view leaves it out, as a profile's tool set does.
     pub fn outside(&self) -> bool {
         self.marks.contains('o')
     }

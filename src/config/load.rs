@@ -152,7 +152,7 @@ fn nothing_found(surroundings: &Surroundings) -> Diagnostic {
     no_file(
         &surroundings.project_file(),
         "no configuration was found here or in the user or managed scope",
-        Some("name a file with --config, or write one with `open-cli init`"),
+        Some("name a file with --config; docs/configuration.md has a complete example"),
     )
 }
 
