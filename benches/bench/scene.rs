@@ -43,8 +43,8 @@ impl Scene {
     /// A program of ./bin, with nothing of the person's own configuration.
     pub(crate) fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.bin.join(name));
-        command.env_clear().env("HOME", &self.scratch).current_dir(&self.scratch);
-        command.stdin(Stdio::null());
+        // No working directory: with one, this process is forked instead of spawned, and its size would be measured too.
+        command.env_clear().env("HOME", &self.scratch).stdin(Stdio::null());
         command
     }
 
@@ -66,7 +66,8 @@ impl Scene {
         fs::write(self.scratch.join(".cli.json"), config.to_string()).unwrap();
         fs::copy(&self.github, self.scratch.join("github.json")).unwrap();
         let mut command = self.program("open-cli-toolbox");
-        command.args(["--config", ".cli.json", "--addr", "127.0.0.1:0", "--instance-id", "bench"]);
+        command.arg("--config").arg(self.scratch.join(".cli.json"));
+        command.args(["--addr", "127.0.0.1:0", "--instance-id", "bench"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line =
