@@ -37,6 +37,11 @@ pub enum AuditError {
     Write(io::Error),
     /// A sync failed earlier; what the file holds is uncertain.
     Uncertain,
+    /// The file was removed, replaced or cut while it was written.
+    Gone {
+        /// Where it was.
+        path: PathBuf,
+    },
 }
 
 impl fmt::Display for AuditError {
@@ -47,6 +52,11 @@ impl fmt::Display for AuditError {
                 write!(f, "another process writes the audit file {}; give each toolbox its own", path.display())
             }
             Self::Write(_) => f.write_str("the audit record could not be written"),
+            Self::Gone { path } => write!(
+                f,
+                "the audit file {} was removed, replaced or cut by somebody; restart the toolbox to begin another",
+                path.display()
+            ),
             Self::Uncertain => {
                 f.write_str("an audit record could not be made durable earlier; check the disk and restart the toolbox")
             }
@@ -58,7 +68,7 @@ impl std::error::Error for AuditError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Open { cause, .. } | Self::Write(cause) => Some(cause),
-            Self::Locked { .. } | Self::Uncertain => None,
+            Self::Locked { .. } | Self::Gone { .. } | Self::Uncertain => None,
         }
     }
 }
@@ -191,6 +201,11 @@ impl AuditLog {
         if state.uncertain {
             return Err(AuditError::Uncertain);
         }
+        // A record in a file that nobody can find, or behind a gap, is not kept (H37).
+        let whole = state.file.metadata().is_ok_and(|metadata| metadata.len() >= state.length);
+        if !whole || !disk::is_at(&state.file, &self.path) {
+            return Err(AuditError::Gone { path: self.path.clone() });
+        }
         let record = event.to_json(&rfc3339(self.clock.now()));
         let (mut line, head) = chain::seal(&record, &state.head);
         line.push('\n');
@@ -295,6 +310,20 @@ mod tests {
 
     fn open(path: &Path) -> (AuditLog, Opened) {
         AuditLog::open(path, Clock::from_fn(|| std::time::UNIX_EPOCH)).unwrap()
+    }
+
+    #[test]
+    fn h37_a_file_that_was_removed_or_cut_keeps_nothing_more() {
+        let path = scratch();
+        let (log, _) = open(&path);
+        log.record(&started()).unwrap();
+        disk::remove(&path).unwrap();
+        assert!(matches!(log.record(&started()), Err(AuditError::Gone { .. })));
+        let cut = scratch();
+        let (log, _) = open(&cut);
+        log.record(&started()).unwrap();
+        disk::open_append(&cut).unwrap().set_len(3).unwrap();
+        assert!(matches!(log.record(&started()), Err(AuditError::Gone { .. })));
     }
 
     fn started() -> Event {

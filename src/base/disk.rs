@@ -72,6 +72,21 @@ pub fn open_append(path: &Path) -> io::Result<File> {
     private(OpenOptions::new().read(true).append(true).create(true)).open(path)
 }
 
+/// Whether `path` still names this open file: not removed, not replaced. Always true where files have no numbers.
+pub fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let number = |of: &fs::Metadata| (of.dev(), of.ino());
+        matches!((file.metadata(), fs::metadata(path)), (Ok(open), Ok(there)) if number(&open) == number(&there))
+    }
+    #[cfg(not(unix))]
+    {
+        // Nothing to compare with.
+        file.metadata().is_ok() && path.exists()
+    }
+}
+
 /// Opens a file for reading.
 pub fn open(path: &Path) -> io::Result<File> {
     File::open(path)

@@ -267,6 +267,14 @@ impl Draft {
             let unsendable = |_: HeaderError| RequestError::Unsendable("contentType".to_owned());
             headers.set("Content-Type", &body.content_type).map_err(unsendable)?;
         }
+        // One field holds all cookies (RFC 6265 section 5.4), so that a header parameter of that name cannot stand before a
+        // credential.
+        let sent: Vec<String> = headers.all("Cookie").flat_map(|field| field.split(';')).map(str::to_owned).collect();
+        headers.remove("Cookie");
+        cookies.extend(sent.iter().filter_map(|pair| {
+            let (name, value) = pair.trim().split_once('=')?;
+            Some((name.trim().to_owned(), value.to_owned()))
+        }));
         for credential in credentials {
             match &credential.place {
                 CredentialPlace::Header { name, .. } => headers.remove(name),

@@ -25,6 +25,9 @@ pub const MAX_PARAMETERS: usize = 400_000;
 /// Bytes of a path.
 const MAX_PATH: usize = 4096;
 
+/// Bytes of an operation id; a longer one names nothing that people could type.
+const MAX_ID: usize = 512;
+
 /// Bytes of descriptions of all operations and their parameters together, each counted as often as it is used.
 pub const MAX_WORDS: usize = 64 << 20;
 
@@ -251,7 +254,7 @@ impl<'r> Reader<'r> {
         let mut operation = Operation {
             method,
             path: item.path.clone(),
-            operation_id: object.string("operationId").filter(|id| !id.is_empty()),
+            operation_id: object.string("operationId").filter(|id| !id.is_empty() && id.len() <= MAX_ID),
             tags: tags(object),
             summary: object.string("summary").unwrap_or_default(),
             description: object.string("description").unwrap_or_default(),

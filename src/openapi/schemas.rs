@@ -54,18 +54,18 @@ impl<'r> Schemas<'r> {
     /// The schema at `node`, standing alone. What cannot be resolved accepts any value and is reported.
     pub(super) fn standalone(&self, node: &Node<'r>) -> Arc<RawValue> {
         let root = self.behind_references(node);
+        // Asked before the work is done: beyond the bound nothing is put together and nothing kept.
+        if self.spent.get() > MAX_ALL_SCHEMAS_BYTES {
+            self.warn(node, "all schemas together are larger than 64 MiB; from here on any value is accepted");
+            return anything();
+        }
         let known = self.finished.borrow().get(&root.address()).cloned();
         let schema = known.unwrap_or_else(|| {
             let schema = self.put_together(&root);
             self.finished.borrow_mut().insert(root.address(), schema.clone());
             schema
         });
-        let spent = self.spent.get() + schema.get().len();
-        if spent > MAX_ALL_SCHEMAS_BYTES {
-            self.warn(node, "all schemas together are larger than 64 MiB; from here on any value is accepted");
-            return anything();
-        }
-        self.spent.set(spent);
+        self.spent.set(self.spent.get() + schema.get().len());
         schema
     }
 

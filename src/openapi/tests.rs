@@ -293,6 +293,23 @@ fn h28_schemas_are_bounded() {
 }
 
 #[test]
+fn h28_many_operations_on_one_ring_of_schemas_are_bounded() {
+    let count = 300;
+    let next = |n: usize| format!("#/components/schemas/S{}", (n + 1) % count);
+    let ring: serde_json::Map<String, Value> = (0..count)
+        .map(|n| (format!("S{n}"), json!({"description": "x".repeat(2_000), "properties": {"n": {"$ref": next(n)}}})))
+        .collect();
+    let content = |n: usize| json!({"content": {"application/json": {"schema": {"$ref": next(n)}}}});
+    let paths: serde_json::Map<String, Value> = (0..count)
+        .map(|n| (format!("/p{n}"), json!({"post": {"operationId": format!("o{n}"), "requestBody": content(n)}})))
+        .collect();
+    let description = with(&Value::Object(paths), &json!({"schemas": ring}));
+    let sizes = description.operations.iter().map(|operation| body_schema(operation).to_string().len());
+    assert!(sizes.sum::<usize>() < 66 << 20, "one schema may pass the bound, no more");
+    check_problem(&description, "/schema", "larger than 64 MiB");
+}
+
+#[test]
 fn h28_hostile_documents_end() {
     for text in [
         "{\"openapi\":\"3.0.0\",\"paths\":".to_owned() + &"[".repeat(100_000),

@@ -8,8 +8,8 @@ use crate::http::Headers;
 
 /// Whether a request may come from where it says it comes. `port` is the toolbox's own, `public` the origin clients use.
 pub fn allows(headers: &Headers, port: u16, public: Option<&Url>) -> bool {
-    let cross_site = headers.get("Sec-Fetch-Site").is_some_and(|site| site.eq_ignore_ascii_case("cross-site"));
-    let host_fits = headers.get("Host").is_none_or(|host| host_is_ours(host, public));
+    let cross_site = headers.all("Sec-Fetch-Site").any(|site| site.eq_ignore_ascii_case("cross-site"));
+    let host_fits = headers.all("Host").all(|host| host_is_ours(host, public));
     let origin_fits = headers.all("Origin").all(|origin| origin_is_ours(origin, port, public));
     !cross_site && host_fits && origin_fits
 }

@@ -3,8 +3,8 @@
 use crate::access::Principal;
 use crate::base::url;
 use crate::contract::{ErrorCode, path};
-use crate::http::is_json;
 use crate::http::server::{Answer, Inbound};
+use crate::http::{Headers, is_json};
 
 use super::app::App;
 use super::error::Failure;
@@ -106,12 +106,20 @@ pub fn answer(app: &App, request: &Inbound, id: &str) -> Outcome {
     let principal = app.authenticate(route.token, &request.headers)?;
     let query = Query::parse(&request.query);
     if route.token {
-        app.check_config_path(query.get("config"))?;
+        for path in query.all("config") {
+            app.check_config_path(Some(path))?;
+        }
     }
-    if !request.body.is_empty() && !request.headers.get("Content-Type").is_some_and(is_json) {
+    if !request.body.is_empty() && !says_json(&request.headers) {
         return Err(Failure::new(ErrorCode::BadRequest, "a body must be sent as `Content-Type: application/json`"));
     }
     call(&Exchange { app, request, query, principal, id })
+}
+
+/// Whether every `Content-Type` there is names JSON, and there is one.
+fn says_json(headers: &Headers) -> bool {
+    let mut types = headers.all("Content-Type").peekable();
+    types.peek().is_some() && types.all(is_json)
 }
 
 /// A decoded query; of several values with one name the first counts.
@@ -127,6 +135,11 @@ impl Query {
         )
     }
 
+    /// All values of one name that are not empty.
+    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(found, value)| found == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
     /// A value that is there and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().find(|(found, _)| found == name)?;
@@ -137,6 +150,24 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn h11_every_content_type_must_say_json() {
+        let headers = |types: &[&str]| {
+            let mut headers = Headers::new();
+            types.iter().for_each(|text| headers.append("Content-Type", text).unwrap());
+            headers
+        };
+        assert!(says_json(&headers(&["application/json"])));
+        assert!(!says_json(&headers(&[])));
+        assert!(!says_json(&headers(&["application/json", "text/plain"])));
+    }
+
+    #[test]
+    fn h01_every_config_of_a_query_counts() {
+        let query = Query::parse("config=a&config=b&config=&mode=x");
+        assert_eq!(query.all("config").collect::<Vec<_>>(), ["a", "b"]);
+    }
 
     #[test]
     fn queries_are_decoded() {

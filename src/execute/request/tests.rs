@@ -190,3 +190,12 @@ fn credentials_take_the_place_of_what_callers_put_there() {
     assert_eq!(headers.get("cookie"), Some("theme=dark; sid=<cookie>"));
     assert!(!format!("{draft:?}{credentials:?}{sent:?}").contains("s3cret"));
 }
+
+#[test]
+fn h17_a_cookie_header_of_the_caller_cannot_stand_before_a_credential() {
+    let tool = with_flags(vec![parameter("Cookie", Place::Header, &json!(true))]);
+    let draft = build(&tool, &request(&json!({"cookie": "sid=mine; theme=dark"})), &Url::parse("https://h").unwrap());
+    let credentials = [credential("cookie", CredentialPlace::Cookie("sid".into()), "s3cret")];
+    let sent = draft.unwrap().finish(&credentials).unwrap();
+    assert_eq!(sent.headers.all("cookie").collect::<Vec<_>>(), ["theme=dark; sid=s3cret"]);
+}

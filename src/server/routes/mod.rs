@@ -41,6 +41,13 @@ fn validated(ready: &Ready, headers: &Headers) -> Answer {
 
 /// Reads a JSON body; the error says where it goes wrong.
 fn body<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Failure> {
+    // The derived reader would take an array too, and give its items meaning by their place.
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
+        return Err(Failure::new(
+            ErrorCode::BadRequest,
+            "the body is wrong at line 1, column 1: it must be a JSON object",
+        ));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let Position { line, column } = Position { line: error.line(), column: error.column() };
         let message = error.to_string();
