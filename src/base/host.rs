@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Environment variables; values that are no UTF-8 are left out.
@@ -126,6 +126,23 @@ pub fn with_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> Opt
     })
 }
 
+/// Does work on a thread of its own and waits for it, so that what it frees is given back with the thread instead of being kept
+/// by whichever thread happened to do it. A panic goes on in the caller; without a thread the caller does the work.
+pub fn aside<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> T {
+    let work = Mutex::new(Some(work));
+    let run = || {
+        let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+        work.expect("the thread runs it, or the caller, never both")()
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn_scoped(scope, run);
+        match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => run(),
+        }
+    })
+}
+
 /// `N` random bytes from the operating system.
 pub fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
@@ -212,5 +229,18 @@ impl Host {
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Host").field("cwd", &self.cwd).field("terminal", &self.terminal).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_aside_gives_its_value_and_its_panic() {
+        let name = aside("worker", || std::thread::current().name().map(str::to_owned));
+        assert_eq!(name.as_deref(), Some("worker"));
+        let panic = std::panic::catch_unwind(|| aside("worker", || std::panic::resume_unwind(Box::new(7))));
+        assert_eq!(*panic.unwrap_err().downcast::<i32>().unwrap(), 7);
     }
 }

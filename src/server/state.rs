@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use super::snapshot::{Served, Shelf, Snapshot};
 use crate::base::disk;
-use crate::base::host::{Clock, Stopwatch};
+use crate::base::host::{self, Clock, Stopwatch};
 use crate::base::log::Log;
 use crate::base::time::rfc3339;
 use crate::base::url::Url;
@@ -211,7 +211,12 @@ impl State {
         (snapshot, errors)
     }
 
+    /// On a thread of its own: every worker that once built a catalog would keep its scraps for good.
     fn build(&self, building: &mut Building, served: Arc<Served>, force: bool) -> Arc<Snapshot> {
+        host::aside("build", || self.build_here(building, served, force))
+    }
+
+    fn build_here(&self, building: &mut Building, served: Arc<Served>, force: bool) -> Arc<Snapshot> {
         let Workshop { transport, documents, clock, log, .. } = &self.workshop;
         let before = self.snapshot();
         let fetcher = Fetcher::new(Arc::clone(transport), Some(documents.clone()), clock.clone())
