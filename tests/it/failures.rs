@@ -97,3 +97,9 @@ fn runtime_auth_is_refused_not_ignored() {
         .stderr_has(&["runtime.server.auth", "not supported"])
         .status(3);
 }
+
+#[test]
+fn the_example_is_valid() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/demo.cli.json");
+    World::new().run(&format!("open-cli config check --config {example}")).stdout_json(&[("/ok", json!(true))]);
+}
