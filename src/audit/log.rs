@@ -184,7 +184,15 @@ impl AuditLog {
 
     /// Whether records can be kept, as far as is known without writing one.
     pub fn is_sound(&self) -> bool {
-        !self.lock().uncertain
+        let state = self.lock();
+        !state.uncertain && self.is_there(&state)
+    }
+
+    /// Whether the file is still where it was and as long as it was: a record in a file that nobody can find, or behind a gap, is
+    /// not kept (H37).
+    fn is_there(&self, state: &State) -> bool {
+        let whole = state.file.metadata().is_ok_and(|metadata| metadata.len() >= state.length);
+        whole && disk::is_at(&state.file, &self.path)
     }
 
     /// As after a sync that failed.
@@ -201,9 +209,7 @@ impl AuditLog {
         if state.uncertain {
             return Err(AuditError::Uncertain);
         }
-        // A record in a file that nobody can find, or behind a gap, is not kept (H37).
-        let whole = state.file.metadata().is_ok_and(|metadata| metadata.len() >= state.length);
-        if !whole || !disk::is_at(&state.file, &self.path) {
+        if !self.is_there(state) {
             return Err(AuditError::Gone { path: self.path.clone() });
         }
         let record = event.to_json(&rfc3339(self.clock.now()));
@@ -317,7 +323,9 @@ mod tests {
         let path = scratch();
         let (log, _) = open(&path);
         log.record(&started()).unwrap();
+        assert!(log.is_sound());
         disk::remove(&path).unwrap();
+        assert!(!log.is_sound(), "a read is not begun either");
         assert!(matches!(log.record(&started()), Err(AuditError::Gone { .. })));
         let cut = scratch();
         let (log, _) = open(&cut);
