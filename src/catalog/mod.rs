@@ -163,6 +163,14 @@ pub struct Tool {
     pub backend: Option<Backend>,
 }
 
+impl Tool {
+    /// Media types of the body it takes, in the publisher's order; none without a body.
+    pub fn body_types(&self) -> Vec<&str> {
+        let contents = self.request_body.iter().flat_map(|body| &body.content_types);
+        contents.map(|content| content.media_type.as_str()).collect()
+    }
+}
+
 /// A path parameter or a flag.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -211,12 +211,7 @@ fn wrong(tool: &Tool, name: &str, text: Option<&String>, cause: &str) -> UsageEr
 
 /// The media type to name in the request: what was asked for, or JSON when it is one of several.
 fn content_type(tool: &Tool, call: &CallOptions) -> Result<Option<String>, UsageError> {
-    let types: Vec<&str> = tool
-        .request_body
-        .iter()
-        .flat_map(|body| &body.content_types)
-        .map(|content| content.media_type.as_str())
-        .collect();
+    let types = tool.body_types();
     match &call.content_type {
         None => Ok(None),
         Some(asked) => match types.iter().find(|known| http::media_type(known) == http::media_type(asked)) {
@@ -241,12 +236,7 @@ fn check_body(tool: &Tool, call: &CallOptions) -> Result<(), UsageError> {
 
 /// Puts the body's bytes in; JSON is checked when that is what the tool takes.
 pub fn attach_body(tool: &Tool, request: &mut ExecuteRequest, bytes: &[u8]) -> Result<(), UsageError> {
-    let types: Vec<&str> = tool
-        .request_body
-        .iter()
-        .flat_map(|body| &body.content_types)
-        .map(|content| content.media_type.as_str())
-        .collect();
+    let types = tool.body_types();
     let chosen = request
         .content_type
         .as_deref()

@@ -169,12 +169,7 @@ fn body_fields(tool: &Tool, out: &mut String) {
 fn call_flags(tool: &Tool) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     for flag in flags::CALL {
-        let types: Vec<&str> = tool
-            .request_body
-            .iter()
-            .flat_map(|body| &body.content_types)
-            .map(|content| content.media_type.as_str())
-            .collect();
+        let types = tool.body_types();
         match (flag.name, &tool.request_body) {
             ("body", Some(body)) => {
                 let required = if body.required { " (required)" } else { "" };
