@@ -260,7 +260,7 @@ mod tests {
         Host {
             args: Vec::new(),
             env: Env::new(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))),
-            cwd: "/srv/work".into(),
+            cwd: "/srv/team".into(),
             stdin: Box::new(io::empty()),
             stdout: Box::new(io::sink()),
             stderr: Box::new(io::sink()),
@@ -323,10 +323,10 @@ mod tests {
             "/home/a/.cache/open-cli/instances/i",
         );
         check_places(&xdg, Choice::default(), "/s/open-cli/instances/i", "/c/open-cli/instances/i");
-        check_places(&variable, Choice::default(), "/srv/work/var/instances/i", "/srv/work/var/cache/instances/i");
+        check_places(&variable, Choice::default(), "/srv/team/var/instances/i", "/srv/team/var/cache/instances/i");
         check_places(&variable, state(), "/var/lib/ocli/instances/i", "/var/lib/ocli/cache/instances/i");
         let both = Choice { cache_dir: Some("fast".into()), ..state() };
-        check_places(&[], both, "/var/lib/ocli/instances/i", "/srv/work/fast/instances/i");
+        check_places(&[], both, "/var/lib/ocli/instances/i", "/srv/team/fast/instances/i");
         // The XDG specification wants relative values ignored.
         let relative = [("HOME", "/home/a"), ("XDG_STATE_HOME", "s"), ("XDG_CACHE_HOME", "c")];
         check_places(
@@ -347,7 +347,7 @@ mod tests {
     fn the_audit_path_can_be_chosen() {
         let choice = Choice { audit_path: Some("log/a.jsonl".into()), ..Choice::default() };
         let instance = Instance::resolve(&host(HOME), &choice, None).unwrap();
-        assert_eq!(instance.audit_path, Path::new("/srv/work/log/a.jsonl"));
+        assert_eq!(instance.audit_path, Path::new("/srv/team/log/a.jsonl"));
     }
 
     /// A directory that goes away with the test.

@@ -105,7 +105,7 @@ mod tests {
 
     fn surroundings(config: Option<&str>) -> Surroundings {
         Surroundings {
-            cwd: "/srv/work/repo".into(),
+            cwd: "/srv/team/repo".into(),
             managed_dir: "/etc/open-cli".into(),
             user_dir: Some("/home/a/.config/open-cli".into()),
             trust_file: None,
@@ -128,8 +128,8 @@ mod tests {
             &[
                 (Scope::Managed, "/etc/open-cli/.cli.json", false, false),
                 (Scope::User, "/home/a/.config/open-cli/.cli.json", false, false),
-                (Scope::Project, "/srv/work/repo/.cli.json", false, true),
-                (Scope::Local, "/srv/work/repo/.cli.local.json", false, true),
+                (Scope::Project, "/srv/team/repo/.cli.json", false, true),
+                (Scope::Local, "/srv/team/repo/.cli.local.json", false, true),
             ],
         );
     }

@@ -136,7 +136,7 @@ impl World {
             log: Log::silent(),
         };
         let served =
-            Served { config, path: Some(PathBuf::from("/srv/work/.cli.json")), fingerprint: "sha256:f".to_owned() };
+            Served { config, path: Some(PathBuf::from("/srv/team/.cli.json")), fingerprint: "sha256:f".to_owned() };
         let (orders, inbox) = mpsc::channel();
         let instance = Instance {
             id: "test".to_owned(),
@@ -266,10 +266,10 @@ fn h13_unknown_modes_and_profiles_are_400_everywhere() {
 #[test]
 fn h01_a_request_repeats_the_served_config_or_is_refused() {
     let world = World::new();
-    for served in ["/srv/work/.cli.json", "/srv/work/./x/../.cli.json", ""] {
+    for served in ["/srv/team/.cli.json", "/srv/team/./x/../.cli.json", ""] {
         assert_eq!(world.get(&format!("{}?config={served}", path::CATALOG)).status, 200, "{served}");
     }
-    for other in ["/etc/passwd", ".cli.json", "/srv/work/.cli.json%00"] {
+    for other in ["/etc/passwd", ".cli.json", "/srv/team/.cli.json%00"] {
         for at in [path::CATALOG, path::REFRESH, path::AUDIT, "/v1/tools"] {
             world.get(&format!("{at}?config={other}")).is(409, "runtime_attach_mismatch");
         }
