@@ -47,6 +47,8 @@ pub mod path {
     pub const STOP: &str = "/v1/runtime/stop";
     /// Browser login metadata.
     pub const BROWSER_CONFIG: &str = "/v1/auth/browser-config";
+    /// RFC 9728 metadata (ours).
+    pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
     /// Liveness.
     pub const HEALTH: &str = "/healthz";
     /// Readiness.
@@ -372,8 +374,8 @@ pub struct BrowserLoginInfo {
     pub config_endpoint: String,
 }
 
-/// `authorizationEnvelope` of [`AuthInfo`].
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// `authorizationEnvelope` of [`AuthInfo`] and [`BrowserConfig`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvelopeInfo {
     /// `1.0`.
@@ -382,6 +384,54 @@ pub struct EnvelopeInfo {
     /// [`SCOPE_PREFIXES`].
     #[serde(default)]
     pub scope_prefixes: Vec<String>,
+}
+
+/// `GET /v1/auth/browser-config`: how a person logs in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BrowserConfig {
+    /// Authorization endpoint.
+    #[serde(rename = "authorizationURL")]
+    pub authorization_url: String,
+    /// Token endpoint.
+    #[serde(rename = "tokenURL")]
+    pub token_url: String,
+    /// The public client that people log in with.
+    pub client_id: String,
+    /// What the token is asked for.
+    #[serde(default)]
+    pub audience: String,
+    /// Whether a token is needed.
+    #[serde(default)]
+    pub required: bool,
+    /// [`SCOPE_PREFIXES`].
+    #[serde(default)]
+    pub scope_prefixes: Vec<String>,
+    /// `oidc_jwks` or `oauth2_introspection`.
+    #[serde(default)]
+    pub token_validation_profiles: Vec<String>,
+    /// Envelope version.
+    #[serde(default)]
+    pub authorization_envelope: EnvelopeInfo,
+    /// What `iss` of the redirect must be (RFC 9207), when it is known (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+}
+
+/// `GET /.well-known/oauth-protected-resource`: RFC 9728 section 2 (ours).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtectedResource {
+    /// The origin clients use.
+    pub resource: String,
+    /// Issuers whose tokens are accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authorization_servers: Vec<String>,
+    /// Always `header`.
+    #[serde(default)]
+    pub bearer_methods_supported: Vec<String>,
+    /// For people.
+    #[serde(default)]
+    pub resource_name: String,
 }
 
 #[cfg(test)]

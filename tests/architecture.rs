@@ -12,6 +12,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("secrets", 2),
     ("fetch", 2),
     ("instance", 3),
+    ("oauth", 3),
     ("openapi", 3),
     ("catalog", 5),
     ("contract", 6),
@@ -33,6 +34,7 @@ const SEAMS: &[(&str, &str)] = &[
     ("lexopt::", "src/server/flags.rs"),
     ("getrandom::", "src/base/host.rs"),
     ("signal_hook::", "src/server/signals.rs"),
+    ("jwt_simple::", "src/oauth/keys.rs"),
 ];
 
 fn layer(room: &str) -> Option<u8> {

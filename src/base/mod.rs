@@ -5,6 +5,7 @@
 pub mod count;
 pub mod disk;
 pub mod document;
+pub mod form;
 pub mod host;
 pub mod id;
 pub mod json;

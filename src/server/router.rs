@@ -1,7 +1,7 @@
 //! Which path and method is answered by what: one table (contract 4).
 
 use crate::access::Principal;
-use crate::base::url;
+use crate::base::form::Form;
 use crate::contract::{ErrorCode, path};
 use crate::http::server::{Answer, Inbound};
 use crate::http::{Headers, is_json};
@@ -17,8 +17,8 @@ pub struct Exchange<'a> {
     pub app: &'a App,
     /// The request.
     pub request: &'a Inbound,
-    /// Its query.
-    pub query: Query,
+    /// Its query; of several values with one name the first counts.
+    pub query: Form,
     /// Who asks.
     pub principal: Principal,
     /// `X-Request-ID`.
@@ -104,7 +104,7 @@ pub fn answer(app: &App, request: &Inbound, id: &str) -> Outcome {
         return Err(Failure { allow: Some(allow), ..failure });
     };
     let principal = app.authenticate(route.token, &request.headers)?;
-    let query = Query::parse(&request.query);
+    let query = Form::parse(&request.query);
     if route.token {
         for path in query.all("config") {
             app.check_config_path(Some(path))?;
@@ -120,31 +120,6 @@ pub fn answer(app: &App, request: &Inbound, id: &str) -> Outcome {
 fn says_json(headers: &Headers) -> bool {
     let mut types = headers.all("Content-Type").peekable();
     types.peek().is_some() && types.all(is_json)
-}
-
-/// A decoded query; of several values with one name the first counts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Query(Vec<(String, String)>);
-
-impl Query {
-    fn parse(text: &str) -> Self {
-        let decode = |part: &str| url::decode(&part.replace('+', " "));
-        let pairs = text.split('&').filter(|pair| !pair.is_empty());
-        Self(
-            pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(n, v)| (decode(n), decode(v))).collect(),
-        )
-    }
-
-    /// All values of one name that are not empty.
-    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(found, value)| found == name && !value.is_empty()).map(|(_, value)| value.as_str())
-    }
-
-    /// A value that is there and not empty.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(found, _)| found == name)?;
-        Some(value.as_str()).filter(|value| !value.is_empty())
-    }
 }
 
 #[cfg(test)]
@@ -165,16 +140,8 @@ mod tests {
 
     #[test]
     fn h01_every_config_of_a_query_counts() {
-        let query = Query::parse("config=a&config=b&config=&mode=x");
+        let query = Form::parse("config=a&config=b&config=&mode=x");
         assert_eq!(query.all("config").collect::<Vec<_>>(), ["a", "b"]);
-    }
-
-    #[test]
-    fn queries_are_decoded() {
-        let query = Query::parse("mode=curated&config=%2Fa%20b+c&&x&mode=discover&empty=");
-        assert_eq!(query.get("mode"), Some("curated"));
-        assert_eq!(query.get("config"), Some("/a b c"));
-        assert_eq!((query.get("x"), query.get("empty"), query.get("none")), (None, None, None));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::base::url::decode;
+use crate::base::form::Form;
 use crate::http::server::{Answer, Inbound};
 
 /// A request that a route was found for.
@@ -15,7 +15,7 @@ pub(super) struct Call<'a> {
     pub(super) request: &'a Inbound,
     /// The path variable, decoded; empty for routes without one.
     pub(super) variable: String,
-    query: Vec<(String, String)>,
+    query: Form,
 }
 
 /// What a handler decides: an answer, and how long it is held back.
@@ -33,23 +33,17 @@ pub(super) type Refused = Box<Reply>;
 impl<'a> Call<'a> {
     /// Reads the query.
     pub(super) fn new(request: &'a Inbound, variable: String) -> Self {
-        let text = |raw: &str| decode(&raw.replace('+', " "));
-        let pairs = request.query.split('&').filter(|pair| !pair.is_empty());
-        let query = pairs
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .map(|(name, value)| (text(name), text(value)))
-            .collect();
-        Self { request, variable, query }
+        Self { request, variable, query: Form::parse(&request.query) }
     }
 
     /// The first value of a query parameter.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.query.pairs().find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
     /// All values of a query parameter.
     pub(super) fn query_all<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b str> {
-        self.query.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.query.pairs().filter(move |(found, _)| *found == name).map(|(_, value)| value)
     }
 
     /// A number in the query, within bounds.

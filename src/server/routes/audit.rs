@@ -4,11 +4,12 @@ use std::time::SystemTime;
 
 use crate::audit::EventType;
 use crate::audit::read::{Filter, find};
+use crate::base::form::Form;
 use crate::base::time::parse_rfc3339;
 use crate::contract::ErrorCode;
 
 use super::super::error::Failure;
-use super::super::router::{Exchange, Outcome, Query};
+use super::super::router::{Exchange, Outcome};
 use super::json_bytes;
 
 /// How many records one answer holds when nothing is said, and at most.
@@ -34,7 +35,7 @@ pub fn events(exchange: &Exchange<'_>) -> Outcome {
     Ok(json_bytes(out))
 }
 
-fn filter(query: &Query) -> Result<Filter, Failure> {
+fn filter(query: &Form) -> Result<Filter, Failure> {
     let wrong = |name: &str, needs: &str| Failure::new(ErrorCode::BadRequest, format!("`{name}` needs {needs}"));
     let time = |name: &str| -> Result<Option<SystemTime>, Failure> {
         let read = |text| parse_rfc3339(text).ok_or_else(|| wrong(name, "a time like 2026-01-31T12:00:00Z"));
