@@ -4,6 +4,8 @@
 //! is `access`.
 
 pub mod claims;
+pub mod client;
+pub mod introspection;
 pub mod jwks;
 pub mod jwt;
 pub mod keys;
