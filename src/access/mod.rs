@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+#[cfg(test)]
+mod docs_test;
 pub mod envelope;
 pub mod policy;
 
