@@ -4,7 +4,8 @@
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
-dir=${OPEN_CLI_LOCAL_DIR:-$root/.open-cli-local/authentik}
+dir=${OPEN_CLI_EVAL_DIR:-$root/.open-cli-local/authentik}
+[[ $dir == /* ]] || dir=$PWD/$dir
 env_file=$dir/compose.env
 
 # Where the demo API and the toolbox run. In Compose they need the host's network, which is there on Linux.

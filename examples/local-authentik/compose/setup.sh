@@ -8,12 +8,14 @@ umask 077
 # The database keeps the password that it was made with, so new secrets need a new database.
 [[ ! -e $env_file ]] || fail "$env_file is there: run down.sh first, which removes the stack and its database"
 
-broker=${OPEN_CLI_LOCAL_BROKER_PORT:-9100}
-demo=${OPEN_CLI_LOCAL_DEMO_PORT:-9000}
-toolbox=${OPEN_CLI_LOCAL_TOOLBOX_PORT:-8765}
-for port in "$broker" "$demo" "$toolbox"; do
-    [[ $port =~ ^[1-9][0-9]{0,4}$ ]] || fail "\`$port\` is no port"
-done
+# The port of an address that somebody chose.
+port_of() {
+    [[ $1 =~ ^127\.0\.0\.1:([1-9][0-9]{0,4})$ ]] || fail "\`$1\` is no address like 127.0.0.1:9100"
+    echo "${BASH_REMATCH[1]}"
+}
+broker=$(port_of "${OPEN_CLI_EVAL_BROKER_ADDR:-127.0.0.1:9100}")
+demo=$(port_of "${OPEN_CLI_EVAL_DEMO_ADDR:-127.0.0.1:9000}")
+toolbox=$(port_of "${OPEN_CLI_EVAL_TOOLBOX_ADDR:-127.0.0.1:8765}")
 
 secret() {
     od -An -tx1 -N32 /dev/urandom | tr -d ' \n'
@@ -33,7 +35,7 @@ done
 
 agent_secret=$(secret)
 user=$(id -u):$(id -g)
-if [[ $(id -u) -eq 0 ]]; then
+if [[ $(id -u) -eq 0 && $programs_in == compose ]]; then
     # The programs in the containers are nobody's root; give them what they read and write.
     user=65532:65532
     chown -R 65532:65532 "$dir/state" "$dir/runtime.cli.json"
