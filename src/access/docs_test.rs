@@ -1,4 +1,7 @@
-//! Holds `docs/auth.md` to the code: its table of scopes says what an envelope shows, its table of children what a subset is.
+//! Holds `docs/auth.md` to the code: its table of scopes says what an envelope shows, its table of children what a subset is. The
+//! examples of clients fit those of their toolboxes.
+
+use serde_json::Value;
 
 use super::envelope;
 use super::tests::token;
@@ -82,5 +85,59 @@ fn h44_the_table_of_children_says_what_a_subset_is() {
             other => panic!("{other}"),
         };
         assert_eq!(scopes(child).is_subset_of(&scopes(parent)), expected, "{row:?}");
+    }
+}
+
+/// Configurations of a toolbox and of a client of it, from `examples`.
+const PAIRS: [(&str, &str); 5] = [
+    (
+        include_str!("../../examples/hosting/loopback-toolbox.cli.json"),
+        include_str!("../../examples/hosting/loopback-client.cli.json"),
+    ),
+    (
+        include_str!("../../examples/hosting/shared-toolbox.cli.json"),
+        include_str!("../../examples/hosting/shared-client.cli.json"),
+    ),
+    (
+        include_str!("../../examples/hosting/brokered-toolbox.cli.json"),
+        include_str!("../../examples/hosting/brokered-client.cli.json"),
+    ),
+    (
+        include_str!("../../examples/local-authentik/compose/runtime.cli.json"),
+        include_str!("../../examples/local-authentik/compose/client.cli.json"),
+    ),
+    (
+        include_str!("../../examples/local-authentik/compose/runtime.cli.json"),
+        include_str!("../../examples/local-authentik/compose/browser.cli.json"),
+    ),
+];
+
+fn scopes_of(value: &Value) -> Scopes {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+#[test]
+fn a_client_of_an_example_fits_its_toolbox() {
+    for (toolbox, client) in PAIRS {
+        let toolbox: Value = serde_json::from_str(toolbox).unwrap();
+        let client: Value = serde_json::from_str(client).unwrap();
+        let (server, remote) = (&toolbox["runtime"]["server"], &client["runtime"]["remote"]);
+        let url = server["publicURL"].as_str().unwrap_or("http://127.0.0.1:8765");
+        assert_eq!(remote["url"], url);
+        let oauth = &remote["oauth"];
+        assert_eq!(oauth["audience"], server["auth"]["audience"], "{url}");
+        let scopes = scopes_of(&oauth["scopes"]);
+        for service in scopes.named("bundle:") {
+            assert!(toolbox["services"].get(service).is_some(), "{url}: {service}");
+        }
+        for profile in scopes.named("profile:") {
+            assert!(toolbox["agents"]["profiles"].get(profile).is_some(), "{url}: {profile}");
+        }
+        if oauth["mode"] == "browserLogin" {
+            assert!(server["auth"]["browserClientId"].is_string(), "{url}");
+        }
+        if oauth["delegation"]["enabled"] == true {
+            assert!(scopes_of(&oauth["delegation"]["scopes"]).is_subset_of(&scopes), "{url}");
+        }
     }
 }
