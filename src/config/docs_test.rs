@@ -1,5 +1,8 @@
 //! Holds the pages to the code: every configuration in them and in `examples` loads; the fields of `docs/configuration.md` are all there,
-//! its tables say what the rules say.
+//! its tables say what the rules say; every test that `docs/enterprise-readiness.md` names exists.
+#![expect(clippy::disallowed_methods, reason = "reads the sources that a page names")]
+
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -10,6 +13,7 @@ use super::world::World;
 
 const PAGE: &str = include_str!("../../docs/configuration.md");
 
+const MAKEFILE: &str = include_str!("../../Makefile");
 const DEPLOYMENT: &str = include_str!("../../docs/deployment.md");
 
 /// Pages with configurations, and how many they have at least.
@@ -127,4 +131,31 @@ fn every_merge_rule_and_lock_is_in_its_table() {
         };
         assert!(locked.contains(word), "{place}");
     }
+}
+
+const READINESS: &str = include_str!("../../docs/enterprise-readiness.md");
+
+#[test]
+fn every_proof_of_a_claim_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rows = READINESS.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    let mut named = 0;
+    for row in rows.filter(|row| !row.contains("| proof |")) {
+        let proof = row.split(" | ").nth(1).unwrap();
+        assert!(proof.contains('`'), "{row}");
+        for word in proof.split('`').skip(1).step_by(2) {
+            let there = match word.split_once(' ') {
+                Some(("make", target)) => MAKEFILE.contains(&format!("\n{target}:")),
+                Some((file, test)) => {
+                    let text = std::fs::read_to_string(root.join(file)).unwrap_or_else(|_| panic!("no file {file}"));
+                    text.contains(&format!("#[test]\nfn {test}()"))
+                        || text.contains(&format!("#[test]\n    fn {test}()"))
+                }
+                None => panic!("{word}"),
+            };
+            assert!(there, "no test {word}");
+            named += 1;
+        }
+    }
+    assert!(named > 40);
 }
