@@ -11,10 +11,11 @@ use crate::base::disk::Lock;
 use crate::base::host::{Clock, Env};
 use crate::base::redacted::Redacted;
 use crate::base::url::Url;
-use crate::config::{ClientAuthentication, Delegation, RemoteAuthMode, SecretRef};
+use crate::config::{Delegation, RemoteAuthMode, SecretRef};
 use crate::oauth::answer::{GrantError, is_token};
+use crate::oauth::client::Client;
 use crate::oauth::endpoint::{self, Endpoint};
-use crate::oauth::grant::{Asked, Client, Grant, Proof};
+use crate::oauth::grant::{Asked, Grant};
 use crate::oauth::peek::Claims;
 use crate::oauth::scope::Scopes;
 use crate::oauth::store::{Busy, Entry, Login, Store};
@@ -182,7 +183,7 @@ impl<'a> Tokens<'a> {
             RemoteAuthMode::OAuthClient { token_url, .. } => {
                 let obtain = |old: Option<Entry>| {
                     let client = self.client(recipe)?;
-                    self.client_token(token_url, client.as_ref(), &recipe.asked, old)
+                    self.client_token(token_url, &client, &recipe.asked, old)
                 };
                 let (entry, kept) = self.kept(&name, &name, wanted, &|_| true, &obtain)?;
                 Ok(Parent { entry, identity: format!("client:{name}"), name, kept, renewable: true })
@@ -235,19 +236,15 @@ impl<'a> Tokens<'a> {
     }
 
     /// The client of the config, with its secret.
-    fn client(&self, recipe: &Recipe) -> Result<Option<Client>, AuthError> {
+    fn client(&self, recipe: &Recipe) -> Result<Client, AuthError> {
         let RemoteAuthMode::OAuthClient { client_id, client_secret, authentication, .. } = &recipe.mode else {
-            return Ok(None);
+            return Ok(Client::unknown());
         };
-        let secret = self.secret(client_secret)?;
-        let proof = match authentication {
-            ClientAuthentication::Post => Proof::Post(secret),
-            ClientAuthentication::Basic => Proof::Basic(secret),
-        };
-        Ok(Some(Client { id: self.secret(client_id)?.expose().clone(), proof }))
+        let (id, secret) = (self.secret(client_id)?, self.secret(client_secret)?);
+        Ok(Client::confidential(id.expose(), secret, *authentication))
     }
 
-    fn endpoint<'e>(&'e self, url: &'e Url, client: Option<&'e Client>) -> Endpoint<'e> {
+    fn endpoint<'e>(&'e self, url: &'e Url, client: &'e Client) -> Endpoint<'e> {
         if let Some(warning) = unencrypted("token URL", url) {
             (self.outside.note)(&warning);
         }
@@ -255,13 +252,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// `oauthClient`: a refresh token if the issuer gave one, else the client's own right.
-    fn client_token(
-        &self,
-        url: &Url,
-        client: Option<&Client>,
-        asked: &Asked,
-        old: Option<Entry>,
-    ) -> Result<Entry, AuthError> {
+    fn client_token(&self, url: &Url, client: &Client, asked: &Asked, old: Option<Entry>) -> Result<Entry, AuthError> {
         let endpoint = self.endpoint(url, client);
         if let Some(old) = old.filter(|old| old.refresh.is_some()) {
             match self.refreshed(&endpoint, asked, old) {
@@ -308,8 +299,8 @@ impl<'a> Tokens<'a> {
     fn refreshed_login(&self, login: &Login, asked: &Asked, old: Entry) -> Result<Entry, AuthError> {
         let garbled = |_| AuthError::Missing("the kept login names no token endpoint".to_owned());
         let url = Url::parse(&login.token_url).map_err(garbled)?;
-        let client = Client { id: login.client_id.clone(), proof: Proof::Public };
-        Ok(self.refreshed(&self.endpoint(&url, Some(&client)), asked, old)?)
+        let client = Client::public(&login.client_id);
+        Ok(self.refreshed(&self.endpoint(&url, &client), asked, old)?)
     }
 
     /// RFC 6749 section 6: scopes and refresh token stay what they were when the answer does not say otherwise.
@@ -335,7 +326,7 @@ impl<'a> Tokens<'a> {
         let asked = Asked { scopes: Scopes::parse(&delegation.scopes.join(" ")), ..recipe.asked.clone() };
         let exchange = |_| {
             let client = self.exchange_client(recipe, parent)?;
-            let endpoint = self.endpoint(&delegation.token_exchange_url, client.as_ref());
+            let endpoint = self.endpoint(&delegation.token_exchange_url, &client);
             let profile = recipe.profile.as_deref();
             let grant = Grant::Exchange { subject: &parent.entry.token, actor: &recipe.actor, profile };
             let entry = Entry::new(endpoint.ask(&grant, &asked)?, &asked.scopes, self.outside.clock.now());
@@ -351,9 +342,9 @@ impl<'a> Tokens<'a> {
     }
 
     /// Who exchanges: the client of the mode.
-    fn exchange_client(&self, recipe: &Recipe, parent: &Parent) -> Result<Option<Client>, AuthError> {
+    fn exchange_client(&self, recipe: &Recipe, parent: &Parent) -> Result<Client, AuthError> {
         match &parent.entry.login {
-            Some(login) => Ok(Some(Client { id: login.client_id.clone(), proof: Proof::Public })),
+            Some(login) => Ok(Client::public(&login.client_id)),
             None => self.client(recipe),
         }
     }

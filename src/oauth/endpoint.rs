@@ -9,7 +9,8 @@ use crate::base::url::Url;
 use crate::http::{Limits, Reach, Request, Response, TransportError};
 
 use super::answer::{self, Expected, GrantError, Granted};
-use super::grant::{self, Asked, Client, Grant};
+use super::client::Client;
+use super::grant::{self, Asked, Grant};
 
 /// The largest answer that is read.
 const MAX_ANSWER: usize = 256 << 10;
@@ -22,8 +23,8 @@ pub type Send<'a> = dyn Fn(&Request, Limits) -> Result<Response, TransportError>
 pub struct Endpoint<'a> {
     /// Where.
     pub url: &'a Url,
-    /// As which client; `None` where the issuer knows none.
-    pub client: Option<&'a Client>,
+    /// As which client.
+    pub client: &'a Client,
     /// The way out.
     pub send: &'a Send<'a>,
     /// How long one exchange may take.
@@ -39,7 +40,7 @@ impl Endpoint<'_> {
         let response = (self.send)(&request, limits)
             .map_err(|error| GrantError::Unreachable { endpoint: endpoint.to_owned(), cause: error.message })?;
         let mut secrets = grant.secrets();
-        secrets.extend(self.client.and_then(Client::secret));
+        secrets.extend(self.client.secret());
         let expected = if matches!(grant, Grant::Exchange { .. }) { Expected::Exchanged } else { Expected::Token };
         answer::read(endpoint, &response, expected, &secrets)
     }

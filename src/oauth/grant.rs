@@ -1,16 +1,14 @@
 //! Requests to a token endpoint, as values (RFC 6749 sections 4 and 6, RFC 7636, RFC 8693).
 //!
-//! Key types: [`Client`] (who asks), [`Grant`] (on what grounds), [`Asked`] (for what); [`request`] puts them together. A parameter
-//! that is not set is not sent. Nothing here sends anything; answers are read in `answer`.
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+//! Key types: [`Grant`] (on what grounds), [`Asked`] (for what); [`request`] puts them together with the [`Client`] that asks. A
+//! parameter that is not set is not sent. Nothing here sends anything; answers are read in `answer`.
 
 use crate::base::form::Form;
 use crate::base::redacted::Redacted;
-use crate::base::url::{Url, encode_query};
-use crate::http::{Headers, Method, Request};
+use crate::base::url::Url;
+use crate::http::Request;
 
+use super::client::Client;
 use super::scope::Scopes;
 
 /// RFC 8693 section 3: the kind of token that is handed in and asked for.
@@ -19,26 +17,6 @@ pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-
-/// A client of an issuer, and how it proves that it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
-    /// `client_id`
-    pub id: String,
-    /// How.
-    pub proof: Proof,
-}
-
-/// Client authentication (RFC 6749 section 2.3.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// A public client names itself and proves nothing.
-    Public,
-    /// `client_secret_post`
-    Post(Redacted<String>),
-    /// `client_secret_basic`
-    Basic(Redacted<String>),
-}
 
 /// On what grounds a token is asked for.
 #[derive(Clone, Debug)]
@@ -78,28 +56,15 @@ pub struct Asked {
     pub resource: Option<String>,
 }
 
-/// The request for a token. `client` is `None` where nobody is known to the issuer.
-pub fn request(endpoint: &Url, client: Option<&Client>, grant: &Grant<'_>, asked: &Asked) -> Request {
+/// The request for a token.
+pub fn request(endpoint: &Url, client: &Client, grant: &Grant<'_>, asked: &Asked) -> Request {
     let mut form = grant.form();
     // A refreshed token has the scopes of the first one (RFC 6749 section 6), a code those of its authorization request.
     if !matches!(grant, Grant::Refresh(_) | Grant::Code { .. }) && !asked.scopes.is_empty() {
         form.push("scope", &asked.scopes.to_string());
     }
     asked.place(&mut form);
-    let mut headers =
-        Headers::new().with("Accept", "application/json").with("Content-Type", "application/x-www-form-urlencoded");
-    match client {
-        None => {}
-        Some(Client { id, proof: Proof::Public }) => form.push("client_id", id),
-        Some(Client { id, proof: Proof::Post(secret) }) => {
-            form.push("client_id", id);
-            form.push("client_secret", secret.expose());
-        }
-        Some(Client { id, proof: Proof::Basic(secret) }) => {
-            headers = headers.with("Authorization", &basic(id, secret.expose()));
-        }
-    }
-    Request { method: Method::Post, url: endpoint.clone(), headers, body: form.encode().into_bytes() }
+    client.post(endpoint, form)
 }
 
 impl Asked {
@@ -151,42 +116,21 @@ impl Grant<'_> {
     }
 }
 
-impl Client {
-    /// What of it must appear in no message.
-    pub(super) fn secret(&self) -> Option<&str> {
-        match &self.proof {
-            Proof::Public => None,
-            Proof::Post(secret) | Proof::Basic(secret) => Some(secret.expose()),
-        }
-    }
-}
-
-/// Id and secret are form-encoded each before they are joined (RFC 6749 section 2.3.1), so that a `:` in the id stays inside it.
-fn basic(id: &str, secret: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{}:{}", encode_query(id), encode_query(secret))))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ClientAuthentication;
+    use crate::http::Method;
 
     fn secret(text: &str) -> Redacted<String> {
         Redacted::new(text.to_owned())
     }
 
-    fn ask(client: Option<&Client>, grant: &Grant<'_>, asked: &Asked) -> (String, Option<String>) {
+    #[track_caller]
+    fn check(client: &Client, grant: &Grant<'_>, asked: &Asked, body: &str) {
         let request = request(&Url::parse("https://i/token").unwrap(), client, grant, asked);
         assert_eq!((request.method, request.url.as_str()), (Method::Post, "https://i/token"));
-        assert_eq!(request.headers.get("content-type"), Some("application/x-www-form-urlencoded"));
-        let body = String::from_utf8(request.body).unwrap();
-        (body, request.headers.get("authorization").map(str::to_owned))
-    }
-
-    #[track_caller]
-    fn check(proof: Option<Proof>, grant: &Grant<'_>, asked: &Asked, body: &str, authorization: Option<&str>) {
-        let client = proof.map(|proof| Client { id: "cli:1".to_owned(), proof });
-        let (sent, header) = ask(client.as_ref(), grant, asked);
-        assert_eq!((sent.as_str(), header.as_deref()), (body, authorization));
+        assert_eq!(String::from_utf8(request.body).unwrap(), body);
     }
 
     fn all() -> Asked {
@@ -200,57 +144,42 @@ mod tests {
     #[test]
     fn h44_every_grant_says_what_its_rfc_says() {
         let none = Asked::default();
+        let confidential = Client::confidential("cli:1", secret("s&1"), ClientAuthentication::Post);
         check(
-            Some(Proof::Post(secret("s&1"))),
+            &confidential,
             &Grant::ClientCredentials,
             &all(),
             "grant_type=client_credentials&scope=bundle%3Aa%20bundle%3Ab&audience=toolbox&resource=https%3A%2F%2Ft%2F&client_id=cli%3A1&client_secret=s%261",
-            None,
         );
         let (code, verifier) = (secret("c/1"), secret("v"));
         let code = Grant::Code { code: &code, verifier: &verifier, redirect_uri: "http://127.0.0.1:5/callback" };
         check(
-            Some(Proof::Public),
+            &Client::public("cli:1"),
             &code,
             &Asked { scopes: Scopes::parse("a"), ..none.clone() },
             "grant_type=authorization_code&code=c%2F1&redirect_uri=http%3A%2F%2F127.0.0.1%3A5%2Fcallback&code_verifier=v&client_id=cli%3A1",
-            None,
         );
         check(
-            Some(Proof::Public),
+            &Client::public("cli:1"),
             &Grant::Refresh(&secret("r")),
             &Asked { scopes: Scopes::parse("a"), ..none.clone() },
             "grant_type=refresh_token&refresh_token=r&client_id=cli%3A1",
-            None,
         );
         let subject = secret("t");
         let plain = Grant::Exchange { subject: &subject, actor: "me", profile: None };
         let exchange = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token=t\
              &subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token\
              &requested_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Aaccess_token&actor_id=me";
-        check(None, &plain, &none, exchange, None);
+        check(&Client::unknown(), &plain, &none, exchange);
         let with_profile = Grant::Exchange { subject: &subject, actor: "me", profile: Some("reader") };
         let more = "&agent_profile=reader&scope=bundle%3Aa%20bundle%3Ab&audience=toolbox&resource=https%3A%2F%2Ft%2F";
-        check(None, &with_profile, &all(), &format!("{exchange}{more}"), None);
-    }
-
-    #[test]
-    fn basic_authentication_encodes_both_halves() {
-        // base64("cli%3A1:p%40ss%3A%2B%25")
-        check(
-            Some(Proof::Basic(secret("p@ss:+%"))),
-            &Grant::ClientCredentials,
-            &Asked::default(),
-            "grant_type=client_credentials",
-            Some("Basic Y2xpJTNBMTpwJTQwc3MlM0ElMkIlMjU="),
-        );
+        check(&Client::unknown(), &with_profile, &all(), &format!("{exchange}{more}"));
     }
 
     #[test]
     fn h24_debug_shows_no_secret() {
         let (code, verifier) = (secret("hunter2"), secret("hunter2"));
         let grant = Grant::Code { code: &code, verifier: &verifier, redirect_uri: "x" };
-        let client = Client { id: "c".to_owned(), proof: Proof::Basic(secret("hunter2")) };
-        assert!(!format!("{grant:?} {client:?} {:?}", Grant::Refresh(&code)).contains("hunter2"));
+        assert!(!format!("{grant:?} {:?}", Grant::Refresh(&code)).contains("hunter2"));
     }
 }

@@ -5,9 +5,15 @@
 //! values, `store` keeps tokens, `peek` reads what a token says about itself. Nothing here decides who may do what; that is `access`.
 
 pub mod answer;
+pub mod claims;
+pub mod client;
 pub mod endpoint;
 pub mod grant;
+pub mod introspection;
+pub mod jwks;
+pub mod jwt;
 pub mod keys;
+pub mod metadata;
 pub mod peek;
 pub mod pkce;
 pub mod scope;
