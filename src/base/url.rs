@@ -63,6 +63,16 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Origin {
+    /// Whether it can only be on this machine: a loopback address, `localhost`, or a name below it (RFC 6761 section 6.3).
+    pub fn is_loopback(&self) -> bool {
+        let address = self.host.trim_start_matches('[').trim_end_matches(']');
+        self.host == "localhost"
+            || self.host.ends_with(".localhost")
+            || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
 impl Url {
     /// Parses and normalizes an absolute URL. Spaces, braces and other characters that may not stand in a URL
     /// are percent-encoded first.
@@ -304,6 +314,22 @@ mod tests {
         assert_eq!((v6.host(), v6.port()), ("[::1]", 80));
         assert_eq!(v6.origin().unwrap().to_string(), "http://[::1]");
         assert_eq!(parsed("http://h").path(), "/");
+    }
+
+    #[test]
+    fn loopback_is_told_from_what_looks_like_it() {
+        for (host, expected) in [
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("[::1]", true),
+            ("localhost", true),
+            ("a.localhost", true),
+            ("127.0.0.1.example", false),
+            ("notlocalhost", false),
+            ("10.0.0.1", false),
+        ] {
+            assert_eq!(parsed(&format!("http://{host}:1/")).origin().unwrap().is_loopback(), expected, "{host}");
+        }
     }
 
     #[test]

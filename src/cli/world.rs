@@ -9,16 +9,19 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::base::host::Host;
-use crate::client::auth::{self, Credential};
+use crate::base::host::{Env, Host};
+use crate::base::url::Origin;
+use crate::client::auth;
 use crate::client::cache::Cache;
-use crate::client::runtime::{CatalogAsk, ClientError, Exchange, Runtime, Timeouts};
+use crate::client::runtime::{self, CatalogAsk, Exchange, Runtime, Timeouts};
 use crate::client::session::Session;
 use crate::client::target::{self, Target};
+use crate::client::tokens::{Outside, Tokens};
 use crate::config::load::{self, Consumer, Loaded, Surroundings};
-use crate::http::Transport;
 use crate::http::client::{ClientOptions, ProxyChoice};
+use crate::http::{Limits, Request, Transport, TransportError, TransportErrorKind};
 use crate::instance::{Choice, Instance, InstanceError};
+use crate::oauth::store::Store;
 
 use super::args::Globals;
 use super::console::Console;
@@ -50,7 +53,8 @@ pub struct Connection<'a> {
     /// Where.
     pub target: Target,
     transport: Arc<dyn Transport>,
-    credential: Credential,
+    /// As whom.
+    pub tokens: Tokens<'a>,
     cache: Option<Cache>,
     timeouts: Timeouts,
     ask: CatalogAsk,
@@ -81,11 +85,18 @@ impl<'a> World<'a> {
         let variable = self.host.env.var(target::VARIABLE);
         let configured = remote.and_then(|remote| remote.url.as_ref());
         let target = target::resolve(self.globals.runtime.as_deref(), variable, configured)?;
-        let credential = auth::credential(remote, &target, &self.host.env).map_err(ClientError::Auth)?;
-        let cache = self.cache(&loaded)?;
-        let transport = (self.transports)(self.client_options(&target)).map_err(|cause| {
+        let instance = self.instance(&loaded)?;
+        let ways = self.ways();
+        let transport = ways.to(&target.origin).map_err(|cause| {
             Failure::new(report::USAGE, "client", cause).hint("see --ca-cert, SSL_CERT_FILE and HTTPS_PROXY")
         })?;
+        let timeouts = self.globals.timeout.map_or(Timeouts::DEFAULT, Timeouts::all);
+        let actor = instance.as_ref().map_or("open-cli", |instance| instance.id.as_str());
+        let profile = self.globals.agent_profile.as_deref().or(loaded.config.default_profile.as_deref());
+        let plan = auth::plan(remote, &target, actor, profile);
+        let store = instance.as_ref().map(|instance| Store::new(&instance.oauth_dir));
+        let outside = self.outside(ways, timeouts, loaded.config.policy.allow_exec_secrets);
+        let tokens = Tokens::new(plan, target.clone(), store, outside);
         let ask = CatalogAsk {
             config: remote.and_then(|remote| remote.request_config_path.clone()),
             mode: self.globals.mode.clone(),
@@ -97,43 +108,57 @@ impl<'a> World<'a> {
             loaded,
             target,
             transport,
-            credential,
-            cache,
-            timeouts: self.globals.timeout.map_or(Timeouts::DEFAULT, Timeouts::all),
+            tokens,
+            cache: instance.map(|instance| Cache::new(&instance.cache_dir.join("client"))),
+            timeouts,
             ask,
             now: self.host.clock.now(),
             watch: Box::new(move |exchange| console.tell(&told(exchange))),
         })
     }
 
-    fn cache(&self, loaded: &Loaded) -> Result<Option<Cache>, Failure> {
+    /// Which instance this is; `None` when there is no place for one.
+    fn instance(&self, loaded: &Loaded) -> Result<Option<Instance>, Failure> {
         let choice = Choice {
             instance_id: self.globals.instance_id.clone(),
             state_dir: self.globals.state_dir.clone(),
             ..Choice::default()
         };
         match Instance::resolve(self.host, &choice, loaded.path.as_deref()) {
-            Ok(instance) => Ok(Some(Cache::new(&instance.cache_dir.join("client")))),
+            Ok(instance) => Ok(Some(instance)),
             // Without a home nothing is remembered, and everything works.
             Err(InstanceError::NoHome { .. }) => Ok(None),
             Err(error) => Err(Failure::new(report::USAGE, "usage", error.to_string())),
         }
     }
 
-    fn client_options(&self, target: &Target) -> ClientOptions {
-        let proxy = match is_loopback(&target.origin.host) {
-            true => ProxyChoice::None,
-            false => ProxyChoice::from_env(&self.host.env),
-        };
-        // The system's authorities cost half a millisecond to read; without TLS and without a proxy nobody needs them.
-        let plain = target.origin.scheme == "http" && proxy == ProxyChoice::None;
-        let env_ca = self.host.env.var("SSL_CERT_FILE").filter(|_| !plain).map(PathBuf::from);
-        ClientOptions {
+    fn ways(&self) -> Ways<'a> {
+        Ways {
+            transports: self.transports,
+            env: self.host.env.clone(),
             ca_file: self.globals.ca_cert.as_ref().map(|path| self.host.absolute(path)),
-            env_ca,
-            proxy,
-            connections: 1,
-            ..ClientOptions::default()
+        }
+    }
+
+    fn outside(&self, ways: Ways<'a>, timeouts: Timeouts, allow_exec: bool) -> Outside<'a> {
+        let console = self.console;
+        let send = move |request: &Request, limits: Limits| {
+            let unusable = |message: String| {
+                let kind = TransportErrorKind::Connect;
+                TransportError { kind, may_have_been_sent: false, message }
+            };
+            let origin = request.url.origin().ok_or_else(|| unusable("it is no http or https URL".to_owned()))?;
+            let transport = ways.to(&origin).map_err(unusable)?;
+            runtime::send(transport.as_ref(), request, limits, Some(&|exchange| console.tell(&told(exchange))))
+        };
+        Outside {
+            env: self.host.env.clone(),
+            clock: self.host.clock.clone(),
+            send: Box::new(send),
+            limit: timeouts.ask,
+            note: Box::new(move |text| console.note(text)),
+            person: None,
+            allow_exec,
         }
     }
 
@@ -187,6 +212,27 @@ impl<'a> World<'a> {
     }
 }
 
+/// The ways out, each as its destination wants it.
+struct Ways<'a> {
+    transports: TransportFactory<'a>,
+    env: Env,
+    ca_file: Option<PathBuf>,
+}
+
+impl Ways<'_> {
+    fn to(&self, origin: &Origin) -> Result<Arc<dyn Transport>, String> {
+        let proxy = match origin.is_loopback() {
+            true => ProxyChoice::None,
+            false => ProxyChoice::from_env(&self.env),
+        };
+        // The system's authorities cost half a millisecond to read; without TLS and without a proxy nobody needs them.
+        let plain = origin.scheme == "http" && proxy == ProxyChoice::None;
+        let env_ca = self.env.var("SSL_CERT_FILE").filter(|_| !plain).map(PathBuf::from);
+        let ca_file = self.ca_file.clone();
+        (self.transports)(ClientOptions { ca_file, env_ca, proxy, connections: 1, ..ClientOptions::default() })
+    }
+}
+
 impl Connection<'_> {
     /// The calls, and what is remembered.
     pub fn session(&self) -> Session<'_> {
@@ -194,7 +240,7 @@ impl Connection<'_> {
             runtime: Runtime {
                 transport: self.transport.as_ref(),
                 target: &self.target,
-                credential: self.credential.clone(),
+                caller: &self.tokens,
                 timeouts: self.timeouts,
                 watch: Some(&*self.watch),
             },
@@ -222,32 +268,4 @@ fn told(exchange: &Exchange<'_>) -> String {
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1000.0)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn loopback_is_told_from_what_looks_like_it() {
-        for (host, expected) in [
-            ("127.0.0.1", true),
-            ("127.9.9.9", true),
-            ("[::1]", true),
-            ("localhost", true),
-            ("a.localhost", true),
-            ("127.0.0.1.example", false),
-            ("notlocalhost", false),
-            ("10.0.0.1", false),
-        ] {
-            assert_eq!(is_loopback(host), expected, "{host}");
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! The built-in commands, one row each, and the way from words to one of them or to a tool.
 
+pub mod auth;
 pub mod call;
 pub mod catalog;
 pub mod config;
@@ -118,6 +119,14 @@ pub const BUILT_IN: &[BuiltIn] = &[
         run: runtime::audit,
     },
     BuiltIn {
+        words: &["auth", "token"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Print your access token for the runtime, and nothing else",
+        options: &[],
+        run: auth::token,
+    },
+    BuiltIn {
         words: &["config", "show"],
         arguments: "",
         takes: (0, 0),
@@ -155,7 +164,6 @@ pub const BUILT_IN: &[BuiltIn] = &[
 const LATER: &[&[&str]] = &[
     &["search"],
     &["workflow"],
-    &["auth"],
     &["init"],
     &["doctor"],
     &["completion"],

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::cli::args::{Options, UsageError};
+use crate::cli::commands::auth;
 use crate::cli::output::Format;
 use crate::cli::report::{self, Failure};
 use crate::cli::world::{Connection, World};
-use crate::client::auth::Credential;
 use crate::contract::CAPABILITY_AUDIT_QUERY;
 
 /// What `audit list` shows when nothing is said.
@@ -28,12 +28,8 @@ pub fn status(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
 
 fn examine(connection: &Connection<'_>, status: &mut Map<String, Value>) -> Result<(), Failure> {
     let session = connection.session();
-    let credential = match &session.runtime.credential {
-        Credential::Anonymous => "none".to_owned(),
-        Credential::Token(_) => "provided token".to_owned(),
-        Credential::Withheld(origin) => format!("not sent: it belongs to {origin}"),
-    };
-    status.insert("token".to_owned(), credential.into());
+    connection.tokens.silence();
+    status.insert("token".to_owned(), auth::described(&connection.tokens.plan).into());
     status.insert("reachable".to_owned(), false.into());
     let (info, _) = session.runtime.info()?;
     status.insert("reachable".to_owned(), true.into());
