@@ -49,7 +49,7 @@ impl GrantType {
 /// A registered client.
 #[derive(Clone)]
 pub struct Client {
-    id: String,
+    pub(super) id: String,
     /// `None`: public.
     secret: Option<Digest>,
     grants: &'static [GrantType],

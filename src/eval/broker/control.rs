@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::authorize::LoginCode;
 use super::refusal::{self, Code, Refusal};
 use super::{Broker, Call, digest, same, text};
 use crate::http::server::Answer;
@@ -14,14 +15,18 @@ impl Broker {
         Ok(refusal::json(200, &self.status()))
     }
 
-    /// A new key signs from now on; the old one stays published until what it signed has expired.
+    /// A new key signs from now on; the old one stays published until what it signed has expired. The login code is a new one too.
     pub(super) fn control_rotate(&self, call: &Call<'_>) -> Result<Answer, Refusal> {
         self.controlled(call)?;
         let failed = || Refusal::new(Code::ServerError, "a new key could not be made");
         let id = text(&(self.entropy)()[..12]);
         // Outside the lock: an RSA key takes its time.
         let key = SigningKey::generate(self.settings.algorithm, &id).ok_or_else(failed)?;
-        self.state().ring.rotate(key, call.now + self.lifetime(), call.now).ok_or_else(failed)?;
+        let login = LoginCode::new(&(self.entropy)());
+        let mut state = self.state();
+        state.ring.rotate(key, call.now + self.lifetime(), call.now).ok_or_else(failed)?;
+        state.login = login;
+        drop(state);
         Ok(refusal::json(200, &self.status()))
     }
 
@@ -31,7 +36,13 @@ impl Broker {
     }
 
     fn status(&self) -> serde_json::Value {
-        json!({ "issuer": self.issuer(), "keyId": self.state().ring.current().id() })
+        let state = self.state();
+        json!({
+            "issuer": self.issuer(),
+            "keyId": state.ring.current().id(),
+            "loginCode": state.login.text(),
+            "loginTriesLeft": state.login.tries_left(),
+        })
     }
 
     fn controlled(&self, call: &Call<'_>) -> Result<(), Refusal> {

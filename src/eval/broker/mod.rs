@@ -23,10 +23,12 @@ use crate::oauth::keys::Algorithm;
 use crate::oauth::scope::Scopes;
 use crate::server::guard;
 
+mod authorize;
 mod clients;
 mod control;
 mod exchange;
 mod inspect;
+mod page;
 mod refusal;
 mod ring;
 mod shelf;
@@ -34,6 +36,7 @@ mod token;
 
 pub use clients::{AGENT, BROWSER, Client, TOOLBOX};
 
+use authorize::LoginCode;
 use clients::GrantType;
 use refusal::{Code, Refusal};
 use ring::KeyRing;
@@ -109,6 +112,9 @@ pub struct Broker {
 /// Everything that changes.
 struct State {
     ring: KeyRing,
+    login: LoginCode,
+    pending: Shelf<authorize::Pending>,
+    codes: Shelf<authorize::Issued>,
     refresh: Shelf<token::Refresh>,
     /// Token ids and beginnings of them.
     revoked: Shelf<()>,
@@ -136,6 +142,8 @@ const ROUTES: &[(&str, &str, Handle)] = &[
     ("GET", "/.well-known/openid-configuration", |broker, _| Ok(refusal::json(200, &broker.metadata()))),
     ("GET", "/.well-known/oauth-authorization-server", |broker, _| Ok(refusal::json(200, &broker.metadata()))),
     ("GET", "/jwks", |broker, call| Ok(refusal::json(200, &broker.state().ring.public(call.now)))),
+    ("GET", "/authorize", Broker::authorize),
+    ("POST", "/authorize", Broker::consent),
     ("POST", "/token", Broker::token),
     ("POST", "/introspect", Broker::introspect),
     ("POST", "/revoke", Broker::revoke),
@@ -150,7 +158,14 @@ impl Broker {
     /// A broker with a first key; `None` when that cannot be made.
     pub fn new(settings: Settings, entropy: Entropy) -> Option<Self> {
         let ring = KeyRing::new(settings.algorithm, &text(&entropy()[..12]))?;
-        let state = State { ring, refresh: Shelf::new(1000), revoked: Shelf::new(4000) };
+        let state = State {
+            ring,
+            login: LoginCode::new(&entropy()),
+            pending: Shelf::new(100),
+            codes: Shelf::new(1000),
+            refresh: Shelf::new(1000),
+            revoked: Shelf::new(4000),
+        };
         let control = digest(settings.control_secret.expose());
         Some(Self { settings, control, entropy, state: Mutex::new(state) })
     }
@@ -175,6 +190,11 @@ impl Broker {
         let form = if method == "GET" { Form::parse(&request.query) } else { refusal::body(request)? };
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         handle(self, &Call { request, form, now })
+    }
+
+    /// The code that people type to log in.
+    pub fn login_code(&self) -> String {
+        self.state().login.text().to_owned()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -202,11 +222,18 @@ impl Broker {
         let methods = ["client_secret_basic", "client_secret_post"];
         json!({
             "issuer": at(""),
+            "authorization_endpoint": at("/authorize"),
             "token_endpoint": at("/token"),
             "jwks_uri": at("/jwks"),
             "introspection_endpoint": at("/introspect"),
             "revocation_endpoint": at("/revoke"),
             "scopes_supported": scopes.collect::<BTreeSet<_>>(),
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": true,
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [self.settings.algorithm.as_str()],
             "grant_types_supported": GrantType::ALL.map(GrantType::as_str),
             "token_endpoint_auth_methods_supported": [methods[0], methods[1], "none"],
             "introspection_endpoint_auth_methods_supported": methods,
@@ -251,3 +278,6 @@ fn same(one: &Digest, other: &Digest) -> bool {
 fn text(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
+
+#[cfg(test)]
+mod tests;

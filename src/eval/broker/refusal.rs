@@ -14,10 +14,13 @@ pub(super) enum Code {
     InvalidGrant,
     UnauthorizedClient,
     UnsupportedGrantType,
+    UnsupportedResponseType,
     InvalidScope,
     /// RFC 8707 section 2.
     InvalidTarget,
     AccessDenied,
+    /// OpenID Connect Core 1.0 section 3.1.2.6.
+    LoginRequired,
     /// RFC 6750 section 3.1.
     InvalidToken,
     ServerError,
@@ -31,6 +34,8 @@ impl Code {
             Self::InvalidGrant => "invalid_grant",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::LoginRequired => "login_required",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::AccessDenied => "access_denied",

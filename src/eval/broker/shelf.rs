@@ -41,6 +41,12 @@ impl<V> Shelf<V> {
         self.entries.iter_mut().find(|entry| entry.key == *key && entry.until > now).map(|entry| &mut entry.value)
     }
 
+    /// Hands a value out for the last time.
+    pub(super) fn take(&mut self, key: &Digest, now: u64) -> Option<V> {
+        let at = self.entries.iter().position(|entry| entry.key == *key && entry.until > now)?;
+        self.entries.remove(at).map(|entry| entry.value)
+    }
+
     /// Keeps only what fits.
     pub(super) fn retain(&mut self, fits: impl Fn(&V) -> bool) {
         self.entries.retain(|entry| fits(&entry.value));
@@ -63,6 +69,7 @@ mod tests {
         shelf.put(key(2), 'd', 20, 0);
         assert_eq!((shelf.get(&key(2), 0), shelf.get(&key(3), 0)), (Some(&'d'), Some(&'c')));
         shelf.retain(|value| *value == 'd');
-        assert_eq!((shelf.get(&key(2), 0), shelf.get(&key(3), 0)), (Some(&'d'), None));
+        assert_eq!(shelf.get(&key(3), 0), None);
+        assert_eq!((shelf.take(&key(2), 0), shelf.take(&key(2), 0)), (Some('d'), None));
     }
 }

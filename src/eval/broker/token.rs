@@ -47,7 +47,7 @@ impl Broker {
         client.may(grant)?;
         match grant {
             GrantType::ClientCredentials => self.client_credentials(client, call),
-            GrantType::AuthorizationCode => Err(needed()),
+            GrantType::AuthorizationCode => self.authorization_code(client, call),
             GrantType::RefreshToken => self.refresh(client, call),
             GrantType::TokenExchange => self.exchange(client, call),
         }

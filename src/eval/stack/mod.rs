@@ -68,9 +68,10 @@ pub(super) fn broker(host: &mut Host, wish: &BrokerWish) -> Result<(), String> {
         users: User::of_evaluation(),
         control_secret,
     };
-    let (running, _broker) = serve::broker(wish.addr, host.clock.clone(), orders, settings)
+    let (running, broker) = serve::broker(wish.addr, host.clock.clone(), orders, settings)
         .map_err(|error| cannot_listen(wish.addr, &error))?;
-    let text = format!("evaluation broker on http://{}, not for production\n{made}", running.addr());
+    let (addr, code) = (running.addr(), broker.login_code());
+    let text = format!("evaluation broker on http://{addr}, not for production\nlogin code: {code}\n{made}");
     announce(host, wish.port_file.as_deref(), &running, &text)?;
     inbox.recv().ok();
     running.stop(GRACE);
