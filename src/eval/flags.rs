@@ -326,6 +326,11 @@ impl Given {
     }
 }
 
+/// The variables that stand for options.
+pub(super) fn variables() -> impl Iterator<Item = &'static str> {
+    FLAGS.iter().filter_map(|flag| flag.variable)
+}
+
 /// What `--help` prints.
 pub(super) fn help() -> String {
     let mut out = "Programs to try open-cli with, on loopback only. Not for production.\n\nUsage:\n".to_owned();

@@ -23,7 +23,11 @@ pub fn main() -> ExitCode {
         Ok(Wish::Version) => print(&mut host, &format!("open-cli-eval {}\n", crate::VERSION)),
         Ok(Wish::DemoApi { addr, port_file }) => stack::demo_api(&mut host, addr, port_file.as_deref()),
         Ok(Wish::Broker(wish)) => stack::broker(&mut host, &wish),
-        Ok(_) => Err("not yet".to_owned()),
+        Ok(Wish::Setup(stack)) => stack::setup(&mut host, &stack),
+        Ok(Wish::Up { stack, foreground }) => stack::up(&mut host, &stack, foreground),
+        Ok(Wish::Status { dir }) => stack::status(&mut host, dir.as_deref()),
+        Ok(Wish::Rotate { dir }) => stack::rotate(&mut host, dir.as_deref()),
+        Ok(Wish::Down { dir }) => stack::down(&mut host, dir.as_deref()),
         Err(message) => {
             complain(&mut host, &format!("{message}; see open-cli-eval --help"));
             return ExitCode::from(2);

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::authorize::LoginCode;
 use super::refusal::{self, Code, Refusal};
 use super::{Broker, Call, digest, same, text};
+use crate::base::time::rfc3339;
 use crate::http::server::Answer;
 use crate::oauth::keys::SigningKey;
 
@@ -39,6 +40,7 @@ impl Broker {
         let state = self.state();
         json!({
             "issuer": self.issuer(),
+            "startedAt": rfc3339(self.settings.started),
             "keyId": state.ring.current().id(),
             "loginCode": state.login.text(),
             "loginTriesLeft": state.login.tries_left(),

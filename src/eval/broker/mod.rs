@@ -73,6 +73,8 @@ pub struct Settings {
     pub users: Vec<User>,
     /// The bearer token of `/control`.
     pub control_secret: Redacted<String>,
+    /// Since when it is there, for whoever asks `/control/status`.
+    pub started: SystemTime,
 }
 
 /// A person of the evaluation. There are no passwords: whoever reads the terminal may be any of them.

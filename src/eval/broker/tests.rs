@@ -51,6 +51,7 @@ impl Scene {
             ],
             users: User::of_evaluation(),
             control_secret: Redacted::new("control".to_owned()),
+            started: UNIX_EPOCH + Duration::from_secs(START),
         };
         let count = AtomicU64::new(0);
         let entropy = move || digest(&count.fetch_add(1, Ordering::Relaxed).to_string());
@@ -683,6 +684,7 @@ fn control_needs_its_secret() {
         seen.is(200, "");
         assert_eq!(seen.stop, call.ends_with("stop"));
     }
+    assert_eq!(scene.control("GET /control/status", "control").json()["startedAt"], "2027-01-15T08:00:00.000Z");
 }
 
 #[test]

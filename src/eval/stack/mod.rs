@@ -1,6 +1,7 @@
 //! Runs the evaluation programs on loopback sockets until the process is told to stop.
 //!
-//! `serve` puts demo API and broker on sockets; the rest runs either of them alone.
+//! `serve` puts demo API and broker on sockets, and this file runs either of them alone. `commands` handles all three together:
+//! `plan` says what they are (pure), `site` is their directory, `together` runs them, `ask` asks them.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,7 +18,15 @@ use crate::base::url::Url;
 use crate::http::server::Running;
 use crate::server::signals::{Signal, Signals};
 
+mod ask;
+mod commands;
+mod plan;
+mod ports;
 mod serve;
+mod site;
+mod together;
+
+pub(super) use commands::{down, rotate, setup, status, up};
 
 use serve::GRACE;
 
@@ -58,6 +67,7 @@ pub(super) fn broker(host: &mut Host, wish: &BrokerWish) -> Result<(), String> {
         Client::toolbox(toolbox.expose()),
     ];
     let audiences = if wish.audiences.is_empty() { vec![AUDIENCE.to_owned()] } else { wish.audiences.clone() };
+    let started = host.clock.now();
     let settings = |issuer| Settings {
         issuer,
         algorithm: wish.algorithm,
@@ -67,6 +77,7 @@ pub(super) fn broker(host: &mut Host, wish: &BrokerWish) -> Result<(), String> {
         clients,
         users: User::of_evaluation(),
         control_secret,
+        started,
     };
     let (running, broker) = serve::broker(wish.addr, host.clock.clone(), orders, settings)
         .map_err(|error| cannot_listen(wish.addr, &error))?;
