@@ -47,22 +47,22 @@ pub(super) fn consent(consent: &Consent<'_>) -> Answer {
         escape(redirect)
     );
     if let Some(problem) = problem {
-        write!(body, "<p class=\"problem\" role=\"alert\">{}</p>\n", escape(problem)).expect(INFALLIBLE);
+        writeln!(body, "<p class=\"problem\" role=\"alert\">{}</p>", escape(problem)).expect(INFALLIBLE);
     }
     body.push_str("<form method=\"post\" action=\"/authorize\" autocomplete=\"off\">\n");
     for (name, value) in [("request", request), ("form", form)] {
-        write!(body, "<input type=\"hidden\" name=\"{name}\" value=\"{}\">\n", escape(value)).expect(INFALLIBLE);
+        writeln!(body, "<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value)).expect(INFALLIBLE);
     }
     body.push_str("<fieldset><legend>It may</legend><ul>\n");
     for scope in scopes.iter() {
-        write!(body, "<li>{} (<code>{}</code>)</li>\n", escape(&meaning(scope)), escape(scope)).expect(INFALLIBLE);
+        writeln!(body, "<li>{} (<code>{}</code>)</li>", escape(&meaning(scope)), escape(scope)).expect(INFALLIBLE);
     }
     body.push_str("</ul><p>as far as you may yourself.</p></fieldset>\n<fieldset><legend>You are</legend>\n");
     for user in *users {
         let (name, has) = (escape(&user.name), escape(&user.scopes.to_string()));
-        write!(
+        writeln!(
             body,
-            "<label><input type=\"radio\" name=\"user\" value=\"{name}\" required> {name}, with <code>{has}</code></label>\n"
+            "<label><input type=\"radio\" name=\"user\" value=\"{name}\" required> {name}, with <code>{has}</code></label>"
         )
         .expect(INFALLIBLE);
     }

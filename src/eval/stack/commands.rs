@@ -49,7 +49,7 @@ pub(in crate::eval) fn up(host: &mut Host, wish: &StackWish, foreground: bool) -
         return match fitting {
             Some(plan) if !foreground => {
                 let code = login_code(&plan).ok_or_else(|| silent(&site))?;
-                print(host, &format!("it is running\n{}", plan::introduction(&plan.addrs, &site.shown, &code)))
+                print(host, &format!("it is running\n{}", plan::introduction(&plan.addrs, &site.shown, Some(&code))))
             }
             _ => refuse_running(&site),
         };
@@ -60,7 +60,7 @@ pub(in crate::eval) fn up(host: &mut Host, wish: &StackWish, foreground: bool) -
     }
     let mut child = spawn(&site).map_err(|error| format!("the stack's process cannot be started: {error}"))?;
     let code = wait_until_up(&site, &plan, &mut child)?;
-    print(host, &plan::introduction(&plan.addrs, &site.shown, &code))
+    print(host, &plan::introduction(&plan.addrs, &site.shown, Some(&code)))
 }
 
 /// Says what runs where.

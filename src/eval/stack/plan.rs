@@ -228,8 +228,10 @@ impl Plan {
     }
 }
 
-/// What is up, and what to type next.
-pub(super) fn introduction(addrs: &Addrs, dir: &Path, code: &str) -> String {
+/// What is up, and what to type next. Without the login code it says who tells it, for what may end in a log.
+pub(super) fn introduction(addrs: &Addrs, dir: &Path, code: Option<&str>) -> String {
+    let asked = || format!("open-cli-eval status --dir {} tells it", word(dir));
+    let code = code.map_or_else(asked, str::to_owned);
     let file = |name: &str| word(&dir.join(name));
     let listing = "catalog list --format pretty";
     format!(
@@ -311,6 +313,6 @@ mod tests {
         {
             assert_eq!(word(Path::new(path)), expected);
         }
-        assert!(introduction(&PORTS, Path::new(""), "X").contains("source ./client.env\n"));
+        assert!(introduction(&PORTS, Path::new(""), Some("X")).contains("source ./client.env\n"));
     }
 }

@@ -40,10 +40,10 @@ pub(super) fn run(host: &mut Host, site: &Site, plan: &Plan) -> Result<(), Strin
         .map_err(|error| taken("the demo API", plan.addrs.demo, &error))?;
     let now = host.clock.now();
     let settings = |issuer| plan.settings(issuer, now);
-    let (desk, broker) = serve::broker(plan.addrs.broker, host.clock.clone(), orders.clone(), settings)
+    let (desk, _) = serve::broker(plan.addrs.broker, host.clock.clone(), orders.clone(), settings)
         .map_err(|error| taken("the broker", plan.addrs.broker, &error))?;
     let outcome = toolbox(host, site, plan).and_then(|toolbox| {
-        print(host, &plan::introduction(&plan.addrs, &site.shown, &broker.login_code()))?;
+        print(host, &plan::introduction(&plan.addrs, &site.shown, None))?;
         keep(toolbox, orders, &inbox)
     });
     desk.stop(GRACE);
