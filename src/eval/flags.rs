@@ -433,10 +433,11 @@ mod tests {
     }
 
     #[test]
-    fn the_help_names_every_command_and_option() {
-        let help = help();
-        for name in COMMANDS.iter().map(|(name, _)| *name).chain(FLAGS.iter().map(|flag| flag.name)) {
-            assert!(help.contains(name), "{name}");
+    fn help_and_page_name_every_command_option_and_variable() {
+        let (help, page) = (help(), include_str!("../../docs/evaluation.md"));
+        let names = COMMANDS.iter().map(|(name, _)| *name).chain(FLAGS.iter().map(|flag| flag.name)).chain(variables());
+        for name in names {
+            assert!(help.contains(name) && page.contains(&format!("`{name}")), "{name}");
         }
         assert!(help.lines().all(|line| line.len() <= 110), "{help}");
     }

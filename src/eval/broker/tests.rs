@@ -228,6 +228,10 @@ fn both_metadata_documents_say_what_there_is() {
         let path = path.as_str().unwrap().strip_prefix("http://127.0.0.1:9100").unwrap();
         assert!(ROUTES.iter().any(|(_, route, _)| *route == path), "{name}");
     }
+    let page = include_str!("../../../docs/evaluation.md");
+    for (method, path, _) in ROUTES {
+        assert!(page.contains(&format!("`{method} {path}`")), "{method} {path} is not described");
+    }
     assert_eq!(scene.ask("GET /token", &[], "").headers.get("Allow"), Some("POST"));
     assert_eq!(scene.ask("DELETE /authorize", &[], "").headers.get("Allow"), Some("GET, POST"));
     assert_eq!(scene.ask("GET /", &[], "").status, 404);
