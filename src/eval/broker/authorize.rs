@@ -41,6 +41,14 @@ pub(super) struct Pending {
     form: [u8; 32],
 }
 
+/// What one showing of a page has besides what was asked for.
+struct Shown<'a> {
+    id: &'a str,
+    form: &'a str,
+    user: &'a str,
+    problem: Option<&'a str>,
+}
+
 /// An authorization code, kept by its digest; a used one too, so that its replay is seen.
 #[derive(Debug)]
 pub(super) struct Issued {
@@ -97,7 +105,7 @@ impl Broker {
         match self.pending(client, redirect, &call.form, &form) {
             Ok(pending) => {
                 let id = self.random();
-                let shown = self.page(&pending, &id, &form, None);
+                let shown = self.page(&pending, &Shown { id: &id, form: &form, user: "", problem: None });
                 self.state().pending.put(digest(&id), pending, call.now + PAGE_LIFETIME, call.now);
                 Ok(shown)
             }
@@ -122,8 +130,12 @@ impl Broker {
             let denied = Refusal::new(Code::AccessDenied, "the person said no");
             return Ok(self.refused(&asked.redirect, state, &denied));
         }
+        let again = |problem| {
+            let (id, form, user) = (field("request"), field("form"), field("user"));
+            self.page(&asked, &Shown { id, form, user, problem: Some(problem) })
+        };
         let Some(user) = self.settings.users.iter().find(|user| user.name == field("user")) else {
-            return Ok(self.page(&asked, field("request"), field("form"), Some("Choose who you are.")));
+            return Ok(again("Choose who you are."));
         };
         let (accepted, left) = {
             let mut state = self.state();
@@ -131,7 +143,7 @@ impl Broker {
         };
         if !accepted {
             let message = if left > 0 { "That is not the code in the terminal." } else { LOCKED };
-            return Ok(self.page(&asked, field("request"), field("form"), Some(message)));
+            return Ok(again(message));
         }
         // Two submissions of one page are one login.
         if self.state().pending.take(&id, call.now).is_none() {
@@ -193,7 +205,7 @@ impl Broker {
         })
     }
 
-    fn page(&self, asked: &Pending, id: &str, form: &str, problem: Option<&str>) -> Answer {
+    fn page(&self, asked: &Pending, shown: &Shown<'_>) -> Answer {
         let locked = self.state().login.tries_left() == 0;
         page::consent(&Consent {
             client: &asked.client,
@@ -201,9 +213,10 @@ impl Broker {
             audience: &asked.audience,
             scopes: &asked.scopes,
             users: &self.settings.users,
-            request: id,
-            form,
-            problem: if locked { Some(LOCKED) } else { problem },
+            chosen: shown.user,
+            request: shown.id,
+            form: shown.form,
+            problem: if locked { Some(LOCKED) } else { shown.problem },
         })
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Consent<'a> {
     pub(super) audience: &'a str,
     pub(super) scopes: &'a Scopes,
     pub(super) users: &'a [User],
+    /// The one that was chosen before.
+    pub(super) chosen: &'a str,
     /// Names the request.
     pub(super) request: &'a str,
     /// Shows that the form is one of ours.
@@ -39,7 +41,7 @@ pub(super) struct Consent<'a> {
 
 /// Login and consent; 403 when something typed before was wrong.
 pub(super) fn consent(consent: &Consent<'_>) -> Answer {
-    let Consent { client, redirect, audience, scopes, users, request, form, problem } = consent;
+    let Consent { client, redirect, audience, scopes, users, chosen, request, form, problem } = consent;
     let mut body = format!(
         "<h1>{} asks for access</h1>\n<p>to <code>{}</code>, and returns you to <code>{}</code>.</p>\n",
         escape(client),
@@ -57,17 +59,20 @@ pub(super) fn consent(consent: &Consent<'_>) -> Answer {
     for scope in scopes.iter() {
         writeln!(body, "<li>{} (<code>{}</code>)</li>", escape(&meaning(scope)), escape(scope)).expect(INFALLIBLE);
     }
-    body.push_str("</ul><p>as far as you may yourself.</p></fieldset>\n<fieldset><legend>You are</legend>\n");
+    let only = if scopes.named(TOOL).next().is_some() { "of all that only the tools named, " } else { "" };
+    writeln!(body, "</ul><p>{only}as far as you may yourself.</p></fieldset>").expect(INFALLIBLE);
+    body.push_str("<fieldset><legend>You are</legend>\n");
     for user in *users {
         let (name, has) = (escape(&user.name), escape(&user.scopes.to_string()));
+        let checked = if user.name == *chosen { " checked" } else { "" };
         writeln!(
             body,
-            "<label><input type=\"radio\" name=\"user\" value=\"{name}\" required> {name}, with <code>{has}</code></label>"
+            "<label><input type=\"radio\" name=\"user\" value=\"{name}\" required{checked}> {name}, with <code>{has}</code></label>"
         )
         .expect(INFALLIBLE);
     }
     body.push_str(
-        "</fieldset>\n<label for=\"code\">The login code, as `open-cli-eval` printed it in the terminal:</label>\n\
+        "</fieldset>\n<label for=\"code\">The login code, as <code>open-cli-eval</code> printed it in the terminal:</label>\n\
          <input id=\"code\" name=\"code\" required maxlength=\"20\" autocapitalize=\"characters\" spellcheck=\"false\">\n\
          <div><button name=\"decision\" value=\"allow\">Allow</button>\
          <button name=\"decision\" value=\"deny\" formnovalidate>Deny</button></div>\n</form>\n",
@@ -173,6 +178,7 @@ mod tests {
             audience: "\"><img>",
             scopes: &Scopes::parse("tool:<svg>"),
             users: &users,
+            chosen: "",
             request: "\"><p>",
             form: "'",
             problem: Some("<u>"),
