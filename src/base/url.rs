@@ -217,6 +217,14 @@ impl fmt::Debug for Url {
 const PATH: &str = "/!$&'()*+,;=:@";
 const RESERVED: &str = ":/?#[]@!$&'()*+,;=";
 
+/// Whether a URL's host is this machine by its name or address; other names are not looked up.
+pub fn is_loopback_host(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// Encodes a text as one path segment: nothing in it can end the segment (H19).
 pub fn encode_segment(text: &str) -> String {
     encode_with(text, "!$'()*,:@")
@@ -333,6 +341,22 @@ mod tests {
             assert_eq!(Url::parse(text), Err(error), "{text}");
         }
         assert_eq!(Url::parse(&format!("http://h/{}", "a".repeat(9000))), Err(UrlError::TooLong));
+    }
+
+    #[test]
+    fn loopback_is_told_from_what_looks_like_it() {
+        for (host, expected) in [
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("[::1]", true),
+            ("localhost", true),
+            ("a.localhost", true),
+            ("127.0.0.1.example", false),
+            ("notlocalhost", false),
+            ("10.0.0.1", false),
+        ] {
+            assert_eq!(is_loopback_host(host), expected, "{host}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::base::host::Host;
+use crate::base::url::is_loopback_host;
 use crate::client::auth::{self, Credential};
 use crate::client::cache::Cache;
 use crate::client::runtime::{CatalogAsk, ClientError, Exchange, Runtime, Timeouts};
@@ -121,7 +122,7 @@ impl<'a> World<'a> {
     }
 
     fn client_options(&self, target: &Target) -> ClientOptions {
-        let proxy = match is_loopback(&target.origin.host) {
+        let proxy = match is_loopback_host(&target.origin.host) {
             true => ProxyChoice::None,
             false => ProxyChoice::from_env(&self.host.env),
         };
@@ -222,32 +223,4 @@ fn told(exchange: &Exchange<'_>) -> String {
 
 fn milliseconds(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1000.0)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn loopback_is_told_from_what_looks_like_it() {
-        for (host, expected) in [
-            ("127.0.0.1", true),
-            ("127.9.9.9", true),
-            ("[::1]", true),
-            ("localhost", true),
-            ("a.localhost", true),
-            ("127.0.0.1.example", false),
-            ("notlocalhost", false),
-            ("10.0.0.1", false),
-        ] {
-            assert_eq!(is_loopback(host), expected, "{host}");
-        }
-    }
 }

@@ -328,7 +328,7 @@ pub enum SecretKind {
 }
 
 /// Where one secret value is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretRef {
     /// An environment variable.
     Env(String),
@@ -468,7 +468,7 @@ pub struct ServerConfig {
 }
 
 /// `runtime.server.auth`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerAuth {
     /// How tokens are checked.
     pub profile: ValidationProfile,
@@ -487,7 +487,7 @@ pub struct ServerAuth {
 }
 
 /// `runtime.server.auth.validationProfile`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValidationProfile {
     /// JWTs checked against the issuer's keys.
     OidcJwks {
@@ -506,6 +506,8 @@ pub enum ValidationProfile {
         client_id: Option<SecretRef>,
         /// Client secret of the toolbox.
         client_secret: Option<SecretRef>,
+        /// Where they go: into `Authorization`, or into the form.
+        client_authentication: ClientAuthentication,
         /// How long an active answer may be remembered.
         cache: Duration,
     },

@@ -37,7 +37,7 @@ const OAUTH_MODES: &[(&str, OAuthMode)] =
 
 const STORAGES: &[(&str, TokenStorage)] = &[("instance", TokenStorage::Instance), ("memory", TokenStorage::Memory)];
 
-const CLIENT_AUTHENTICATIONS: &[(&str, ClientAuthentication)] =
+pub(super) const CLIENT_AUTHENTICATIONS: &[(&str, ClientAuthentication)] =
     &[("client_secret_post", ClientAuthentication::Post), ("client_secret_basic", ClientAuthentication::Basic)];
 
 /// Fields of both homes of OAuth settings.
