@@ -31,6 +31,8 @@ fn what_it_does_not_know_is_a_usage_error() {
     world.run("open-cli-eval --help").stdout_has(&["demo-api", "--port-file"]);
     world
         .run("open-cli-eval demo-api --addr 0.0.0.0:0")
-        .stderr("open-cli-eval: `0.0.0.0:0` is not loopback; evaluation stays there; see open-cli-eval --help\n")
+        .stderr(
+            "open-cli-eval: --addr: `0.0.0.0:0` is not loopback; evaluation stays there; see open-cli-eval --help\n",
+        )
         .status(2);
 }

@@ -14,6 +14,7 @@ mod calls;
 mod catalog;
 mod credentials;
 mod demo_api;
+mod evaluation;
 mod failures;
 mod instances;
 mod policy;

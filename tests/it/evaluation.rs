@@ -1,0 +1,183 @@
+//! `open-cli-eval broker`, and a whole stack from `setup` to `down`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::program::Program;
+use crate::world::World;
+
+const EVAL: &str = env!("CARGO_BIN_EXE_open-cli-eval");
+
+/// Free ports for all three.
+const FREE: &str = "--broker-addr 127.0.0.1:0 --demo-addr 127.0.0.1:0 --toolbox-addr 127.0.0.1:0";
+
+/// A world whose stack in `stack` is stopped at the end, also when the test fails.
+struct Stacked(World);
+
+impl Drop for Stacked {
+    fn drop(&mut self) {
+        self.0.command(EVAL).args(["down", "--dir", "stack"]).output().ok();
+    }
+}
+
+impl Stacked {
+    fn new() -> Self {
+        let world = World::new();
+        world
+            .run(&format!("open-cli-eval setup --dir stack {FREE}"))
+            .stdout("set up in stack; start it with: open-cli-eval up --dir stack\n");
+        Self(world)
+    }
+
+    /// Takes runtime auth out of the toolbox's configuration.
+    fn without_auth(self) -> Self {
+        let mut config = self.json("runtime.cli.json");
+        config.as_object_mut().unwrap().remove("runtime");
+        self.0.write("stack/runtime.cli.json", &config.to_string());
+        self
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.0.path("stack").join(name)).unwrap()
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&self.read(name)).unwrap()
+    }
+
+    /// `http://` and the address of one of the three.
+    fn origin(&self, name: &str) -> String {
+        format!("http://{}", self.json("broker.json")[name].as_str().unwrap())
+    }
+}
+
+/// What stands behind a text on its line.
+#[track_caller]
+fn after(text: &str, name: &str) -> String {
+    let (_, rest) = text.split_once(name).unwrap_or_else(|| panic!("{name} is not in {text}"));
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_broker_alone_prints_what_is_needed_and_stops_when_asked() {
+    let world = World::new().file("secret", "hunter2\n");
+    let mut command = world.command(EVAL);
+    let mut broker = Program::start(command.args([
+        "broker",
+        "--alg",
+        "EdDSA",
+        "--port-file",
+        "port",
+        "--client-secret-file",
+        "secret",
+    ]));
+    let url = broker.url();
+    broker.line_after(0, &["login code: "]);
+    let control = after(&broker.line_after(0, &["control secret: "]), "secret: ");
+    assert!(url.ends_with(&format!(":{}", fs::read_to_string(world.path("port")).unwrap().trim())));
+    let basic = ("Authorization", "Basic b3Blbi1jbGktYWdlbnQ6aHVudGVyMg==");
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let answer = world.http("POST", &format!("{url}/token"), &[basic, form], "grant_type=client_credentials");
+    assert_eq!(answer.status, 200);
+    let keys = world.http("GET", &format!("{url}/jwks"), &[], "");
+    assert_eq!(serde_json::from_slice::<Value>(&keys.body).unwrap()["keys"][0]["alg"], "EdDSA");
+    let foreign = world.http("GET", &format!("{url}/jwks"), &[("Origin", "http://evil.example")], "");
+    assert_eq!(foreign.status, 403);
+    let bearer = ("Authorization", &*format!("Bearer {control}"));
+    assert_eq!(world.http("POST", &format!("{url}/control/stop"), &[bearer], "").status, 200);
+    assert!(broker.wait().success());
+    assert!(!broker.printed().contains("hunter2"));
+}
+
+#[test]
+fn h38_a_setup_makes_private_files_with_new_secrets() {
+    let stack = Stacked::new();
+    let mode = |name: &str| fs::metadata(stack.0.path("stack").join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(""), 0o700);
+    let names =
+        ["broker.json", "runtime.cli.json", "client.cli.json", "delegated.cli.json", "browser.cli.json", "client.env"];
+    let before = names.map(|name| stack.read(name));
+    assert_eq!(names.map(mode), [0o600; 6]);
+    stack.0.run("open-cli-eval setup --dir stack").stdout_has(&["set up in stack"]);
+    let after = names.map(|name| stack.read(name));
+    let changed: Vec<_> =
+        names.iter().zip(before.iter().zip(&after)).filter(|(_, (a, b))| a != b).map(|(name, _)| *name).collect();
+    assert_eq!(changed, ["broker.json", "client.env"]);
+}
+
+#[test]
+fn what_does_not_run_is_said() {
+    let stack = Stacked::new();
+    let nothing = "open-cli-eval: nothing is running in stack; start it with open-cli-eval up\n";
+    stack.0.run("open-cli-eval status --dir stack").stderr(nothing).status(1);
+    stack.0.run("open-cli-eval rotate --dir stack").stderr(nothing).status(1);
+    stack.0.run("open-cli-eval down --dir stack").stdout("nothing is running\n");
+    stack.0.run("open-cli-eval status").stderr_has(&["nothing is running in .open-cli-local/evaluation"]).status(1);
+    stack.0.write("stack/broker.json", "{}");
+    stack
+        .0
+        .run("open-cli-eval up --dir stack")
+        .stderr_has(&["is no plan of this version", "open-cli-eval setup"])
+        .status(1);
+    let same = "open-cli-eval setup --dir twice --broker-addr 127.0.0.1:1 --demo-addr 127.0.0.1:1";
+    stack.0.run(same).stderr_has(&["127.0.0.1:1 is named for two"]).status(1);
+}
+
+#[test]
+fn a_taken_port_is_named_with_what_chooses_another() {
+    let stack = Stacked::new();
+    let taken = stack.json("broker.json")["demo"].as_str().unwrap().to_owned();
+    let mut command = stack.0.command(EVAL);
+    let other = Program::start(command.args(["demo-api", "--addr", &taken]));
+    other.url();
+    stack
+        .0
+        .run("open-cli-eval up --dir stack")
+        .stderr_has(&[
+            "the stack did not start",
+            &format!("the demo API cannot listen on {taken}: another program does"),
+            "--demo-addr or OPEN_CLI_EVAL_DEMO_ADDR",
+        ])
+        .status(1);
+    stack.0.run("open-cli-eval down --dir stack").stdout("nothing is running\n");
+}
+
+#[test]
+fn h36_a_stack_goes_up_once_and_comes_down_when_asked() {
+    let stack = Stacked::new().without_auth();
+    let up = stack.0.run("open-cli-eval up --dir stack").into_stdout();
+    let up = String::from_utf8(up).unwrap();
+    for name in ["broker", "demo", "toolbox"] {
+        assert!(up.contains(&stack.origin(name)), "{name} in {up}");
+    }
+    assert!(up.contains("source stack/client.env\n"), "{up}");
+    let code = after(&up, "login code  ");
+    stack.0.run("open-cli-eval up --dir stack").stdout(&format!("it is running\n{up}"));
+    let running = ["running since 20", "answers, signs with key ", &format!("{code} (5 tries left)")];
+    stack.0.run("open-cli-eval status --dir stack").stdout_has(&running);
+    let rotated = String::from_utf8(stack.0.run("open-cli-eval rotate --dir stack").into_stdout()).unwrap();
+    assert_ne!(after(&rotated, "login code  "), code);
+    stack.0.run("open-cli-eval setup --dir stack").stderr_has(&["is running; stop it first"]).status(1);
+    stack.0.run("open-cli-eval up --dir stack --alg RS256").stderr_has(&["is running; stop it first"]).status(1);
+    assert!(!stack.read("eval.log").contains(&code), "the login code is in no file");
+    let info = stack.0.http("GET", &format!("{}/v1/runtime/info", stack.origin("toolbox")), &[], "");
+    let info: Value = serde_json::from_slice(&info.body).unwrap();
+    assert_eq!((&info["instanceId"], &info["auth"]["required"]), (&json!("evaluation"), &json!(false)));
+    stack.0.run("open-cli-eval down --dir stack").stdout("stopped\n");
+    stack.0.run("open-cli-eval down --dir stack").stdout("nothing is running\n");
+    assert!(!stack.0.path("stack/state/instances/evaluation/runtime.json").exists());
+}
+
+#[test]
+fn a_stack_in_the_foreground_ends_with_a_signal() {
+    let stack = Stacked::new().without_auth();
+    let mut command = stack.0.command(EVAL);
+    let mut program = Program::start(command.args(["up", "--foreground", "--dir", "stack"]));
+    program.line_after(0, &["next:"]);
+    stack.0.run("open-cli-eval status --dir stack").stdout_has(&["running since "]);
+    program.signal("TERM");
+    assert!(program.wait().success(), "{}", program.printed());
+    stack.0.run("open-cli-eval status --dir stack").stderr_has(&["nothing is running"]).status(1);
+}
