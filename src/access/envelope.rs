@@ -6,6 +6,7 @@ use super::Principal;
 use crate::base::pattern::Pattern;
 use crate::catalog::view::{Mask, ReadyCatalog};
 use crate::config::Policy;
+use crate::oauth::scope::{BUNDLE, PROFILE, Scopes, TOOL};
 
 /// What a principal may see and run.
 ///
@@ -13,30 +14,27 @@ use crate::config::Policy;
 /// rule it was. A token has the union of its `bundle:` and `profile:` scopes, narrowed to its `tool:` scopes when it has both;
 /// only `tool:` scopes mean just those; none of the three means nothing; then denied tools are taken out.
 pub fn of(principal: &Principal, catalog: &ReadyCatalog, policy: &Policy) -> Mask {
-    let Principal::Token { scopes, .. } = principal else {
+    let Principal::Token(caller) = principal else {
         return Mask::all(catalog.len());
     };
-    let named = |prefix: &'static str| scopes.iter().filter_map(move |scope| scope.strip_prefix(prefix));
+    without_denied(&granted(&caller.scopes, catalog), catalog, policy)
+}
+
+fn granted(scopes: &Scopes, catalog: &ReadyCatalog) -> Mask {
     let mut wide = Mask::none(catalog.len());
-    for service in named("bundle:") {
-        for index in 0..catalog.len() {
-            if catalog.tool(index).service_id.as_str() == service {
-                wide.insert(index);
-            }
-        }
-    }
-    for view in named("profile:").filter(|name| *name != DISCOVER).filter_map(|name| catalog.view_mask(name)) {
-        wide = wide.union(view);
+    let services = scopes.named(BUNDLE).filter_map(|name| catalog.service_mask(name));
+    let profiles = scopes.named(PROFILE).filter(|name| *name != DISCOVER).filter_map(|name| catalog.view_mask(name));
+    for mask in services.chain(profiles) {
+        wide = wide.union(mask);
     }
     let mut single = Mask::none(catalog.len());
-    named("tool:").filter_map(|id| catalog.find(id)).for_each(|index| single.insert(index));
-    let has_wide = named("bundle:").chain(named("profile:")).next().is_some();
-    let granted = match (has_wide, named("tool:").next().is_some()) {
+    scopes.named(TOOL).filter_map(|id| catalog.find(id)).for_each(|index| single.insert(index));
+    let has_wide = scopes.named(BUNDLE).chain(scopes.named(PROFILE)).next().is_some();
+    match (has_wide, scopes.named(TOOL).next().is_some()) {
         (true, true) => wide.intersect(&single),
         (true, false) => wide,
         (false, _) => single,
-    };
-    without_denied(&granted, catalog, policy)
+    }
 }
 
 /// The view of everything is no profile, so no scope can name it.
@@ -83,6 +81,38 @@ mod tests {
         check(&["profile:discover"], &[], &[]);
         check(&["profile:nobody"], &[], &[]);
         check(&["bundle:a"], &["a:p*"], &["a:get"]);
+    }
+
+    /// Every set of up to three of these scopes, beside every other: where the rule says subset, the envelope must agree. Any catalog
+    /// and any profile will do for a counterexample; this one has tools inside and outside of each bundle and profile.
+    #[test]
+    fn h44_the_subset_rule_never_widens_an_envelope() {
+        const ALL: [&str; 10] = [
+            "bundle:a",
+            "bundle:b",
+            "bundle:c",
+            "profile:readers",
+            "profile:none",
+            "tool:a:get",
+            "tool:a:put",
+            "tool:b:get",
+            "tool:c:x",
+            "openid",
+        ];
+        let catalog = catalog();
+        let sets: Vec<Scopes> = (0u32..1 << ALL.len())
+            .filter(|bits| bits.count_ones() <= 3)
+            .map(|bits| ALL.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).map(|(_, scope)| *scope).collect())
+            .collect();
+        let masks: Vec<Mask> = sets.iter().map(|scopes| granted(scopes, &catalog)).collect();
+        let mut subsets = 0;
+        for (child, shown) in sets.iter().zip(&masks) {
+            for (parent, allowed) in sets.iter().zip(&masks).filter(|(parent, _)| child.is_subset_of(parent)) {
+                subsets += 1;
+                assert_eq!(shown.intersect(allowed), *shown, "{child} of {parent}");
+            }
+        }
+        assert!(subsets > 1_000, "{subsets}");
     }
 
     #[test]

@@ -120,6 +120,9 @@ pub struct Lineage {
     /// Who acts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
+    /// Who acted before, the latest first (ours).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<String>,
 }
 
 /// What is recorded, in the order of the file; what is absent is left out.
@@ -131,6 +134,12 @@ pub struct Event {
     /// Who asked; absent for the anonymous caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
+    /// Which claim names the principal: `sub` or `client_id` (ours).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal_kind: Option<&'static str>,
+    /// Whose word the principal's name is: `iss` of the token (ours).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// On whose behalf.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lineage: Option<Lineage>,
@@ -196,6 +205,8 @@ impl Event {
         Self {
             event_type,
             principal: None,
+            principal_kind: None,
+            issuer: None,
             lineage: None,
             session_id: None,
             agent_profile: None,
@@ -230,6 +241,7 @@ impl Event {
         let mut event = self.clone();
         for text in [
             &mut event.principal,
+            &mut event.issuer,
             &mut event.session_id,
             &mut event.agent_profile,
             &mut event.tool_id,

@@ -86,7 +86,7 @@ pub struct Opened {
 const MAX_SKIPPED: u64 = 100_000;
 
 /// At most so many different frequent events are counted apart; more are counted together.
-const MAX_COALESCED: usize = 256;
+const MAX_COALESCED: usize = 64;
 
 /// The audit file, open and locked; shared by all threads.
 #[derive(Debug)]

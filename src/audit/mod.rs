@@ -9,5 +9,5 @@ pub mod log;
 pub mod read;
 mod tail;
 
-pub use event::{Event, EventType, Verdict};
+pub use event::{Event, EventType, Lineage, Verdict};
 pub use log::{AuditError, AuditLog};

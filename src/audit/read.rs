@@ -26,6 +26,8 @@ pub struct Filter {
     pub event_type: Option<EventType>,
     /// By this principal.
     pub principal: Option<String>,
+    /// By exactly this one: principal, kind and issuer as records have them. For callers who may see no others' (H10).
+    pub own: Option<(String, String, String)>,
     /// About this tool.
     pub tool_id: Option<String>,
     /// `allowed`, `denied` or `error`.
@@ -55,6 +57,10 @@ struct Members<'a> {
     event_type: std::borrow::Cow<'a, str>,
     #[serde(borrow, default)]
     principal: std::borrow::Cow<'a, str>,
+    #[serde(borrow, default)]
+    principal_kind: std::borrow::Cow<'a, str>,
+    #[serde(borrow, default)]
+    issuer: std::borrow::Cow<'a, str>,
     #[serde(borrow, default)]
     tool_id: std::borrow::Cow<'a, str>,
     #[serde(borrow, default)]
@@ -106,6 +112,9 @@ fn fits(filter: &Filter, since: Option<&str>, until: Option<&str>, members: &Mem
         && until.is_none_or(|until| &*members.timestamp < until)
         && filter.event_type.is_none_or(|wanted| wanted.as_str() == members.event_type)
         && is(&filter.principal, &members.principal)
+        && filter.own.as_ref().is_none_or(|(principal, kind, issuer)| {
+            *principal == members.principal && *kind == members.principal_kind && *issuer == members.issuer
+        })
         && is(&filter.tool_id, &members.tool_id)
         && is(&filter.decision, &members.decision)
 }
@@ -115,6 +124,23 @@ mod tests {
     use super::*;
     use crate::base::host;
     use crate::base::time::parse_rfc3339;
+
+    /// Not more than one record is this one's, whatever others are called.
+    #[test]
+    fn h10_own_records_are_told_from_those_of_namesakes() {
+        let path = std::env::temp_dir().join(format!("open-cli-audit-own-{}", host::random_id().unwrap()));
+        let line = |seq: u32, kind: &str, issuer: &str| {
+            format!(
+                r#"{{"eventType":"tool_execution","principal":"x","principalKind":"{kind}","issuer":"{issuer}","seq":{seq}}}"#
+            )
+        };
+        let lines = [line(1, "sub", "i"), line(2, "client_id", "i"), line(3, "sub", "j")].join("\n") + "\n";
+        disk::write_private(&path, lines.as_bytes()).unwrap();
+        let own = |kind: &str, issuer: &str| Some(("x".to_owned(), kind.to_owned(), issuer.to_owned()));
+        let count = |own| find(&path, &Filter { own, limit: 100, ..Filter::default() }).unwrap().lines.len();
+        assert_eq!((count(None), count(own("sub", "i")), count(own("client_id", "j"))), (3, 1, 0));
+        disk::remove(&path).unwrap();
+    }
 
     const LINES: &[&str] = &[
         r#"{"timestamp":"2026-01-01T00:00:01.000Z","eventType":"runtime_start","seq":1}"#,

@@ -13,6 +13,7 @@ pub mod json;
 pub mod log;
 pub mod members;
 pub mod name;
+pub mod pace;
 pub mod pattern;
 pub mod redacted;
 pub mod time;

@@ -3,7 +3,7 @@
 //! Key types: [`Mask`], a set of tools; [`ReadyCatalog`], a catalog whose every tool is serialized once, whole and as a summary, so
 //! that an answer is put together by copying bytes. Which tools a caller may see is decided in `access`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -94,6 +94,8 @@ pub struct ReadyCatalog {
     summary: Pieces,
     /// One per view, in the order of [`Catalog::effective_views`].
     masks: Vec<Mask>,
+    /// The tools of each service.
+    services: BTreeMap<ServiceId, Mask>,
 }
 
 impl ReadyCatalog {
@@ -106,7 +108,12 @@ impl ReadyCatalog {
             view.tools.iter().filter_map(|tool| position(&catalog, tool.id.as_str())).for_each(|at| mask.insert(at));
             mask
         });
-        Self { masks: masks.collect(), full, summary, catalog }
+        let mut services = BTreeMap::new();
+        for (at, tool) in catalog.tools.iter().enumerate() {
+            let mask = services.entry(tool.service_id.clone()).or_insert_with(|| Mask::none(catalog.tools.len()));
+            mask.insert(at);
+        }
+        Self { masks: masks.collect(), full, summary, services, catalog }
     }
 
     /// The catalog itself.
@@ -137,6 +144,11 @@ impl ReadyCatalog {
     /// The whole tool at `index` as JSON.
     pub fn tool_json(&self, index: usize) -> &[u8] {
         self.full.get(index)
+    }
+
+    /// The tools of a service; `None` when it has none.
+    pub fn service_mask(&self, id: &str) -> Option<&Mask> {
+        self.services.get(id)
     }
 
     /// What a view shows, before any envelope.
@@ -177,13 +189,20 @@ impl ReadyCatalog {
         out.extend_from_slice(b",\"workflows\":");
         append(&self.visible_workflows(envelope), out);
         out.extend_from_slice(b",\"effectiveViews\":[");
-        for at in 0..catalog.effective_views.len() {
-            if at > 0 {
+        let shown = (0..catalog.effective_views.len()).filter(|at| self.is_shown(*at, envelope));
+        for (nth, at) in shown.enumerate() {
+            if nth > 0 {
                 out.push(b',');
             }
             self.append_view(at, envelope, detail, out);
         }
         out.extend_from_slice(b"]}");
+    }
+
+    /// A view of which the envelope hides everything is hidden with it; one that is empty anyway is not.
+    fn is_shown(&self, at: usize, envelope: &Mask) -> bool {
+        let mask = &self.masks[at];
+        at == 0 || mask.count() == 0 || mask.intersect(envelope).count() > 0
     }
 
     fn append_view(&self, at: usize, envelope: &Mask, detail: Detail, out: &mut Vec<u8>) {

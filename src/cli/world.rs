@@ -2,6 +2,7 @@
 //!
 //! Nothing is read before a command asks for it, and nothing is read twice.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::base::host::{Env, Host};
 use crate::base::url::Origin;
 use crate::client::auth;
 use crate::client::cache::Cache;
+use crate::client::login::AtBrowser;
 use crate::client::runtime::{self, CatalogAsk, Exchange, Runtime, Timeouts};
 use crate::client::session::Session;
 use crate::client::target::{self, Target};
@@ -78,8 +80,18 @@ impl<'a> World<'a> {
         load::load(&self.surroundings(), Consumer::Cli).map_err(|problems| Failure::config(&problems))
     }
 
-    /// Everything that a call needs, nothing sent yet.
-    pub fn connect(&self) -> Result<Connection<'a>, Failure> {
+    /// Everything that a call needs, nothing sent yet. Where a login at a browser is missing, a person at a terminal is asked.
+    pub fn connect(&mut self) -> Result<Connection<'a>, Failure> {
+        let terminal = self.console.terminal;
+        self.connect_with(terminal.stdin && terminal.stderr)
+    }
+
+    /// As [`World::connect`], for a person who came to log in.
+    pub fn connect_to_log_in(&mut self) -> Result<Connection<'a>, Failure> {
+        self.connect_with(true)
+    }
+
+    fn connect_with(&mut self, somebody: bool) -> Result<Connection<'a>, Failure> {
         let loaded = self.load()?;
         let remote = loaded.config.remote.as_ref();
         let variable = self.host.env.var(target::VARIABLE);
@@ -95,7 +107,10 @@ impl<'a> World<'a> {
         let profile = self.globals.agent_profile.as_deref().or(loaded.config.default_profile.as_deref());
         let plan = auth::plan(remote, &target, actor, profile);
         let store = instance.as_ref().map(|instance| Store::new(&instance.oauth_dir));
-        let outside = self.outside(ways, timeouts, loaded.config.policy.allow_exec_secrets);
+        let mut outside = self.outside(ways, timeouts, loaded.config.policy.allow_exec_secrets);
+        if somebody && plan.wants_a_browser() {
+            outside.person = Some(Box::new(self.person(Arc::clone(&transport), target.clone(), timeouts)));
+        }
         let tokens = Tokens::new(plan, target.clone(), store, outside);
         let ask = CatalogAsk {
             config: remote.and_then(|remote| remote.request_config_path.clone()),
@@ -129,6 +144,21 @@ impl<'a> World<'a> {
             // Without a home nothing is remembered, and everything works.
             Err(InstanceError::NoHome { .. }) => Ok(None),
             Err(error) => Err(Failure::new(report::USAGE, "usage", error.to_string())),
+        }
+    }
+
+    fn person(&mut self, transport: Arc<dyn Transport>, target: Target, timeouts: Timeouts) -> AtBrowser<'a> {
+        let (console, opens) = (self.console, !self.globals.no_browser);
+        // Nobody else reads it: without a browser it is the way back.
+        let pasted = (!opens).then(|| std::mem::replace(&mut self.host.stdin, Box::new(std::io::empty())));
+        AtBrowser {
+            transport,
+            target,
+            timeouts,
+            watch: Box::new(move |exchange| console.tell(&told(exchange))),
+            say: Box::new(move |text| console.error_line("login", "36", text)),
+            opens,
+            pasted: RefCell::new(pasted),
         }
     }
 

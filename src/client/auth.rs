@@ -186,6 +186,13 @@ pub fn plan(remote: Option<&Remote>, target: &Target, actor: &str, profile: Opti
     }))
 }
 
+impl Plan {
+    /// Whether a person may have to log in.
+    pub fn wants_a_browser(&self) -> bool {
+        matches!(self, Self::Obtain(recipe) if matches!(recipe.mode, RemoteAuthMode::BrowserLogin { .. }))
+    }
+}
+
 impl Recipe {
     /// The name that a token of this recipe is kept under: the hash of all that it depends on. `client` is the client's id where
     /// the config names one.

@@ -10,6 +10,7 @@ pub mod auth;
 pub mod cache;
 pub mod delegation;
 pub mod index;
+pub mod login;
 pub mod runtime;
 pub mod session;
 pub mod target;

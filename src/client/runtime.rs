@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use crate::base::host::{Deadline, Stopwatch};
 use crate::base::url::Url;
 use crate::contract::{
-    DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse, Problem, RefreshResponse, RuntimeInfo, path,
+    BrowserConfig, DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse, Problem, RefreshResponse, RuntimeInfo,
+    path,
 };
 use crate::http::{
     self, Headers, Limits, Method, Reach, Request, Response, Transport, TransportError, TransportErrorKind,
@@ -193,6 +194,13 @@ impl Runtime<'_> {
             ClientError::Mismatch(format!("{} answers, but not as an open-cli runtime does", self.target.as_str()))
         })?;
         Ok((info, response.body))
+    }
+
+    /// `GET /v1/auth/browser-config`
+    pub fn browser_config(&self) -> Result<BrowserConfig, ClientError> {
+        let call = Call::get(path::BROWSER_CONFIG);
+        let response = self.send(&call, &[], self.timeouts.ask)?;
+        read(&call, &response.body)
     }
 
     /// `GET /v1/catalog/effective`

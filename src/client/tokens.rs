@@ -49,7 +49,7 @@ pub struct Outside<'a> {
 /// A login at a browser.
 pub trait Person {
     /// Logs in; the answer is a new entry with its [`Login`].
-    fn log_in(&self, asked: &Asked, callback_port: Option<u16>) -> Result<Entry, AuthError>;
+    fn log_in(&self, asked: &Asked, callback_port: Option<u16>, outside: &Outside<'_>) -> Result<Entry, AuthError>;
 
     /// How long that may take.
     fn limit(&self) -> Duration;
@@ -112,6 +112,8 @@ struct Parent {
     /// Whether it was there before.
     kept: bool,
     renewable: bool,
+    /// Whether it is known when the token ends.
+    dated: bool,
 }
 
 impl<'a> Tokens<'a> {
@@ -135,6 +137,11 @@ impl<'a> Tokens<'a> {
     pub fn log_in(&self) -> Result<Option<Held>, AuthError> {
         let Plan::Obtain(recipe) = &self.plan else { return Ok(None) };
         self.state.renewed.set(true);
+        let name = self.name(recipe)?;
+        // Nothing that was made from the token before outlives it.
+        for child in self.store.iter().flat_map(|store| store.children(&name)) {
+            self.drop_kept(&child);
+        }
         let held = self.obtain(recipe, Wanted::New)?;
         self.state.held.replace(Some(held.clone()));
         Ok(Some(held))
@@ -186,14 +193,14 @@ impl<'a> Tokens<'a> {
                     self.client_token(token_url, &client, &recipe.asked, old)
                 };
                 let (entry, kept) = self.kept(&name, &name, wanted, &|_| true, &obtain)?;
-                Ok(Parent { entry, identity: format!("client:{name}"), name, kept, renewable: true })
+                Ok(Parent { entry, identity: format!("client:{name}"), name, kept, renewable: true, dated: true })
             }
             RemoteAuthMode::BrowserLogin { callback_port } => {
                 let obtain = |old: Option<Entry>| self.login_token(&recipe.asked, *callback_port, &name, old);
                 let (entry, kept) = self.kept(&name, &name, wanted, &|_| true, &obtain)?;
                 let login = entry.login.as_ref().map_or("", |login| login.id.as_str());
                 let renewable = entry.refresh.is_some();
-                Ok(Parent { identity: format!("login:{login}"), entry, name, kept, renewable })
+                Ok(Parent { identity: format!("login:{login}"), entry, name, kept, renewable, dated: true })
             }
         }
     }
@@ -232,7 +239,8 @@ impl<'a> Tokens<'a> {
             token,
         };
         let renewable = matches!(from, SecretRef::File(_));
-        Ok(Parent { identity: identity_of(&entry.token), entry, name, kept: false, renewable })
+        let identity = identity_of(&entry.token);
+        Ok(Parent { identity, entry, name, kept: false, renewable, dated: expires_at.is_some() })
     }
 
     /// The client of the config, with its secret.
@@ -288,7 +296,7 @@ impl<'a> Tokens<'a> {
         }
         match &self.outside.person {
             Some(person) if !self.state.silent.get() => {
-                let entry = person.log_in(asked, callback_port)?;
+                let entry = person.log_in(asked, callback_port, &self.outside)?;
                 self.tell_what_is_missing(&asked.scopes, entry.scopes.as_ref());
                 Ok(entry)
             }
@@ -337,7 +345,8 @@ impl<'a> Tokens<'a> {
         // What was narrower than the parent that it was made from may be wider than today's.
         let is_subset = |entry: &Entry| delegation::check(entry, &parent.entry).is_ok();
         let (entry, kept) = self.kept(&name, &lock, wanted, &is_subset, &exchange)?;
-        let child = Parent { entry, identity: format!("child:{name}"), name, kept, renewable: parent.renewable };
+        let identity = format!("child:{name}");
+        let child = Parent { entry, identity, name, kept, renewable: parent.renewable, dated: true };
         Ok(held(child, &asked.scopes))
     }
 
@@ -470,10 +479,10 @@ impl Caller for Tokens<'_> {
 }
 
 fn held(parent: Parent, asked: &Scopes) -> Held {
-    let Parent { entry, identity, renewable, .. } = parent;
+    let Parent { entry, identity, renewable, dated, .. } = parent;
     Held {
         bearer: Bearer { token: entry.token, identity },
-        expires_at: Some(entry.expires_at),
+        expires_at: dated.then_some(entry.expires_at),
         scopes: entry.scopes,
         asked: asked.clone(),
         renewable,
@@ -492,3 +501,6 @@ pub fn unencrypted(what: &str, url: &Url) -> Option<String> {
         format!("the {what} {} is not encrypted: whoever is in between can read and use what is sent", url.public())
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -330,7 +330,7 @@ pub enum SecretKind {
 }
 
 /// Where one secret value is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretRef {
     /// An environment variable.
     Env(String),
@@ -474,7 +474,7 @@ pub struct ServerConfig {
 }
 
 /// `runtime.server.auth`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerAuth {
     /// How tokens are checked.
     pub profile: ValidationProfile,
@@ -493,7 +493,7 @@ pub struct ServerAuth {
 }
 
 /// `runtime.server.auth.validationProfile`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValidationProfile {
     /// JWTs checked against the issuer's keys.
     OidcJwks {
@@ -512,6 +512,8 @@ pub enum ValidationProfile {
         client_id: Option<SecretRef>,
         /// Client secret of the toolbox.
         client_secret: Option<SecretRef>,
+        /// Where they go: into `Authorization`, or into the form.
+        client_authentication: ClientAuthentication,
         /// How long an active answer may be remembered.
         cache: Duration,
     },

@@ -73,6 +73,7 @@ pub(super) const SERVER_AUTH: Variant = Variant {
         ("introspectionCacheSeconds", &["oauth2_introspection"]),
         ("clientId", &["oauth2_introspection"]),
         ("clientSecret", &["oauth2_introspection"]),
+        ("introspectionAuthMethod", &["oauth2_introspection"]),
     ],
 };
 

@@ -5,19 +5,25 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::error::{self, Failure};
+use super::router::Token;
 use super::snapshot::Snapshot;
 use super::state::State;
 use super::{guard, router};
 use crate::access::Principal;
-use crate::audit::{AuditLog, Event, EventType};
+use crate::access::bearer::{self, Bearer};
+use crate::access::validator::{Admitted, Refused};
+use crate::audit::{AuditLog, Event, EventType, Verdict};
+use crate::base::count::Counter;
+use crate::base::host::Clock;
 use crate::base::log::Log;
+use crate::base::pace::Pace;
 use crate::base::url::Url;
 use crate::config::scope::clean;
-use crate::contract::ErrorCode;
+use crate::contract::{ErrorCode, path};
 use crate::execute::run::Executor;
-use crate::http::Headers;
 use crate::http::server::{Answer, Handler, Inbound};
 use crate::instance::Instance;
 
@@ -50,6 +56,29 @@ pub struct App {
     pub orders: Sender<Order>,
     /// Whether `runtime_stop` is in the audit file already.
     pub stop_recorded: AtomicBool,
+    /// Wall clock.
+    pub clock: Clock,
+    /// How many requests were not let in.
+    pub failures: Counter,
+    /// How often the log tells of them.
+    pub failures_told: Pace,
+}
+
+/// At most one line about failed authentication in this time.
+pub const TELL_FAILURES: Duration = Duration::from_secs(10);
+
+/// A record of what `principal` asked for in `request`.
+pub fn event_of(event_type: EventType, decision: Verdict, principal: &Principal, request: &Inbound) -> Event {
+    let mut event = Event::new(event_type);
+    event.decision = Some(decision);
+    event.client_addr = Some(request.client.ip().to_string());
+    if let Some(caller) = principal.caller() {
+        event.principal = Some(caller.value.clone());
+        event.principal_kind = Some(caller.kind.as_str());
+        event.issuer = Some(caller.issuer.clone());
+        event.lineage.clone_from(&caller.lineage);
+    }
+    event
 }
 
 impl fmt::Debug for App {
@@ -62,7 +91,10 @@ impl Handler for App {
     fn handle(&self, request: Inbound) -> Answer {
         let id = error::request_id(&request.headers);
         let outcome = self.admit(&request).and_then(|()| router::answer(self, &request, &id));
-        let mut answer = outcome.unwrap_or_else(|failure| failure.answer(request.headers.get("Accept"), &id));
+        let mut answer = outcome.unwrap_or_else(|failure| {
+            let challenge = failure.challenge(self.metadata_url().as_deref());
+            failure.answer(request.headers.get("Accept"), &id, challenge.as_deref())
+        });
         // The id was made here, or checked to be printable.
         answer.headers.append("X-Request-ID", &id).ok();
         answer
@@ -79,13 +111,72 @@ impl App {
         Err(Failure::new(ErrorCode::ForbiddenOrigin, detail))
     }
 
-    /// Who asks. Tokens are not validated by this version, and a configuration that wants them validated is not served, so
-    /// every caller is the anonymous one.
-    pub fn authenticate(&self, needs_token: bool, _headers: &Headers) -> Result<Principal, Failure> {
-        if needs_token && self.state.served().config.server.auth.is_some() {
-            return Err(Failure::new(ErrorCode::AuthnUnavailable, "token validation is not supported by this version"));
+    /// Who asks, found out from the configuration in force alone, before anything else is looked at (H02).
+    pub fn authenticate(&self, token: Token, request: &Inbound) -> Result<Principal, Failure> {
+        let served = self.state.served();
+        let Some(validator) = served.validator.as_ref().filter(|_| token != Token::Ignored) else {
+            return Ok(Principal::Anonymous);
+        };
+        match bearer::read(&request.headers) {
+            Bearer::Absent if token == Token::Welcome => Ok(Principal::Anonymous),
+            Bearer::Absent => {
+                let detail = "a bearer token is needed: send it as `Authorization: Bearer ...`";
+                let failure = Failure { no_token: true, ..Failure::new(ErrorCode::AuthnFailed, detail) };
+                Err(self.not_let_in(request, failure, "no_token"))
+            }
+            Bearer::Malformed => {
+                let failure = Failure::new(ErrorCode::AuthnFailed, "the Authorization header holds no bearer token");
+                Err(self.not_let_in(request, failure, "token_malformed"))
+            }
+            Bearer::Token(text) => match validator.authenticate(text) {
+                Ok(Admitted { caller, fresh }) => {
+                    let principal = Principal::Token(caller);
+                    if fresh {
+                        let event = event_of(EventType::AuthenticatedConnect, Verdict::Allowed, &principal, request);
+                        self.audit.count(event);
+                    }
+                    Ok(principal)
+                }
+                Err(Refused::Invalid(reason)) => {
+                    let failure = Failure::new(ErrorCode::AuthnFailed, reason.to_string());
+                    Err(self.not_let_in(request, failure, reason.word()))
+                }
+                Err(Refused::Unavailable) => {
+                    let detail = "tokens cannot be checked at the moment; try again";
+                    let failure = Failure::new(ErrorCode::AuthnUnavailable, detail);
+                    Err(self.not_let_in(request, failure, ErrorCode::AuthnUnavailable.as_str()))
+                }
+            },
         }
-        Ok(Principal::Anonymous)
+    }
+
+    /// Every failed authentication is counted in the audit file (H03); the log tells of one in ten seconds.
+    fn not_let_in(&self, request: &Inbound, failure: Failure, reason: &'static str) -> Failure {
+        let verdict = if failure.code == ErrorCode::AuthnFailed { Verdict::Denied } else { Verdict::Error };
+        let mut event = event_of(EventType::AuthnFailure, verdict, &Principal::Anonymous, request);
+        event.reason_code = Some(reason.to_owned());
+        self.audit.count(event);
+        self.failures.bump();
+        if self.failures_told.take(self.clock.now()) {
+            let (client, all) = (request.client.ip(), self.failures.value());
+            self.log.warn("a caller was not let in", &[("reason", &reason), ("client", &client), ("sinceStart", &all)]);
+        }
+        failure
+    }
+
+    /// Where RFC 9728 metadata is, when auth is on.
+    fn metadata_url(&self) -> Option<String> {
+        self.state.served().validator.as_ref()?;
+        Some(format!("{}{}", self.url(), path::PROTECTED_RESOURCE))
+    }
+
+    /// The origin clients use: the public one, else where it listens.
+    pub fn url(&self) -> String {
+        match (self.public_url(), self.listening.get()) {
+            (Some(url), _) => url.as_str().trim_end_matches('/').to_owned(),
+            (None, Some(addr)) => format!("http://{addr}"),
+            (None, None) => String::new(),
+        }
     }
 
     /// A request may repeat the served configuration's path and nothing else; no file is looked at (H01).

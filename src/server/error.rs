@@ -17,16 +17,38 @@ pub struct Failure {
     pub detail: String,
     /// `Allow` of a 405.
     pub allow: Option<String>,
+    /// Whether a request came without any token; RFC 6750 section 3.1 wants no error code then.
+    pub no_token: bool,
 }
 
 impl Failure {
     /// A failure with words for the caller.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), allow: None }
+        Self { code, detail: detail.into(), allow: None, no_token: false }
     }
 
-    /// The answer, without `X-Request-ID`.
-    pub fn answer(&self, accept: Option<&str>, request_id: &str) -> Answer {
+    /// The `WWW-Authenticate` of a 401, and of a 403 that other scopes would change (RFC 6750 section 3); `metadata` is where RFC 9728
+    /// metadata is.
+    pub fn challenge(&self, metadata: Option<&str>) -> Option<String> {
+        let error = match self.code {
+            ErrorCode::AuthnFailed if self.no_token => None,
+            ErrorCode::AuthnFailed => Some("invalid_token"),
+            ErrorCode::AuthzDenied => Some("insufficient_scope"),
+            _ => return None,
+        };
+        let mut parts = vec!["realm=\"open-cli\"".to_owned()];
+        if let Some(error) = error {
+            // A quoted string (RFC 9110 section 5.6.4) of the characters that RFC 6750 allows.
+            let safe = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+            parts.push(format!("error=\"{error}\""));
+            parts.push(format!("error_description=\"{}\"", self.detail.chars().filter(safe).collect::<String>()));
+        }
+        parts.extend(metadata.map(|url| format!("resource_metadata=\"{url}\"")));
+        Some(format!("Bearer {}", parts.join(", ")))
+    }
+
+    /// The answer, without `X-Request-ID`; `challenge` is for 401 and 403.
+    pub fn answer(&self, accept: Option<&str>, request_id: &str, challenge: Option<&str>) -> Answer {
         let row = self.code.row();
         let mut answer = if accept.is_some_and(names_json) {
             let problem = Problem {
@@ -44,10 +66,12 @@ impl Failure {
         };
         let headers = std::mem::take(&mut answer.headers).with("Cache-Control", "no-store");
         answer.headers = match row.status {
-            401 => headers.with("WWW-Authenticate", "Bearer"),
             503 => headers.with("Retry-After", "5"),
             _ => headers,
         };
+        if let Some(challenge) = challenge {
+            answer.headers = answer.headers.with("WWW-Authenticate", challenge);
+        }
         if let Some(allow) = &self.allow {
             answer.headers = answer.headers.with("Allow", allow);
         }
@@ -84,7 +108,7 @@ pub fn framing_answer(status: u16, headers: &Headers) -> Answer {
         _ => (ErrorCode::BadRequest, "the request's head or framing is not well formed"),
     };
     let id = request_id(headers);
-    let mut answer = Failure::new(code, detail).answer(headers.get("Accept"), &id);
+    let mut answer = Failure::new(code, detail).answer(headers.get("Accept"), &id, None);
     answer.headers = answer.headers.with("X-Request-ID", &id);
     answer
 }
@@ -105,11 +129,11 @@ mod tests {
     fn errors_are_bare_codes_or_problem_details() {
         let failure = Failure::new(ErrorCode::ManagedDeny, "no");
         for accept in [None, Some("*/*"), Some("text/html, */*;q=0.1")] {
-            let answer = failure.answer(accept, "r1");
+            let answer = failure.answer(accept, "r1", None);
             assert_eq!((answer.status, text(&answer).as_str()), (403, "managed_deny"), "{accept:?}");
         }
         for accept in ["application/json", "text/html, application/problem+json;q=0.5"] {
-            let answer = failure.answer(Some(accept), "r1");
+            let answer = failure.answer(Some(accept), "r1", None);
             assert_eq!(answer.headers.get("Content-Type"), Some("application/problem+json"));
             let problem: Problem = serde_json::from_str(&text(&answer)).unwrap();
             assert_eq!((problem.code.as_str(), problem.status, problem.detail.as_str()), ("managed_deny", 403, "no"));
@@ -119,10 +143,34 @@ mod tests {
 
     #[test]
     fn statuses_carry_their_headers() {
-        let header = |code, name: &str| Failure::new(code, "").answer(None, "").headers.get(name).map(str::to_owned);
-        assert_eq!(header(ErrorCode::AuthnFailed, "WWW-Authenticate").as_deref(), Some("Bearer"));
+        let header =
+            |code, name: &str| Failure::new(code, "").answer(None, "", None).headers.get(name).map(str::to_owned);
         assert_eq!(header(ErrorCode::AuditUnavailable, "Retry-After").as_deref(), Some("5"));
         assert_eq!(header(ErrorCode::BadRequest, "Retry-After"), None);
+    }
+
+    #[track_caller]
+    fn check_challenge(failure: &Failure, expected: Option<&str>) {
+        assert_eq!(failure.challenge(Some("https://t.example/m")).as_deref(), expected);
+    }
+
+    #[test]
+    fn challenges_are_those_of_rfc_6750_and_rfc_9728() {
+        let failed = |detail: &str| Failure::new(ErrorCode::AuthnFailed, detail);
+        let none = Failure { no_token: true, ..failed("no token came") };
+        check_challenge(&none, Some("Bearer realm=\"open-cli\", resource_metadata=\"https://t.example/m\""));
+        check_challenge(
+            &failed("the \"token\" is\r\nbad \\ ü"),
+            Some(
+                "Bearer realm=\"open-cli\", error=\"invalid_token\", error_description=\"the token isbad  \", \
+                 resource_metadata=\"https://t.example/m\"",
+            ),
+        );
+        let denied = Failure::new(ErrorCode::AuthzDenied, "no").challenge(None).unwrap();
+        assert_eq!(denied, "Bearer realm=\"open-cli\", error=\"insufficient_scope\", error_description=\"no\"");
+        check_challenge(&Failure::new(ErrorCode::PolicyDeny, "no"), None);
+        let answer = none.answer(None, "r1", none.challenge(None).as_deref());
+        assert_eq!(answer.headers.get("WWW-Authenticate"), Some("Bearer realm=\"open-cli\""));
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! Keeps browser pages away from a loopback toolbox (H11): a page may make its reader's browser send requests here, under a
 //! name that resolves to this machine or from an origin of its own.
 
-use std::net::IpAddr;
-
-use crate::base::url::{Origin, Url};
+use crate::base::url::{Origin, Url, is_loopback_host};
 use crate::http::Headers;
 
 /// Whether a request may come from where it says it comes. `port` is the toolbox's own, `public` the origin clients use.
@@ -18,7 +16,7 @@ fn host_is_ours(host: &str, public: Option<&Url>) -> bool {
     let Ok(url) = Url::parse(&format!("http://{host}/")) else {
         return false;
     };
-    is_loopback(url.host()) || public.is_some_and(|public| public.host() == url.host())
+    is_loopback_host(url.host()) || public.is_some_and(|public| public.host() == url.host())
 }
 
 fn origin_is_ours(origin: &str, port: u16, public: Option<&Url>) -> bool {
@@ -26,13 +24,8 @@ fn origin_is_ours(origin: &str, port: u16, public: Option<&Url>) -> bool {
         return false;
     };
     let Origin { scheme, host, port: origin_port } = &origin;
-    let own = scheme == "http" && *origin_port == port && is_loopback(host);
+    let own = scheme == "http" && *origin_port == port && is_loopback_host(host);
     own || public.and_then(Url::origin).is_some_and(|public| public == origin)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 //!
 //! [`main`] reads the process, [`run`] the flags; [`Toolbox`] is a runtime at work. A request goes through `app` (origin, request
 //! id), `router` (the table), and one of `routes`; what it works on is an immutable `snapshot`, which `state` replaces whole.
-//! Tokens, leases, workflows and metrics are not here yet.
+//! Leases, workflows and metrics are not here yet.
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -13,10 +14,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::access::validator::Tools;
 use crate::audit::{AuditLog, Event, EventType};
+use crate::base::count::Counter;
 use crate::base::disk;
 use crate::base::host::{self, Host};
 use crate::base::log::Log;
+use crate::base::pace::Pace;
 use crate::base::time::rfc3339;
 use crate::config::load::Surroundings;
 use crate::execute::run::Executor;
@@ -38,12 +42,16 @@ pub mod state;
 use app::{App, Order};
 use flags::{DEFAULT_ADDR, Flags, Wish};
 use signals::{Signal, Signals};
+use snapshot::Served;
 use state::{Due, State, Workshop};
 
 /// How long answers under way may take when the runtime stops.
 const GRACE: Duration = Duration::from_secs(10);
 /// How often files and ages are looked at.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// How often frequent events, which are only counted meanwhile, become audit records.
+const COUNTED: Duration = Duration::from_secs(10);
 
 const USAGE: u8 = 2;
 const CONFIG: u8 = 3;
@@ -127,11 +135,11 @@ fn check(host: &mut Host, flags: &Flags) -> Result<(), StartError> {
     let surroundings = Surroundings::from_host(host, flags.config.as_deref());
     // Warnings go to the log, errors to whoever called.
     let log = log(host, flags);
-    let served = state::load_served(&surroundings, &log).map_err(config)?;
+    let tools = tools(host, flags, &log)?;
+    let served = state::load_served(&surroundings, &tools, None).map_err(config)?;
     let instance = resolve(host, flags, served.path.as_deref())?;
-    let transport = transport(host, flags)?;
     let documents = instance.cache_dir.join("http");
-    let workshop = Workshop { surroundings, transport, documents, clock: host.clock.clone(), log };
+    let workshop = workshop(surroundings, documents, tools);
     let (snapshot, errors) = State::new(workshop, served).check();
     if !errors.is_empty() {
         return Err(config(errors));
@@ -159,6 +167,16 @@ fn transport(host: &Host, flags: &Flags) -> Result<Arc<dyn Transport>, StartErro
         Ok(client) => Ok(Arc::new(client)),
         Err(error) => Err(StartError { exit: USAGE, messages: vec![chain(&error)] }),
     }
+}
+
+fn tools(host: &Host, flags: &Flags, log: &Log) -> Result<Tools, StartError> {
+    let transport = transport(host, flags)?;
+    Ok(Tools { transport, clock: host.clock.clone(), env: host.env.clone(), log: log.clone() })
+}
+
+fn workshop(surroundings: Surroundings, documents: PathBuf, tools: Tools) -> Workshop {
+    let Tools { transport, clock, env, log } = tools;
+    Workshop { surroundings, transport, documents, env, clock, log }
 }
 
 /// An error with its causes.
@@ -230,23 +248,20 @@ impl Toolbox {
     /// Starts as the flags say: configuration, instance, audit file, socket, first catalog, `runtime.json`, in this order.
     pub fn start(host: &Host, flags: &Flags, log: Log) -> Result<Self, StartError> {
         let surroundings = Surroundings::from_host(host, flags.config.as_deref());
-        let served =
-            state::load_served(&surroundings, &log).map_err(|messages| StartError { exit: CONFIG, messages })?;
-        log.warn("runtime auth is off: whoever reaches this address may use every tool the policy allows", &[]);
+        let tools = tools(host, flags, &log)?;
+        let served = state::load_served(&surroundings, &tools, None)
+            .map_err(|messages| StartError { exit: CONFIG, messages })?;
+        if served.validator.is_none() {
+            log.warn("runtime auth is off: whoever reaches this address may use every tool the policy allows", &[]);
+        }
         let instance = resolve(host, flags, served.path.as_deref())?;
         let started_at = rfc3339(host.clock.now());
         let held = instance
             .hold(&format!("pid {} since {started_at}", std::process::id()))
             .map_err(|error| StartError::other(chain(&error)))?;
         let audit = open_audit(host, &instance, &log)?;
-        let transport = transport(host, flags)?;
-        let workshop = Workshop {
-            surroundings,
-            transport: Arc::clone(&transport),
-            documents: instance.cache_dir.join("http"),
-            clock: host.clock.clone(),
-            log: log.clone(),
-        };
+        let transport = Arc::clone(&tools.transport);
+        let workshop = workshop(surroundings, instance.cache_dir.join("http"), tools);
         let (orders, inbox) = mpsc::channel();
         let app = Arc::new(App {
             state: State::new(workshop, served),
@@ -258,6 +273,9 @@ impl Toolbox {
             log,
             orders: orders.clone(),
             stop_recorded: AtomicBool::new(false),
+            clock: host.clock.clone(),
+            failures: Counter::default(),
+            failures_told: Pace::new(app::TELL_FAILURES),
         });
         let running = listen(host, flags, &app)?;
         app.listening.get_or_init(|| running.addr());
@@ -348,6 +366,7 @@ fn open_for_business(app: &App, started_at: &str) -> Result<(), StartError> {
     let mut event = Event::new(EventType::RuntimeStart);
     event.config_fingerprint = Some(served.fingerprint.clone());
     app.record(&event).map_err(|failure| StartError::other(failure.detail))?;
+    bring_keys(&served);
     app.state.rebuild();
     let url = app.listening.get().map(|addr| format!("http://{addr}")).unwrap_or_default();
     let record = RuntimeRecord {
@@ -363,13 +382,25 @@ fn open_for_business(app: &App, started_at: &str) -> Result<(), StartError> {
     app.instance.publish(&record).map_err(|error| StartError::other(format!("cannot write runtime.json: {error}")))
 }
 
-/// Carries out orders, and looks at files and ages in between.
+/// Fetches the issuer's keys while the first catalog is built. An issuer that is away delays nothing; the keeper asks it again.
+fn bring_keys(served: &Served) {
+    if let Some(validator) = served.validator.clone() {
+        // Without a thread the first caller, or the keeper, brings them.
+        host::spawn("keys", move || validator.tend()).ok();
+    }
+}
+
+/// Carries out orders, and looks at files, ages and keys in between.
 fn keep(app: &App, inbox: &Receiver<Order>) {
+    let noise = Pace::new(COUNTED);
     loop {
         match inbox.recv_timeout(LOOK) {
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Ok(Order::Reload) => guarded(app, || app.reload()),
-            Err(RecvTimeoutError::Timeout) => guarded(app, || look(app)),
+            Err(RecvTimeoutError::Timeout) => guarded(app, || {
+                look(app);
+                write_counted(app, &noise);
+            }),
         }
     }
 }
@@ -379,6 +410,15 @@ fn look(app: &App) {
         Due::Nothing => {}
         Due::Reload => app.reload(),
         Due::Rebuild => drop(app.state.rebuild()),
+    }
+    if let Some(validator) = app.state.served().validator.as_ref() {
+        validator.tend();
+    }
+}
+
+fn write_counted(app: &App, noise: &Pace) {
+    if !noise.take(app.clock.now()) {
+        return;
     }
     if let Err(error) = app.audit.flush() {
         app.log.error("audit records not kept", &[("error", &error)]);

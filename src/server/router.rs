@@ -1,12 +1,13 @@
 //! Which path and method is answered by what: one table (contract 4).
 
-use crate::access::Principal;
+use crate::access::{ADMIN, Principal};
+use crate::audit::{Event, EventType, Verdict};
 use crate::base::form::Form;
 use crate::contract::{ErrorCode, path};
 use crate::http::server::{Answer, Inbound};
 use crate::http::{Headers, is_json};
 
-use super::app::App;
+use super::app::{App, event_of};
 use super::error::Failure;
 use super::routes::{audit, catalog, execute, health, refresh, runtime};
 
@@ -25,49 +26,76 @@ pub struct Exchange<'a> {
     pub id: &'a str,
 }
 
+impl Exchange<'_> {
+    /// A record of this exchange.
+    pub fn event(&self, event_type: EventType, decision: Verdict) -> Event {
+        let mut event = event_of(event_type, decision, &self.principal, self.request);
+        event.request_id = Some(self.id.to_owned());
+        event
+    }
+
+    /// Refuses, and records it, whoever has a token without `runtime:admin`; without auth everybody may (H10).
+    pub fn admin_only(&self, what: &str) -> Result<(), Failure> {
+        if self.principal == Principal::Anonymous || self.principal.has_scope(ADMIN) {
+            return Ok(());
+        }
+        let failure = Failure::new(ErrorCode::AuthzDenied, format!("{what} needs the scope `{ADMIN}`"));
+        let mut event = self.event(EventType::AuthzDenial, Verdict::Denied);
+        event.reason_code = Some(failure.code.to_string());
+        self.app.record(&event)?;
+        Err(failure)
+    }
+}
+
 /// What a handler gives.
 pub type Outcome = Result<Answer, Failure>;
 
 type Call = fn(&Exchange<'_>) -> Outcome;
+
+/// What a token is to a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// Nothing goes without one.
+    Needed,
+    /// It goes without one; a bad one is refused.
+    Welcome,
+    /// It is not looked at.
+    Ignored,
+}
 
 /// One path.
 #[derive(Debug)]
 pub struct Route {
     /// The path.
     pub path: &'static str,
-    /// Whether a token is needed when the configuration asks for tokens.
-    pub token: bool,
+    /// What a token is to it when the configuration asks for tokens.
+    pub token: Token,
     get: Option<Call>,
     post: Option<Call>,
 }
 
-const fn route(path: &'static str, token: bool, get: Option<Call>, post: Option<Call>) -> Route {
+const fn route(path: &'static str, token: Token, get: Option<Call>, post: Option<Call>) -> Route {
     Route { path, token, get, post }
 }
 
 /// The table.
 pub const ROUTES: &[Route] = &[
-    route(path::CATALOG, true, Some(catalog::effective), None),
-    route(path::TOOL, true, Some(catalog::tool), None),
-    route(path::EXECUTE, true, None, Some(execute::execute)),
-    route(path::REFRESH, true, Some(refresh::refresh), Some(refresh::refresh)),
-    route(path::AUDIT, true, Some(audit::events), None),
-    route(path::INFO, false, Some(runtime::info), None),
-    route(path::STOP, true, None, Some(runtime::stop)),
-    route(path::BROWSER_CONFIG, false, Some(runtime::browser_config), None),
-    route(path::HEALTH, false, Some(health::live), None),
-    route(path::READY, false, Some(health::ready), None),
+    route(path::CATALOG, Token::Needed, Some(catalog::effective), None),
+    route(path::TOOL, Token::Needed, Some(catalog::tool), None),
+    route(path::EXECUTE, Token::Needed, None, Some(execute::execute)),
+    route(path::REFRESH, Token::Needed, Some(refresh::refresh), Some(refresh::refresh)),
+    route(path::AUDIT, Token::Needed, Some(audit::events), None),
+    route(path::INFO, Token::Welcome, Some(runtime::info), None),
+    route(path::STOP, Token::Needed, None, Some(runtime::stop)),
+    route(path::BROWSER_CONFIG, Token::Ignored, Some(runtime::browser_config), None),
+    route(path::PROTECTED_RESOURCE, Token::Ignored, Some(runtime::protected_resource), None),
+    route(path::HEALTH, Token::Ignored, Some(health::live), None),
+    route(path::READY, Token::Ignored, Some(health::ready), None),
 ];
 
 /// Paths of the contract that this version does not serve; they answer as unknown ones do, with words that say so.
-const LATER: &[&str] = &[
-    "/v1/workflows/run",
-    "/v1/runtime/heartbeat",
-    "/v1/runtime/session-close",
-    "/metrics",
-    "/.well-known/oauth-protected-resource",
-    "/openapi.json",
-];
+const LATER: &[&str] =
+    &["/v1/workflows/run", "/v1/runtime/heartbeat", "/v1/runtime/session-close", "/metrics", "/openapi.json"];
 
 impl Route {
     /// The methods of the path, as `Allow` lists them.
@@ -103,9 +131,9 @@ pub fn answer(app: &App, request: &Inbound, id: &str) -> Outcome {
         let failure = Failure::new(ErrorCode::MethodNotAllowed, format!("this path answers to {allow}"));
         return Err(Failure { allow: Some(allow), ..failure });
     };
-    let principal = app.authenticate(route.token, &request.headers)?;
+    let principal = app.authenticate(route.token, request)?;
     let query = Form::parse(&request.query);
-    if route.token {
+    if route.token == Token::Needed {
         for path in query.all("config") {
             app.check_config_path(Some(path))?;
         }

@@ -2,21 +2,23 @@
 //!
 //! Key types: [`Served`], the configuration; [`Snapshot`], with the bodies that were asked for before, ready to be sent again.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sha2::{Digest, Sha256};
 
-use crate::access::Principal;
+use crate::access::validator::Validator;
+use crate::access::{Principal, envelope};
 use crate::base::json;
 use crate::base::pattern::Pattern;
 use crate::catalog::gather::SourceReport;
 use crate::catalog::view::{Detail, Mask, ReadyCatalog};
-use crate::config::Config;
 use crate::config::load::Loaded;
+use crate::config::{Config, Policy};
 use crate::contract::{RefreshResponse, RefreshedSource};
+use crate::oauth::scope::Scopes;
 
 /// The configuration in force.
 #[derive(Debug)]
@@ -27,13 +29,15 @@ pub struct Served {
     pub path: Option<PathBuf>,
     /// SHA-256 of its content without secrets.
     pub fingerprint: String,
+    /// What checks tokens; `None` lets everybody in.
+    pub validator: Option<Arc<Validator>>,
 }
 
 impl Served {
-    /// Takes over what was loaded.
-    pub fn new(loaded: Loaded) -> Self {
+    /// Takes over what was loaded, with what checks tokens for it.
+    pub fn new(loaded: Loaded, validator: Option<Arc<Validator>>) -> Self {
         let fingerprint = format!("sha256:{}", hex(json::canonical(&loaded.raw).as_bytes()));
-        Self { config: loaded.config, path: loaded.path, fingerprint }
+        Self { config: loaded.config, path: loaded.path, fingerprint, validator }
     }
 }
 
@@ -71,8 +75,11 @@ pub struct Shelf {
     /// The catalog.
     pub catalog: ReadyCatalog,
     /// What listings may show: tools that no deny pattern names (H15).
-    pub listed: Mask,
+    pub listed: Arc<Mask>,
     ready: Mutex<VecDeque<(Wanted, Ready)>>,
+    /// What each set of scopes reaches.
+    envelopes: RwLock<HashMap<Scopes, Arc<Mask>>>,
+    everything: Arc<Mask>,
 }
 
 impl fmt::Debug for Shelf {
@@ -84,6 +91,8 @@ impl fmt::Debug for Shelf {
 /// How many bodies are kept ready, and how many bytes of them.
 const MAX_READY: usize = 64;
 const MAX_READY_BYTES: usize = 64 << 20;
+/// How many sets of scopes are remembered.
+const MAX_ENVELOPES: usize = 1_000;
 
 impl Shelf {
     /// A catalog with nothing ready yet.
@@ -96,7 +105,32 @@ impl Shelf {
                 listed.insert(index);
             }
         }
-        Self { catalog, listed, ready: Mutex::default() }
+        let everything = Arc::new(Mask::all(catalog.len()));
+        let listed = Arc::new(listed);
+        Self { catalog, listed, ready: Mutex::default(), envelopes: RwLock::default(), everything }
+    }
+
+    /// What a principal may see and run. It depends on the scopes alone, so it is worked out once for each set of them.
+    pub fn envelope(&self, principal: &Principal, policy: &Policy) -> Arc<Mask> {
+        let Some(caller) = principal.caller() else { return Arc::clone(&self.everything) };
+        if let Some(mask) = self.envelopes.read().unwrap_or_else(PoisonError::into_inner).get(&caller.scopes) {
+            return Arc::clone(mask);
+        }
+        let mask = Arc::new(envelope::of(principal, &self.catalog, policy));
+        let mut envelopes = self.envelopes.write().unwrap_or_else(PoisonError::into_inner);
+        if envelopes.len() >= MAX_ENVELOPES {
+            envelopes.clear();
+        }
+        envelopes.insert(caller.scopes.clone(), Arc::clone(&mask));
+        mask
+    }
+
+    /// What listings show a principal.
+    pub fn visible(&self, principal: &Principal, policy: &Policy) -> Arc<Mask> {
+        match principal {
+            Principal::Anonymous => Arc::clone(&self.listed),
+            Principal::Token(_) => self.envelope(principal, policy),
+        }
     }
 
     /// The body of the effective catalog for an envelope; `None`: no such view. Whoever asks second waits for the first.
@@ -158,7 +192,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{PrincipalKind, envelope};
+    use crate::access::tests::token;
     use crate::catalog::gather::SourceState;
     use crate::catalog::{CATALOG_VERSION, Catalog, ServiceRecord, Tool, View};
     use crate::fetch::FetchRecord;
@@ -190,7 +224,7 @@ mod tests {
             error: error.map(str::to_owned),
             fetches: if error.is_some() { vec![] } else { vec![FetchRecord::default(), FetchRecord::default()] },
         };
-        let served = Served { config: Config::default(), path: None, fingerprint: String::new() };
+        let served = Served { config: Config::default(), path: None, fingerprint: String::new(), validator: None };
         Snapshot {
             shelf: Arc::new(Shelf::new(ReadyCatalog::new(catalog), &served.config)),
             served: Arc::new(served),
@@ -213,14 +247,8 @@ mod tests {
     fn h09_a_refresh_tells_only_of_sources_the_caller_sees() {
         let all = [("src-a", None), ("src-a", None), ("src-b", None), ("src-b", None), ("src-c", Some("gone"))];
         check(&Principal::Anonymous, &all);
-        let token = |scope: &str| Principal::Token {
-            kind: PrincipalKind::Subject,
-            issuer: String::new(),
-            value: "p".to_owned(),
-            scopes: vec![scope.to_owned()],
-        };
-        check(&token("bundle:b"), &[("src-b", None), ("src-b", None)]);
-        check(&token("openid"), &[]);
+        check(&token(&["bundle:b"]), &[("src-b", None), ("src-b", None)]);
+        check(&token(&["openid"]), &[]);
     }
 
     #[test]

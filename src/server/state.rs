@@ -9,15 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use super::snapshot::{Served, Shelf, Snapshot};
+use crate::access::validator::{Tools, Validator};
 use crate::base::disk;
-use crate::base::host::{self, Clock, Stopwatch};
+use crate::base::host::{self, Clock, Env, Stopwatch};
 use crate::base::log::Log;
 use crate::base::time::rfc3339;
-use crate::base::url::Url;
+use crate::base::url::{Url, is_loopback_host};
 use crate::catalog::gather::{SourceReport, gather};
 use crate::catalog::view::ReadyCatalog;
 use crate::config::load::{Consumer, Surroundings, load};
-use crate::config::{Config, Location, SourceKind, scope};
+use crate::config::{Config, Location, ServerAuth, SourceKind, ValidationProfile, scope};
 use crate::fetch::run::Fetcher;
 use crate::http::Transport;
 
@@ -36,10 +37,20 @@ pub struct Workshop {
     pub transport: Arc<dyn Transport>,
     /// Where fetched documents are kept.
     pub documents: PathBuf,
+    /// The environment, where secrets may be.
+    pub env: Env,
     /// Wall clock.
     pub clock: Clock,
     /// The log.
     pub log: Log,
+}
+
+impl Workshop {
+    /// What tokens are checked with.
+    pub fn tools(&self) -> Tools {
+        let Self { transport, env, clock, log, .. } = self;
+        Tools { transport: Arc::clone(transport), env: env.clone(), clock: clock.clone(), log: log.clone() }
+    }
 }
 
 impl fmt::Debug for Workshop {
@@ -93,27 +104,52 @@ pub enum Due {
     Rebuild,
 }
 
-/// Reads the configuration; the error is everything that is wrong with it, a line each.
-pub fn load_served(surroundings: &Surroundings, log: &Log) -> Result<Served, Vec<String>> {
+/// Reads the configuration; the error is everything that is wrong with it, a line each. What checks tokens is taken over from
+/// `before` when its settings are the same, with all that it remembers.
+pub fn load_served(
+    surroundings: &Surroundings,
+    tools: &Tools,
+    before: Option<&Arc<Validator>>,
+) -> Result<Served, Vec<String>> {
     let loaded = load(surroundings, Consumer::Toolbox)
         .map_err(|diagnostics| diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     for warning in &loaded.warnings {
-        log.warn("configuration", &[("problem", warning)]);
+        tools.log.warn("configuration", &[("problem", warning)]);
     }
-    admit(&loaded.config).map_err(|message| vec![message])?;
-    Ok(Served::new(loaded))
+    let validator = match (&loaded.config.server.auth, before) {
+        (None, _) => None,
+        (Some(auth), Some(before)) if before.auth() == auth => Some(Arc::clone(before)),
+        (Some(auth), _) => {
+            for problem in auth_warnings(auth) {
+                tools.log.warn("runtime auth", &[("problem", &problem)]);
+            }
+            Some(Arc::new(Validator::new(auth.clone(), tools.clone()).map_err(|message| vec![message])?))
+        }
+    };
+    Ok(Served::new(loaded, validator))
 }
 
-/// What this version cannot serve safely, it does not serve.
-fn admit(config: &Config) -> Result<(), String> {
-    match &config.server.auth {
-        None => Ok(()),
-        Some(auth) => Err(format!(
-            "`runtime.server.auth` asks for token validation ({}), which is not supported by this version; the toolbox does not \
-             start open instead. Remove the block to serve loopback callers without tokens",
-            auth.profile.as_str()
-        )),
+/// What is unwise in the settings, but may be meant so.
+fn auth_warnings(auth: &ServerAuth) -> Vec<String> {
+    let mut problems = Vec::new();
+    let (urls, unknown) = match &auth.profile {
+        ValidationProfile::OidcJwks { issuer, jwks_url } => {
+            (vec![("issuer", Url::parse(issuer).ok()), ("jwksURL", jwks_url.clone())], false)
+        }
+        ValidationProfile::OAuth2Introspection { introspection_url, client_id, .. } => {
+            (vec![("introspectionURL", Some(introspection_url.clone()))], client_id.is_none())
+        }
+    };
+    for (name, url) in urls {
+        if url.is_some_and(|url| url.scheme() == "http" && !is_loopback_host(url.host())) {
+            problems
+                .push(format!("`{name}` is http and not on this machine: whoever is in between decides who gets in"));
+        }
     }
+    if unknown {
+        problems.push("introspection without `clientId` asks as nobody; endpoints should refuse that".to_owned());
+    }
+    problems
 }
 
 /// Whether a reload would let in whom the present configuration keeps out.
@@ -177,7 +213,8 @@ impl State {
         let mut building = self.build_lock();
         // Before reading: a change while reading is then seen at the next look.
         building.config_files = Watched::look(config_files(&self.workshop.surroundings));
-        let served = load_served(&self.workshop.surroundings, &self.workshop.log)?;
+        let before = self.served().validator.clone();
+        let served = load_served(&self.workshop.surroundings, &self.workshop.tools(), before.as_ref())?;
         if weakens(&self.served().config, &served.config) {
             return Err(vec![
                 "the new configuration has no `runtime.server.auth`; removing it takes a restart".to_owned(),

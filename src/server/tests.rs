@@ -195,11 +195,7 @@ fn files_that_change_are_seen_and_bad_ones_keep_the_old() {
     look(&toolbox.app);
     assert_eq!(toolbox.app.snapshot().unwrap().shelf.listed.count(), 0);
 
-    let auth =
-        json!({"validationProfile": "oauth2_introspection", "audience": "a", "introspectionURL": "https://i.example/"});
-    let mut closed = config();
-    closed["runtime"] = json!({"server": {"auth": auth}});
-    for bad in [json!({"cli": 1}), closed] {
+    for bad in [json!({"cli": 1}), closed(&json!({"type": "env", "value": "NOT_SET"}))] {
         world.write(".cli.json", &bad);
         assert_eq!(state.due(), Due::Reload);
         look(&toolbox.app);
@@ -207,6 +203,41 @@ fn files_that_change_are_seen_and_bad_ones_keep_the_old() {
         assert_eq!(state.due(), Due::Nothing, "a bad file is not read again and again");
     }
     assert!(world.stderr.take().contains("the old one stays in force"));
+    toolbox.stop();
+}
+
+/// The world's configuration with token validation, as whom the issuer is asked.
+fn closed(client_id: &Value) -> Value {
+    let mut closed = config();
+    closed["runtime"] = json!({"server": {"auth": {
+        "validationProfile": "oauth2_introspection", "audience": "a", "introspectionURL": "https://i.example/",
+        "clientId": client_id,
+    }}});
+    closed
+}
+
+#[test]
+fn h05_a_reload_may_turn_auth_on_and_change_it_but_not_off() {
+    let world = World::new();
+    let toolbox = world.start(&["--addr", "127.0.0.1:0"]).unwrap();
+    let validator = || toolbox.app.state.served().validator.clone();
+    let reload = |config: &Value| {
+        world.write(".cli.json", config);
+        look(&toolbox.app);
+    };
+    assert!(world.stderr.take().contains("runtime auth is off"));
+    let by_name = |name: &str| closed(&json!({"type": "literal", "value": name}));
+    reload(&by_name("one"));
+    let first = validator().expect("auth is on");
+    let mut same = by_name("one");
+    same["policy"] = json!({"deny": ["shop:*"]});
+    reload(&same);
+    assert!(Arc::ptr_eq(&first, &validator().unwrap()), "the same settings keep what is remembered");
+    reload(&by_name("two"));
+    assert!(!Arc::ptr_eq(&first, &validator().unwrap()), "other settings forget it");
+    reload(&config());
+    assert!(validator().is_some(), "turning it off takes a restart");
+    assert!(world.stderr.take().contains("takes a restart"));
     toolbox.stop();
 }
 
@@ -249,10 +280,6 @@ fn the_program_says_what_is_wrong_and_how_it_ends() {
     world.runs(&["--config", "none.json"], 3, "none.json");
     world.runs(&["--check", "--config", ".cli.json"], 0, "ok: 1 tools from 1 sources");
     world.runs(&["--check"], 3, "trust");
-    let auth =
-        json!({"validationProfile": "oauth2_introspection", "audience": "a", "introspectionURL": "https://i.example/"});
-    let mut closed = config();
-    closed["runtime"] = json!({"server": {"auth": auth}});
-    world.write(".cli.json", &closed);
-    world.runs(&["--config", ".cli.json", "--addr", "127.0.0.1:0"], 3, "not supported by this version");
+    world.write(".cli.json", &closed(&json!({"type": "env", "value": "NOT_SET"})));
+    world.runs(&["--config", ".cli.json", "--addr", "127.0.0.1:0"], 3, "NOT_SET");
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::reader::{Fields, Reader};
+use super::reader::{Extent, Fields, Reader};
 use super::secrets::CLIENT_AUTHENTICATIONS;
 use crate::config::node::Node;
 use crate::config::variant;
 use crate::config::{
-    Delegation, Remote, RemoteAuth, RemoteAuthMode, SecretRef, ServerAuth, ServerConfig, ValidationProfile,
+    ClientAuthentication, Delegation, Remote, RemoteAuth, RemoteAuthMode, SecretRef, ServerAuth, ServerConfig,
+    ValidationProfile,
 };
 
 /// Signature algorithms when the config names none.
@@ -166,6 +167,7 @@ impl Reader<'_, '_> {
             "algorithms",
             "clockSkewSeconds",
             "introspectionCacheSeconds",
+            "introspectionAuthMethod",
         ];
         let fields = self.fields(node, KNOWN)?;
         variant::SERVER_AUTH.refuse_foreign(node, self.problems);
@@ -210,6 +212,8 @@ impl Reader<'_, '_> {
         let client_id = fields.get("clientId").and_then(|node| self.reference(node));
         let client_secret = fields.get("clientSecret").and_then(|node| self.reference(node));
         let cache = fields.get("introspectionCacheSeconds").and_then(|node| self.seconds(node, 0, MAX_CACHE));
+        let authentication =
+            fields.get("introspectionAuthMethod").and_then(|node| self.choice(node, CLIENT_AUTHENTICATIONS));
         match profile? {
             Profile::OidcJwks => {
                 self.required(fields, "issuer")?;
@@ -217,11 +221,18 @@ impl Reader<'_, '_> {
             }
             Profile::Introspection => {
                 self.required(fields, "introspectionURL")?;
+                if let (Extent::Whole, Some(secret), None) =
+                    (self.extent, fields.get("clientSecret"), fields.get("clientId"))
+                {
+                    self.problems.error(&secret.origin, "`clientSecret` needs `clientId` beside it");
+                }
                 Some(ValidationProfile::OAuth2Introspection {
                     introspection_url: introspection_url?,
                     issuer,
                     client_id,
                     client_secret,
+                    // What introspection endpoints take most often (RFC 7662 section 2.1).
+                    client_authentication: authentication.unwrap_or(ClientAuthentication::Basic),
                     cache: cache.unwrap_or_default(),
                 })
             }

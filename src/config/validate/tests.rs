@@ -88,7 +88,7 @@ fn a_program_runs_only_where_policy_allows() {
         format!(r#"{{"secrets": {{"s": {{"type": "oauth2", "mode": "clientCredentials", "clientSecret": {exec}}}}}}}"#),
         format!(
             r#"{{"runtime": {{"server": {{"auth": {{"validationProfile": "oauth2_introspection", "audience": "a",
-                "introspectionURL": "https://i/", "clientSecret": {exec}}}}}}}}}"#
+                "introspectionURL": "https://i/", "clientId": {{"type": "env", "value": "ID"}}, "clientSecret": {exec}}}}}}}}}"#
         ),
     ] {
         refused(&text, "a secret of type `exec` runs a program");

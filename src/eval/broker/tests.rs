@@ -7,9 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Map;
 
 use super::*;
-use crate::http::Headers;
 use crate::http::server::Body;
+use crate::http::{Headers, Response};
+use crate::oauth::introspection;
+use crate::oauth::jwks::KeySet;
+use crate::oauth::jwt::{Checked, Rejection, Rules, Unverified};
 use crate::oauth::keys::VerifyingKey;
+use crate::oauth::metadata::Metadata;
 
 const START: u64 = 1_800_000_000;
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -707,4 +711,41 @@ fn h24_debug_shows_no_secret() {
     let shown = format!("{:?} {:?}", scene.broker, scene.broker.settings);
     let secrets = ["a:g%e+n t", "\"control\"", "\"box\"", &scene.broker.login_code()];
     assert!(secrets.iter().all(|secret| !shown.contains(secret)), "{shown}");
+}
+
+#[test]
+fn the_toolbox_reads_what_the_broker_says() {
+    let scene = Scene::signing(Algorithm::Es256);
+    let now = UNIX_EPOCH + Duration::from_secs(START);
+    let rules = Rules {
+        issuer: "http://127.0.0.1:9100".to_owned(),
+        audience: "open-cli-toolbox".to_owned(),
+        algorithms: vec![Algorithm::Es256],
+        skew: Duration::ZERO,
+    };
+    let document = scene.ask("GET /.well-known/openid-configuration", &[], "").text;
+    let metadata = Metadata::read(document.as_bytes(), &rules.issuer).unwrap();
+    assert_eq!(metadata.jwks.unwrap().as_str(), "http://127.0.0.1:9100/jwks");
+    let (keys, unread) = KeySet::read(scene.ask("GET /jwks", &[], "").text.as_bytes()).unwrap();
+    assert!(unread.is_empty());
+    let login = scene.redeem(&scene.code("ada"), &[]);
+    let child = scene.exchange(&login.token(), &[("scope", "tool:demo:listItems")]).token();
+    let read = Unverified::read(&child, &rules, now).unwrap();
+    assert!(matches!(read.check(&keys), Checked::Good(_)));
+    let claims = read.into_claims();
+    assert_eq!((claims.subject.as_deref(), claims.scopes.to_string()), (Some("ada"), "tool:demo:listItems".to_owned()));
+    assert_eq!(
+        (claims.delegation.delegated_by.as_deref(), &*claims.delegation.actors),
+        (Some("ada"), &[AGENT.to_owned()][..])
+    );
+    let id_token = login.json()["id_token"].as_str().unwrap().to_owned();
+    assert!(Unverified::read(&id_token, &rules, now).is_err());
+    let answer = |token: &str| Response {
+        status: 200,
+        headers: Headers::new(),
+        body: scene.introspect(token).to_string().into_bytes(),
+        truncated: false,
+    };
+    assert_eq!(introspection::read(&answer(&child), &rules, now).unwrap(), Ok(claims));
+    assert_eq!(introspection::read(&answer("x"), &rules, now).unwrap(), Err(Rejection::Inactive));
 }

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use crate::access::ADMIN;
 use crate::audit::EventType;
 use crate::audit::read::{Filter, find};
 use crate::base::form::Form;
@@ -16,9 +17,16 @@ use super::json_bytes;
 const LIMIT: usize = 1_000;
 const MAX_LIMIT: usize = 10_000;
 
-/// Records as an array, oldest first, each with the very bytes of its line.
+/// Records as an array, oldest first, each with the very bytes of its line; without `runtime:admin` a token shows its own alone (H10).
 pub fn events(exchange: &Exchange<'_>) -> Outcome {
-    let filter = filter(&exchange.query)?;
+    let mut filter = filter(&exchange.query)?;
+    if let Some(caller) = exchange.principal.caller().filter(|caller| !caller.scopes.has(ADMIN)) {
+        filter.own = Some((caller.value.clone(), caller.kind.as_str().to_owned(), caller.issuer.clone()));
+    }
+    // What was only counted so far belongs to the answer too; that it could not be written is told by the log.
+    if let Err(error) = exchange.app.audit.flush() {
+        exchange.app.log.error("audit records not kept", &[("error", &error)]);
+    }
     let found = find(exchange.app.audit.path(), &filter).map_err(|error| {
         exchange.app.log.error("audit file not read", &[("error", &error)]);
         Failure::new(ErrorCode::Internal, "the audit file could not be read; the runtime's log says why")
@@ -67,6 +75,7 @@ fn filter(query: &Form) -> Result<Filter, Failure> {
         until: time("until")?,
         event_type: event_type.transpose()?,
         principal: query.get("principal").map(str::to_owned),
+        own: None,
         tool_id: query.get("toolId").map(str::to_owned),
         decision: decision.transpose()?,
         after: number("after")?,

@@ -1,9 +1,11 @@
 //! `GET /v1/catalog/effective` and `GET /v1/tools`.
 
-use crate::access::{envelope, policy};
+use crate::access::policy;
+use crate::audit::{EventType, Verdict};
 use crate::catalog::view::Detail;
 use crate::contract::ErrorCode;
 
+use super::super::app::event_of;
 use super::super::error::Failure;
 use super::super::router::{Exchange, Outcome};
 use super::super::snapshot::Ready;
@@ -20,7 +22,11 @@ pub fn effective(exchange: &Exchange<'_>) -> Outcome {
     let snapshot = app.snapshot()?;
     let (served, shelf) = (&snapshot.served, &snapshot.shelf);
     let selection = policy::select(&served.config, principal, query.get("mode"), query.get("agentProfile"))?;
-    let envelope = envelope::of(principal, &shelf.catalog, &served.config.policy).intersect(&shelf.listed);
+    let envelope = shelf.visible(principal, &served.config.policy);
+    if envelope != shelf.listed {
+        let event = event_of(EventType::CatalogFiltered, Verdict::Allowed, principal, request);
+        app.audit.count(event);
+    }
     let ready = shelf
         .effective(&envelope, &selection.view, detail)
         .ok_or_else(|| Failure::new(ErrorCode::Internal, "the catalog has no view of that name"))?;
@@ -35,7 +41,7 @@ pub fn tool(exchange: &Exchange<'_>) -> Outcome {
     };
     let snapshot = app.snapshot()?;
     let shelf = &snapshot.shelf;
-    let envelope = envelope::of(principal, &shelf.catalog, &snapshot.served.config.policy).intersect(&shelf.listed);
+    let envelope = shelf.visible(principal, &snapshot.served.config.policy);
     match shelf.catalog.find(id).filter(|index| envelope.contains(*index)) {
         Some(index) => Ok(validated(&Ready::new(shelf.catalog.tool_json(index)), &request.headers)),
         None => Err(super::execute::unknown_tool(principal)),

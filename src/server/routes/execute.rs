@@ -1,13 +1,12 @@
 //! `POST /v1/tools/execute`: decide, record what is begun, send, record what came of it, answer.
 
+use crate::access::Principal;
 use crate::access::policy::{self, Selection, Standing};
-use crate::access::{Principal, envelope};
 use crate::audit::{Event, EventType, Verdict};
 use crate::base::host::Stopwatch;
 use crate::catalog::Tool;
 use crate::contract::{ErrorCode, ExecuteRequest};
 use crate::execute::run::{ExecuteError, Outcome as Executed, Prepared};
-use crate::http::server::Inbound;
 
 use super::super::error::Failure;
 use super::super::router::{Exchange, Outcome};
@@ -24,7 +23,7 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
     let selection = policy::select(config, principal, ask.mode.as_deref(), ask.agent_profile.as_deref())?;
     let Some(index) = snapshot.shelf.catalog.find(ask.tool_id.as_str()) else {
         let failure = unknown_tool(principal);
-        let mut event = event(exchange, EventType::AuthzDenial, Verdict::Denied);
+        let mut event = exchange.event(EventType::AuthzDenial, Verdict::Denied);
         event.tool_id = Some(ask.tool_id.to_string());
         event.reason_code = Some(failure.code.to_string());
         app.record(&event)?;
@@ -51,19 +50,8 @@ pub(super) fn unknown_tool(principal: &Principal) -> Failure {
         Principal::Anonymous => {
             Failure::new(ErrorCode::ToolNotFound, "there is no such tool; look it up in the catalog")
         }
-        Principal::Token { .. } => policy::outside_envelope().into(),
+        Principal::Token(_) => policy::outside_envelope().into(),
     }
-}
-
-/// A record of what `exchange` asked for.
-fn event(exchange: &Exchange<'_>, event_type: EventType, decision: Verdict) -> Event {
-    let Inbound { client, .. } = exchange.request;
-    let mut event = Event::new(event_type);
-    event.principal = exchange.principal.name().map(str::to_owned);
-    event.client_addr = Some(client.ip().to_string());
-    event.request_id = Some(exchange.id.to_owned());
-    event.decision = Some(decision);
-    event
 }
 
 /// One call of one tool.
@@ -75,7 +63,7 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn event(&self, event_type: EventType, decision: Verdict) -> Event {
-        let mut event = event(self.exchange, event_type, decision);
+        let mut event = self.exchange.event(event_type, decision);
         event.agent_profile.clone_from(&self.selection.profile);
         event.tool_id = Some(self.tool.id.to_string());
         event.service_id = Some(self.tool.service_id.to_string());
@@ -88,7 +76,7 @@ impl Call<'_> {
     fn decide(&self, snapshot: &Snapshot, index: usize, ask: &ExecuteRequest) -> Result<(), Failure> {
         let (shelf, policy) = (&snapshot.shelf, &snapshot.served.config.policy);
         let standing = Standing {
-            in_envelope: envelope::of(&self.exchange.principal, &shelf.catalog, policy).contains(index),
+            in_envelope: shelf.envelope(&self.exchange.principal, policy).contains(index),
             in_view: shelf.catalog.view_mask(&self.selection.view).is_some_and(|view| view.contains(index)),
             approved: ask.approval || ask.dry_run,
         };

@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::access::validator::Validator;
 use crate::audit::read::{Filter, find};
 use crate::base::disk;
 use crate::base::host::{self, Clock, Env};
@@ -17,7 +18,7 @@ use crate::config::load::Surroundings;
 use crate::config::{Config, Mode, Profile, ToolSet};
 use crate::contract::{CODES, path};
 use crate::http::server::Body;
-use crate::http::{Limits, Request, Response, Transport, TransportError};
+use crate::http::{Headers, Limits, Request, Response, Transport, TransportError};
 use crate::server::router::ROUTES;
 use crate::server::snapshot::Served;
 use crate::server::state::Workshop;
@@ -111,12 +112,19 @@ impl World {
     }
 
     fn with(config: Config) -> Self {
-        let world = Self::unbuilt(config);
+        let world = Self::unbuilt(config, None);
         world.app.state.put(catalog());
         world
     }
 
-    fn unbuilt(config: Config) -> Self {
+    /// With what checks tokens.
+    fn guarded(config: Config, validator: Validator) -> Self {
+        let world = Self::unbuilt(config, Some(Arc::new(validator)));
+        world.app.state.put(catalog());
+        world
+    }
+
+    fn unbuilt(config: Config, validator: Option<Arc<Validator>>) -> Self {
         let dir = std::env::temp_dir().join(format!("open-cli-app-{}", host::random_id().unwrap()));
         disk::create_private_dir(&dir).unwrap();
         let clock = Clock::from_fn(|| UNIX_EPOCH);
@@ -132,11 +140,16 @@ impl World {
             surroundings,
             transport: Arc::clone(&upstream) as Arc<dyn Transport>,
             documents: dir.join("http"),
+            env: Env::default(),
             clock: clock.clone(),
             log: Log::silent(),
         };
-        let served =
-            Served { config, path: Some(PathBuf::from("/srv/team/.cli.json")), fingerprint: "sha256:f".to_owned() };
+        let served = Served {
+            config,
+            path: Some(PathBuf::from("/srv/team/.cli.json")),
+            fingerprint: "sha256:f".to_owned(),
+            validator,
+        };
         let (orders, inbox) = mpsc::channel();
         let instance = Instance {
             id: "test".to_owned(),
@@ -148,13 +161,16 @@ impl World {
         let app = App {
             state: State::new(workshop, served),
             audit: AuditLog::open(&instance.audit_path, clock.clone()).unwrap().0,
-            executor: Executor::new(Arc::clone(&upstream) as Arc<dyn Transport>, Env::default(), clock),
+            executor: Executor::new(Arc::clone(&upstream) as Arc<dyn Transport>, Env::default(), clock.clone()),
             instance,
             public_url: None,
             listening: OnceLock::from(std::net::SocketAddr::from(([127, 0, 0, 1], 8765))),
             log: Log::silent(),
             orders,
             stop_recorded: AtomicBool::new(false),
+            clock,
+            failures: Counter::default(),
+            failures_told: Pace::new(TELL_FAILURES),
         };
         Self { app, upstream, orders: inbox, dir }
     }
@@ -221,6 +237,8 @@ impl Reply {
 fn tool_ids(tools: &Value) -> Vec<&str> {
     tools.as_array().unwrap().iter().map(|tool| tool["id"].as_str().unwrap()).collect()
 }
+
+mod tokens;
 
 #[test]
 fn the_catalog_has_a_validator() {
@@ -389,7 +407,7 @@ fn the_handshake_says_what_is_served() {
 
 #[test]
 fn before_the_first_build_there_is_no_catalog() {
-    let world = World::unbuilt(config());
+    let world = World::unbuilt(config(), None);
     world.get(path::CATALOG).is(503, "catalog_unavailable");
     world.get(path::READY).is(503, "catalog_unavailable");
     assert_eq!(world.get(path::HEALTH).status, 200);
