@@ -1,0 +1,109 @@
+#!/usr/bin/env node
+// A person at a browser, for `BROWSER`: opens the URL in headless Chromium, signs in on the page it finds there, agrees, and
+// ends when the page of the CLI's callback is there. Stuck, it prints what the page says and ends with 1.
+//
+// Usage: browser.mjs URL. Variables: OPEN_CLI_TEST_USER (who signs in), OPEN_CLI_TEST_LOGIN_CODE (what the evaluation broker
+// printed in its terminal), OPEN_CLI_TEST_REFUSE (cancel where one could agree), OPEN_CLI_TEST_CHROMIUM (the program),
+// OPEN_CLI_TEST_PAGES (a directory: each page seen leaves its picture and its text there).
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+
+import { chromium } from 'playwright-core';
+
+const PATIENCE = 15_000;
+const STEPS = 6;
+
+const env = process.env;
+
+// The pages that are known, by the fields a person would look for: what to fill in, and what to press.
+const PAGES = [
+  {
+    name: 'login',
+    field: 'input[name=login]',
+    fill: async (page) => {
+      await page.fill('input[name=login]', env.OPEN_CLI_TEST_USER ?? 'grace');
+      await page.fill('input[name=password]', 'any');
+    },
+    agree: 'button[type=submit]',
+  },
+  {
+    name: 'consent',
+    field: 'input[name=prompt][value=consent]',
+    fill: async () => {},
+    agree: 'button[type=submit]',
+    refuse: 'text="[ Cancel ]"',
+  },
+];
+
+const start = new URL(process.argv[2]);
+const callback = new URL(start.searchParams.get('redirect_uri'));
+
+const browser = await chromium.launch({
+  executablePath: env.OPEN_CLI_TEST_CHROMIUM ?? '/usr/bin/chromium',
+  timeout: 3 * PATIENCE,
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    // Nothing leaves the machine: no name resolves, and a page that asks for another address does not get it (below).
+    '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
+  ],
+});
+const page = await browser.newPage();
+page.setDefaultTimeout(PATIENCE);
+await page.route((url) => url.hostname !== '127.0.0.1', (route) => route.abort());
+
+try {
+  await page.goto(start.href);
+  for (let step = 1; !arrived(); step += 1) {
+    if (step > STEPS) throw new Error(`not at ${callback} after ${STEPS} pages`);
+    await pass(step);
+  }
+  await keep('callback');
+  console.log(await text());
+} catch (error) {
+  console.error(`stuck at ${page.url()}: ${error.message}\n${await text()}`);
+  await keep('stuck');
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}
+
+function arrived() {
+  const here = new URL(page.url());
+  return here.origin === callback.origin && here.pathname === callback.pathname;
+}
+
+// Does what the page asks, and waits for the one that follows.
+async function pass(step) {
+  const known = await recognised();
+  await known.fill(page);
+  await keep(`${step}-${known.name}`);
+  const pressed = (env.OPEN_CLI_TEST_REFUSE && known.refuse) || known.agree;
+  await Promise.all([page.waitForNavigation(), page.locator(pressed).first().click()]);
+}
+
+async function recognised() {
+  for (const known of PAGES) {
+    if ((await page.locator(known.field).count()) > 0) return known;
+  }
+  throw new Error('no page that is known');
+}
+
+async function text() {
+  return (await page.locator('body').innerText()).trim();
+}
+
+async function keep(name) {
+  if (!env.OPEN_CLI_TEST_PAGES) return;
+  await mkdir(env.OPEN_CLI_TEST_PAGES, { recursive: true });
+  const path = join(env.OPEN_CLI_TEST_PAGES, name);
+  await page.screenshot({ path: `${path}.png` });
+  await writeFile(`${path}.txt`, `${page.url()}\n${await text()}\n`);
+}
