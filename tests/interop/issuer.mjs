@@ -1,8 +1,9 @@
 // An OpenID provider that nobody here wrote: npm's `oidc-provider` on a loopback port, with clients and resources to test with.
 // Its version 8 is the last that names Node 20 among its runtimes.
 //
-// Usage: node issuer.mjs [port]. Prints one line of JSON: {"issuer": .., "control": ..}. The second origin is not part of the
-// provider: `POST /rotate?old=keep|drop` gives it new signing keys, `GET /counts` says how often what was asked of it.
+// Usage: node issuer.mjs [port]. Prints one line of JSON: {"issuer": .., "control": .., "secret": ..}, the last being that of
+// all its clients that have one. `control` is not part of the provider: `POST /rotate?old=keep|drop` gives it new signing keys,
+// `GET /counts` says how often each path and grant was asked for.
 //
 // The resource that a client names decides what its access token is like (RFC 8707); see `resources` below.
 
@@ -27,7 +28,7 @@ const control = await listening(createServer(controlled), 0);
 const issuer = origin(server);
 let keys = newKeys();
 let answer = provider(keys);
-console.log(JSON.stringify({ issuer, control: origin(control) }));
+console.log(JSON.stringify({ issuer, control: origin(control), secret: RESERVED }));
 
 function listening(created, port) {
   return new Promise((resolve, reject) => {
@@ -63,6 +64,7 @@ function resources() {
     'urn:open-cli:toolbox:brief': signed('ES256', { accessTokenTTL: 2 }),
     'urn:open-cli:toolbox:narrow': signed('ES256', { scope: 'profile:reader' }),
     'urn:open-cli:elsewhere': signed('ES256', { audience: 'another-runtime' }),
+    'urn:open-cli:elsewhere:opaque': { accessTokenFormat: 'opaque', audience: 'another-runtime' },
   };
 }
 
