@@ -22,7 +22,7 @@ const PAGES = [
   {
     name: 'login',
     field: 'input[name=login]',
-    fill: async (page) => {
+    fill: async () => {
       await page.fill('input[name=login]', env.OPEN_CLI_TEST_USER ?? 'grace');
       await page.fill('input[name=password]', 'any');
     },
@@ -34,6 +34,16 @@ const PAGES = [
     fill: async () => {},
     agree: 'button[type=submit]',
     refuse: 'text="[ Cancel ]"',
+  },
+  {
+    name: 'evaluation',
+    field: 'input[name=code]',
+    fill: async () => {
+      await page.check(`input[name=user][value="${env.OPEN_CLI_TEST_USER}"]`);
+      await page.fill('input[name=code]', env.OPEN_CLI_TEST_LOGIN_CODE ?? '');
+    },
+    agree: 'button[value=allow]',
+    refuse: 'button[value=deny]',
   },
 ];
 
@@ -83,7 +93,8 @@ function arrived() {
 // Does what the page asks, and waits for the one that follows.
 async function pass(step) {
   const known = await recognised();
-  await known.fill(page);
+  if ((await page.locator('[role=alert]').count()) > 0) throw new Error('the page has a complaint');
+  await known.fill();
   await keep(`${step}-${known.name}`);
   const pressed = (env.OPEN_CLI_TEST_REFUSE && known.refuse) || known.agree;
   await Promise.all([page.waitForNavigation(), page.locator(pressed).first().click()]);
