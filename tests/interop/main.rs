@@ -19,5 +19,6 @@ mod world;
 mod issuer;
 mod scene;
 
+mod clients;
 mod introspection;
 mod keys;

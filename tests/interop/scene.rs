@@ -8,10 +8,11 @@ use open_cli::http::Response;
 use serde_json::{Value, json};
 
 use crate::issuer::Issuer;
+use crate::ran::Ran;
 use crate::world::World;
 
 /// What the toolbox wants as `aud`.
-const AUDIENCE: &str = "open-cli-toolbox";
+pub(crate) const AUDIENCE: &str = "open-cli-toolbox";
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
 /// The tools that `profile:reader` leads to.
@@ -58,6 +59,18 @@ impl Scene {
         }));
         world.start_toolbox(&[]);
         Self { world, issuer: Some(issuer) }
+    }
+
+    /// Writes `client.cli.json` for the CLI: how it comes to tokens for this runtime.
+    pub(crate) fn client(&self, oauth: &Value) {
+        let remote = json!({ "url": "[RUNTIME]", "oauth": oauth });
+        self.world.write("client.cli.json", &json!({ "runtime": { "mode": "remote", "remote": remote } }).to_string());
+    }
+
+    /// Runs the CLI with that configuration.
+    #[track_caller]
+    pub(crate) fn run(&self, line: &str) -> Ran {
+        self.world.run(&format!("open-cli --config client.cli.json {line}"))
     }
 
     pub(crate) fn issuer(&self) -> &Issuer {

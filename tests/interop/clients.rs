@@ -1,0 +1,99 @@
+//! The CLI as a client with id and secret (`oauthClient`).
+
+use serde_json::{Value, json};
+
+use crate::scene::{AUDIENCE, READER, Scene};
+
+const TOOLBOX: &str = "urn:open-cli:toolbox";
+
+/// `runtime.remote.oauth` for one of the issuer's confidential clients.
+fn oauth(scene: &Scene, client: &str, method: &str, resource: &str, scopes: &[&str]) -> Value {
+    json!({
+        "mode": "oauthClient",
+        "client": {
+            "tokenURL": format!("{}/token", scene.issuer().url),
+            "clientId": { "type": "literal", "value": client },
+            "clientSecret": { "type": "env", "value": "ISSUER_SECRET" },
+            "tokenEndpointAuthMethod": method,
+        },
+        "audience": AUDIENCE,
+        "resource": resource,
+        "scopes": scopes,
+    })
+}
+
+fn with_basic(resource: &str, scopes: &[&str]) -> Scene {
+    let scene = Scene::checking_signatures(&json!({}));
+    scene.client(&oauth(&scene, "urn:agent:basic", "client_secret_basic", resource, scopes));
+    scene
+}
+
+/// The token that the CLI would send.
+#[track_caller]
+fn token(scene: &Scene) -> String {
+    String::from_utf8(scene.run("auth token").into_stdout()).unwrap().trim_end().to_owned()
+}
+
+#[track_caller]
+fn listed(scene: &Scene) -> Vec<String> {
+    let listing = scene.run("catalog list --format json").into_json();
+    listing.as_array().unwrap().iter().map(|tool| tool["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Several commands with one token: the filtered catalog, a call inside it, one outside.
+#[track_caller]
+fn check(client: &str, method: &str) {
+    let scene = Scene::checking_signatures(&json!({}));
+    scene.client(&oauth(&scene, client, method, TOOLBOX, &["profile:reader"]));
+    assert_eq!(listed(&scene), READER);
+    scene.run("demo items get item-1 --format json").stdout_json(&[("/id", json!("item-1"))]);
+    scene.run("demo items delete item-1").stderr_has(&["no command `delete`"]).status(2);
+    assert_eq!(scene.execute(&token(&scene), "demo:deleteItem", "item-1"), (403, "authz_denied".to_owned()));
+    assert_eq!(scene.world.http("GET", "[DEMO]/items/item-1", &[], "").status, 200, "nothing was deleted");
+    assert_eq!(scene.count("client_credentials"), 1, "one token served all commands");
+    let denial = scene.world.audit().pop().unwrap();
+    assert_eq!((&denial["eventType"], &denial["principal"]), (&json!("authz_denial"), &json!(client)));
+}
+
+#[test]
+fn a_client_says_who_it_is_with_basic() {
+    check("urn:agent:basic", "client_secret_basic");
+}
+
+#[test]
+fn a_client_says_who_it_is_in_the_form() {
+    check("urn:agent:post", "client_secret_post");
+}
+
+#[test]
+fn a_narrower_grant_is_used_and_reported() {
+    let scene = with_basic("urn:open-cli:toolbox:narrow", &["bundle:demo", "profile:reader"]);
+    scene.run("auth login").stderr_has(&["bundle:demo"]);
+    assert_eq!(listed(&scene), READER);
+}
+
+#[test]
+fn h34_an_expired_token_is_obtained_again() {
+    let scene = with_basic("urn:open-cli:toolbox:brief", &["bundle:demo"]);
+    let first = token(&scene);
+    crate::program::eventually("the token is renewed", || Some(token(&scene)).filter(|token| *token != first));
+    scene.run("demo items get item-1 --format json").stdout_json(&[("/id", json!("item-1"))]);
+}
+
+#[test]
+fn what_the_issuer_refuses_is_told() {
+    let scene = with_basic("urn:open-cli:nowhere", &["bundle:demo"]);
+    scene.run("demo items get item-1").stderr_has(&["invalid_target"]).status(5);
+    scene.client(&oauth(&scene, "urn:agent:nobody", "client_secret_basic", TOOLBOX, &["bundle:demo"]));
+    scene.run("demo items get item-1").stderr_has(&["invalid_client"]).status(5);
+}
+
+#[test]
+fn without_the_issuer_a_kept_token_still_works() {
+    let mut scene = with_basic(TOOLBOX, &["bundle:demo"]);
+    scene.run("demo items get item-1 --format json").stdout_json(&[("/id", json!("item-1"))]);
+    scene.stop_issuer();
+    scene.run("demo items get item-1 --format json").stdout_json(&[("/id", json!("item-1"))]);
+    scene.run("auth logout").stdout_has(&[]);
+    scene.run("demo items get item-1").stderr_has(&["/token"]).status(5);
+}
