@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 // A person at a browser, for `BROWSER`: opens the URL in headless Chromium, signs in on the page it finds there, agrees, and
-// ends when the page of the CLI's callback is there. Stuck, it prints what the page says and ends with 1.
+// ends when the page of the CLI's callback is there. Stuck, it says what it saw and ends with 1.
 //
 // Usage: browser.mjs URL. Variables: OPEN_CLI_TEST_USER (who signs in), OPEN_CLI_TEST_LOGIN_CODE (what the evaluation broker
 // printed in its terminal), OPEN_CLI_TEST_REFUSE (cancel where one could agree), OPEN_CLI_TEST_CHROMIUM (the program),
-// OPEN_CLI_TEST_PAGES (a directory: each page seen leaves its picture and its text there).
+// OPEN_CLI_TEST_PAGES (a directory: each page leaves its picture and its text there, `stuck.txt` why it did not go on).
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -75,11 +75,9 @@ try {
     if (step > STEPS) throw new Error(`not at ${callback} after ${STEPS} pages`);
     await pass(step);
   }
-  await keep('callback');
-  console.log(await text());
+  console.log(await keep('callback'));
 } catch (error) {
-  console.error(`stuck at ${page.url()}: ${error.message}\n${await text()}`);
-  await keep('stuck');
+  console.error(await keep('stuck', `${error.message}\n`));
   process.exitCode = 1;
 } finally {
   await browser.close();
@@ -107,14 +105,14 @@ async function recognised() {
   throw new Error('no page that is known');
 }
 
-async function text() {
-  return (await page.locator('body').innerText()).trim();
-}
-
-async function keep(name) {
-  if (!env.OPEN_CLI_TEST_PAGES) return;
-  await mkdir(env.OPEN_CLI_TEST_PAGES, { recursive: true });
-  const path = join(env.OPEN_CLI_TEST_PAGES, name);
-  await page.screenshot({ path: `${path}.png` });
-  await writeFile(`${path}.txt`, `${page.url()}\n${await text()}\n`);
+// What there is to see, also left in files where that is wanted.
+async function keep(name, note = '') {
+  const text = `${note}${page.url()}\n${(await page.locator('body').innerText()).trim()}\n`;
+  if (env.OPEN_CLI_TEST_PAGES) {
+    await mkdir(env.OPEN_CLI_TEST_PAGES, { recursive: true });
+    const path = join(env.OPEN_CLI_TEST_PAGES, name);
+    await page.screenshot({ path: `${path}.png` });
+    await writeFile(`${path}.txt`, text);
+  }
+  return text;
 }

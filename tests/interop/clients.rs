@@ -42,7 +42,7 @@ fn listed(scene: &Scene) -> Vec<String> {
 
 /// Several commands with one token: the filtered catalog, a call inside it, one outside.
 #[track_caller]
-fn check(client: &str, method: &str) {
+fn check(client: &str, method: &str, by: &str) {
     let scene = Scene::checking_signatures(&json!({}));
     scene.client(&oauth(&scene, client, method, TOOLBOX, &["profile:reader"]));
     assert_eq!(listed(&scene), READER);
@@ -51,24 +51,28 @@ fn check(client: &str, method: &str) {
     assert_eq!(scene.execute(&token(&scene), "demo:deleteItem", "item-1"), (403, "authz_denied".to_owned()));
     assert_eq!(scene.world.http("GET", "[DEMO]/items/item-1", &[], "").status, 200, "nothing was deleted");
     assert_eq!(scene.count("client_credentials"), 1, "one token served all commands");
+    assert_eq!(scene.count(&format!("/token {by}")), 1, "the client said who it is by {by}");
     let denial = scene.world.audit().pop().unwrap();
     assert_eq!((&denial["eventType"], &denial["principal"]), (&json!("authz_denial"), &json!(client)));
 }
 
 #[test]
 fn a_client_says_who_it_is_with_basic() {
-    check("urn:agent:basic", "client_secret_basic");
+    check("urn:agent:basic", "client_secret_basic", "basic");
 }
 
 #[test]
 fn a_client_says_who_it_is_in_the_form() {
-    check("urn:agent:post", "client_secret_post");
+    check("urn:agent:post", "client_secret_post", "form");
 }
 
 #[test]
 fn a_narrower_grant_is_used_and_reported() {
     let scene = with_basic("urn:open-cli:toolbox:narrow", &["bundle:demo", "profile:reader"]);
-    scene.run("auth login").stderr_has(&["bundle:demo"]);
+    scene
+        .run("auth login --format json")
+        .stdout_json(&[("/scopes", json!(["profile:reader"])), ("/notGranted", json!(["bundle:demo"]))])
+        .stderr_has(&["did not grant every scope", "bundle:demo"]);
     assert_eq!(listed(&scene), READER);
 }
 

@@ -127,6 +127,8 @@ function provider(jwks) {
   made.use(async (ctx, next) => {
     await next();
     count(ctx.path);
+    // The provider takes a secret either way, whatever is registered.
+    count(`${ctx.path} ${ctx.get('authorization') ? 'basic' : 'form'}`);
     console.error(`${ctx.method} ${ctx.path} ${ctx.status}`);
   });
   return made.callback();
