@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::program::eventually;
 use crate::scene::{AUDIENCE, READER, Scene};
 
 const TOOLBOX: &str = "urn:open-cli:toolbox";
@@ -28,27 +29,15 @@ fn with_basic(resource: &str, scopes: &[&str]) -> Scene {
     scene
 }
 
-/// The token that the CLI would send.
-#[track_caller]
-fn token(scene: &Scene) -> String {
-    String::from_utf8(scene.run("auth token").into_stdout()).unwrap().trim_end().to_owned()
-}
-
-#[track_caller]
-fn listed(scene: &Scene) -> Vec<String> {
-    let listing = scene.run("catalog list --format json").into_json();
-    listing.as_array().unwrap().iter().map(|tool| tool["id"].as_str().unwrap().to_owned()).collect()
-}
-
 /// Several commands with one token: the filtered catalog, a call inside it, one outside.
 #[track_caller]
 fn check(client: &str, method: &str, by: &str) {
     let scene = Scene::checking_signatures(&json!({}));
     scene.client(&oauth(&scene, client, method, TOOLBOX, &["profile:reader"]));
-    assert_eq!(listed(&scene), READER);
+    assert_eq!(scene.listed(), READER);
     scene.run("demo items get item-1 --format json").stdout_json(&[("/id", json!("item-1"))]);
     scene.run("demo items delete item-1").stderr_has(&["no command `delete`"]).status(2);
-    assert_eq!(scene.execute(&token(&scene), "demo:deleteItem", "item-1"), (403, "authz_denied".to_owned()));
+    assert_eq!(scene.execute(&scene.kept_token(), "demo:deleteItem", "item-1"), (403, "authz_denied".to_owned()));
     assert_eq!(scene.world.http("GET", "[DEMO]/items/item-1", &[], "").status, 200, "nothing was deleted");
     assert_eq!(scene.count("client_credentials"), 1, "one token served all commands");
     assert_eq!(scene.count(&format!("/token {by}")), 1, "the client said who it is by {by}");
@@ -73,14 +62,14 @@ fn a_narrower_grant_is_used_and_reported() {
         .run("auth login --format json")
         .stdout_json(&[("/scopes", json!(["profile:reader"])), ("/notGranted", json!(["bundle:demo"]))])
         .stderr_has(&["did not grant every scope", "bundle:demo"]);
-    assert_eq!(listed(&scene), READER);
+    assert_eq!(scene.listed(), READER);
 }
 
 #[test]
 fn h34_an_expired_token_is_obtained_again() {
     let scene = with_basic("urn:open-cli:toolbox:brief", &["bundle:demo"]);
-    let first = token(&scene);
-    crate::program::eventually("the token is renewed", || Some(token(&scene)).filter(|token| *token != first));
+    let first = scene.kept_token();
+    eventually("the token is renewed", || Some(scene.kept_token()).filter(|token| *token != first));
     scene.run("demo items get item-1 --format json").stdout_json(&[("/id", json!("item-1"))]);
 }
 

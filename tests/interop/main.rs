@@ -16,9 +16,12 @@ mod ran;
 #[expect(dead_code, reason = "shared with tests/it, which uses all of it")]
 mod world;
 
+mod browser;
 mod issuer;
 mod scene;
 
 mod clients;
+mod evaluation;
 mod introspection;
 mod keys;
+mod people;

@@ -30,7 +30,15 @@ impl Scene {
     #[track_caller]
     pub(crate) fn checking_signatures(more: &Value) -> Self {
         Self::with(|issuer| {
-            json!({ "validationProfile": "oidc_jwks", "issuer": issuer.url, "audience": AUDIENCE }).merged(more)
+            json!({
+                "validationProfile": "oidc_jwks",
+                "issuer": issuer.url,
+                "audience": AUDIENCE,
+                "authorizationURL": format!("{}/auth", issuer.url),
+                "tokenURL": format!("{}/token", issuer.url),
+                "browserClientId": "open-cli-browser",
+            })
+            .merged(more)
         })
     }
 
@@ -71,6 +79,24 @@ impl Scene {
     #[track_caller]
     pub(crate) fn run(&self, line: &str) -> Ran {
         self.world.run(&format!("open-cli --config client.cli.json {line}"))
+    }
+
+    /// With a world of other variables.
+    pub(crate) fn map(self, change: impl FnOnce(World) -> World) -> Self {
+        Self { world: change(self.world), ..self }
+    }
+
+    /// The token that the CLI would send now.
+    #[track_caller]
+    pub(crate) fn kept_token(&self) -> String {
+        String::from_utf8(self.run("auth token").into_stdout()).unwrap().trim_end().to_owned()
+    }
+
+    /// The ids of the tools that the CLI lists.
+    #[track_caller]
+    pub(crate) fn listed(&self) -> Vec<String> {
+        let listing = self.run("catalog list --format json").into_json();
+        listing.as_array().unwrap().iter().map(|tool| tool["id"].as_str().unwrap().to_owned()).collect()
     }
 
     pub(crate) fn issuer(&self) -> &Issuer {
