@@ -3,6 +3,7 @@
 //! Effect files are `disk`, `host` and `log`; everything else here is pure.
 
 pub mod count;
+pub mod digest;
 pub mod disk;
 pub mod document;
 pub mod form;

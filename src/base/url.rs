@@ -63,6 +63,13 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Origin {
+    /// Whether it can only be on this machine: a loopback address, `localhost`, or a name below it (RFC 6761 section 6.3).
+    pub fn is_loopback(&self) -> bool {
+        is_loopback_host(&self.host)
+    }
+}
+
 impl Url {
     /// Parses and normalizes an absolute URL. Spaces, braces and other characters that may not stand in a URL
     /// are percent-encoded first.
@@ -217,7 +224,8 @@ impl fmt::Debug for Url {
 const PATH: &str = "/!$&'()*+,;=:@";
 const RESERVED: &str = ":/?#[]@!$&'()*+,;=";
 
-/// Whether a URL's host is this machine by its name or address; other names are not looked up.
+/// Whether a URL's host can only be this machine: a loopback address, `localhost`, or a name below it (RFC 6761 section 6.3). Other
+/// names are not looked up.
 pub fn is_loopback_host(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"

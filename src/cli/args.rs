@@ -34,6 +34,8 @@ pub struct Globals {
     pub state_dir: Option<PathBuf>,
     /// `--timeout`
     pub timeout: Option<Duration>,
+    /// `--no-browser`
+    pub no_browser: bool,
     /// `--ca-cert`
     pub ca_cert: Option<PathBuf>,
     /// `--quiet`
@@ -213,6 +215,7 @@ impl Globals {
     fn set_switch(&mut self, name: &str, on: bool) {
         let field = match name {
             "approval" => &mut self.approval,
+            "no-browser" => &mut self.no_browser,
             "quiet" => &mut self.quiet,
             "verbose" => &mut self.verbose,
             "no-color" => &mut self.no_color,

@@ -53,6 +53,11 @@ pub const GLOBAL: &[Flag] = &[
     env("OPEN_CLI_INSTANCE_ID", flag("instance-id", Takes::Value("ID"), "Keep the cache apart under this name")),
     env("OPEN_CLI_STATE_DIR", flag("state-dir", Takes::Value("DIR"), "Keep state and cache here")),
     flag("timeout", Takes::Value("TIME"), "Give up after this long: 30, 30s, 500ms, 2m"),
+    flag(
+        "no-browser",
+        Takes::Nothing,
+        "Log in without opening a browser: print the address, take the redirected one back",
+    ),
     env("SSL_CERT_FILE", flag("ca-cert", Takes::Value("FILE"), "Accept these certificate authorities too (PEM)")),
     short('q', flag("quiet", Takes::Nothing, "Write nothing to standard error but errors")),
     short('v', flag("verbose", Takes::Nothing, "Tell each request and how long it took")),
@@ -72,7 +77,7 @@ pub const CALL: &[Flag] = &[
 pub const SUFFIX: &str = "-param";
 
 /// Flags that the contract names and this version does not know.
-pub const LATER: &[&str] = &["query", "file", "no-browser"];
+pub const LATER: &[&str] = &["query", "file"];
 
 /// Whether a tool's flag cannot have this name. Our own toolbox never sends such a name; others may.
 pub fn is_reserved(name: &str) -> bool {

@@ -3,10 +3,12 @@
 
 use serde_json::json;
 
+use crate::client::auth::AuthError;
 use crate::client::runtime::{ClientError, Refusal};
 use crate::client::target::{TargetError, VARIABLE};
 use crate::config::Diagnostic;
 use crate::contract::ErrorCode;
+use crate::oauth::answer::GrantError;
 
 use super::args::UsageError;
 use super::console::Console;
@@ -171,10 +173,48 @@ impl From<ClientError> for Failure {
                 .hint("check the URL; client and toolbox of the same major contract version work together"),
             ClientError::Garbled { .. } => Self::new(UNREACHABLE, "runtime_answer", message)
                 .hint("check the URL: something between here and the toolbox may have answered"),
-            ClientError::Auth(_) => Self::new(AUTH, "authn_failed", message)
-                .hint("runtime.remote.oauth of mode providedToken takes a token from env:NAME or file:PATH"),
+            ClientError::Auth(error) => Self::from(error),
             ClientError::Refused(refusal) => Self::refused(&refusal, message),
         }
+    }
+}
+
+impl From<AuthError> for Failure {
+    fn from(error: AuthError) -> Self {
+        let failure = |code: &str| Self::new(AUTH, code, error.to_string());
+        match &error {
+            AuthError::Missing(_) | AuthError::Unusable => failure("authn_failed")
+                .hint("runtime.remote.oauth in the configuration says where the token or the client's secret is"),
+            AuthError::Grant(GrantError::Refused { error, status: 400..=499, .. }) => {
+                failure("issuer_refused").hint(hint_of_refusal(error))
+            }
+            AuthError::Grant(error) if error.is_transient() => failure("issuer_unreachable")
+                .hint("try again; --timeout gives it longer, and `open-cli auth status` tells how the token is obtained"),
+            AuthError::Grant(_) => failure("issuer_answer").hint("check the token URL: what answered may be no token endpoint"),
+            AuthError::NotASubset { .. } => failure("not_a_subset").hint(
+                "ask for fewer scopes in runtime.remote.oauth.delegation.scopes, or let the issuer narrow what it exchanges",
+            ),
+            AuthError::Busy => failure("token_busy").hint("try again"),
+            AuthError::LoginNeeded(_) => failure("login_required").hint("log in with `open-cli auth login`"),
+            AuthError::NoBrowserLogin(_) => failure("login_unavailable").hint(
+                "the toolbox needs runtime.server.auth.authorizationURL, tokenURL and browserClientId for mode browserLogin",
+            ),
+            AuthError::Login(_) => failure("login_failed").hint("try again with `open-cli auth login`"),
+            AuthError::Runtime(inner) => Self::from(ClientError::clone(inner)),
+        }
+    }
+}
+
+/// What to do about an error of RFC 6749 section 5.2.
+fn hint_of_refusal(error: &str) -> &'static str {
+    match error {
+        "invalid_client" | "unauthorized_client" => {
+            "check runtime.remote.oauth.client: id, secret and tokenEndpointAuthMethod, and what the issuer lets it do"
+        }
+        "invalid_scope" => "check runtime.remote.oauth.scopes against what the issuer gives this client",
+        "invalid_target" => "check runtime.remote.oauth.audience and resource against what the issuer knows",
+        "invalid_grant" => "the issuer no longer takes what was presented: `open-cli auth login` begins anew",
+        _ => "the issuer's log tells more; `open-cli auth login` begins anew",
     }
 }
 
@@ -212,7 +252,7 @@ fn exit_of_status(status: u16) -> u8 {
 fn hint_of(code: ErrorCode) -> Option<&'static str> {
     Some(match code {
         ErrorCode::AuthnFailed => {
-            "give a valid token: runtime.remote.oauth in the configuration; `open-cli status` shows how it is set"
+            "give a valid token: runtime.remote.oauth in the configuration; `open-cli auth status` shows how it is obtained"
         }
         ErrorCode::AuthnUnavailable => "the toolbox cannot reach its token issuer; try again",
         ErrorCode::AuthzDenied => {

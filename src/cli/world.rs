@@ -2,6 +2,7 @@
 //!
 //! Nothing is read before a command asks for it, and nothing is read twice.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,17 +10,20 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::base::host::Host;
-use crate::base::url::is_loopback_host;
-use crate::client::auth::{self, Credential};
+use crate::base::host::{Env, Host};
+use crate::base::url::Origin;
+use crate::client::auth;
 use crate::client::cache::Cache;
-use crate::client::runtime::{CatalogAsk, ClientError, Exchange, Runtime, Timeouts};
+use crate::client::login::AtBrowser;
+use crate::client::runtime::{self, CatalogAsk, Exchange, Runtime, Timeouts};
 use crate::client::session::Session;
 use crate::client::target::{self, Target};
+use crate::client::tokens::{Outside, Tokens};
 use crate::config::load::{self, Consumer, Loaded, Surroundings};
-use crate::http::Transport;
 use crate::http::client::{ClientOptions, ProxyChoice};
+use crate::http::{Limits, Request, Transport, TransportError, TransportErrorKind};
 use crate::instance::{Choice, Instance, InstanceError};
+use crate::oauth::store::Store;
 
 use super::args::Globals;
 use super::console::Console;
@@ -51,7 +55,8 @@ pub struct Connection<'a> {
     /// Where.
     pub target: Target,
     transport: Arc<dyn Transport>,
-    credential: Credential,
+    /// As whom.
+    pub tokens: Tokens<'a>,
     cache: Option<Cache>,
     timeouts: Timeouts,
     ask: CatalogAsk,
@@ -75,18 +80,38 @@ impl<'a> World<'a> {
         load::load(&self.surroundings(), Consumer::Cli).map_err(|problems| Failure::config(&problems))
     }
 
-    /// Everything that a call needs, nothing sent yet.
-    pub fn connect(&self) -> Result<Connection<'a>, Failure> {
+    /// Everything that a call needs, nothing sent yet. Where a login at a browser is missing, a person at a terminal is asked.
+    pub fn connect(&mut self) -> Result<Connection<'a>, Failure> {
+        let terminal = self.console.terminal;
+        self.connect_with(terminal.stdin && terminal.stderr)
+    }
+
+    /// As [`World::connect`], for a person who came to log in.
+    pub fn connect_to_log_in(&mut self) -> Result<Connection<'a>, Failure> {
+        self.connect_with(true)
+    }
+
+    fn connect_with(&mut self, somebody: bool) -> Result<Connection<'a>, Failure> {
         let loaded = self.load()?;
         let remote = loaded.config.remote.as_ref();
         let variable = self.host.env.var(target::VARIABLE);
         let configured = remote.and_then(|remote| remote.url.as_ref());
         let target = target::resolve(self.globals.runtime.as_deref(), variable, configured)?;
-        let credential = auth::credential(remote, &target, &self.host.env).map_err(ClientError::Auth)?;
-        let cache = self.cache(&loaded)?;
-        let transport = (self.transports)(self.client_options(&target)).map_err(|cause| {
+        let instance = self.instance(&loaded)?;
+        let ways = self.ways();
+        let transport = ways.to(&target.origin).map_err(|cause| {
             Failure::new(report::USAGE, "client", cause).hint("see --ca-cert, SSL_CERT_FILE and HTTPS_PROXY")
         })?;
+        let timeouts = self.globals.timeout.map_or(Timeouts::DEFAULT, Timeouts::all);
+        let actor = instance.as_ref().map_or("open-cli", |instance| instance.id.as_str());
+        let profile = self.globals.agent_profile.as_deref().or(loaded.config.default_profile.as_deref());
+        let plan = auth::plan(remote, &target, actor, profile);
+        let store = instance.as_ref().map(|instance| Store::new(&instance.oauth_dir));
+        let mut outside = self.outside(ways, timeouts, loaded.config.policy.allow_exec_secrets);
+        if somebody && plan.wants_a_browser() {
+            outside.person = Some(Box::new(self.person(Arc::clone(&transport), target.clone(), timeouts)));
+        }
+        let tokens = Tokens::new(plan, target.clone(), store, outside);
         let ask = CatalogAsk {
             config: remote.and_then(|remote| remote.request_config_path.clone()),
             mode: self.globals.mode.clone(),
@@ -98,43 +123,72 @@ impl<'a> World<'a> {
             loaded,
             target,
             transport,
-            credential,
-            cache,
-            timeouts: self.globals.timeout.map_or(Timeouts::DEFAULT, Timeouts::all),
+            tokens,
+            cache: instance.map(|instance| Cache::new(&instance.cache_dir.join("client"))),
+            timeouts,
             ask,
             now: self.host.clock.now(),
             watch: Box::new(move |exchange| console.tell(&told(exchange))),
         })
     }
 
-    fn cache(&self, loaded: &Loaded) -> Result<Option<Cache>, Failure> {
+    /// Which instance this is; `None` when there is no place for one.
+    fn instance(&self, loaded: &Loaded) -> Result<Option<Instance>, Failure> {
         let choice = Choice {
             instance_id: self.globals.instance_id.clone(),
             state_dir: self.globals.state_dir.clone(),
             ..Choice::default()
         };
         match Instance::resolve(self.host, &choice, loaded.path.as_deref()) {
-            Ok(instance) => Ok(Some(Cache::new(&instance.cache_dir.join("client")))),
+            Ok(instance) => Ok(Some(instance)),
             // Without a home nothing is remembered, and everything works.
             Err(InstanceError::NoHome { .. }) => Ok(None),
             Err(error) => Err(Failure::new(report::USAGE, "usage", error.to_string())),
         }
     }
 
-    fn client_options(&self, target: &Target) -> ClientOptions {
-        let proxy = match is_loopback_host(&target.origin.host) {
-            true => ProxyChoice::None,
-            false => ProxyChoice::from_env(&self.host.env),
-        };
-        // The system's authorities cost half a millisecond to read; without TLS and without a proxy nobody needs them.
-        let plain = target.origin.scheme == "http" && proxy == ProxyChoice::None;
-        let env_ca = self.host.env.var("SSL_CERT_FILE").filter(|_| !plain).map(PathBuf::from);
-        ClientOptions {
+    fn person(&mut self, transport: Arc<dyn Transport>, target: Target, timeouts: Timeouts) -> AtBrowser<'a> {
+        let (console, opens) = (self.console, !self.globals.no_browser);
+        // Nobody else reads it: without a browser it is the way back.
+        let pasted = (!opens).then(|| std::mem::replace(&mut self.host.stdin, Box::new(std::io::empty())));
+        AtBrowser {
+            transport,
+            target,
+            timeouts,
+            watch: Box::new(move |exchange| console.tell(&told(exchange))),
+            say: Box::new(move |text| console.error_line("login", "36", text)),
+            opens,
+            pasted: RefCell::new(pasted),
+        }
+    }
+
+    fn ways(&self) -> Ways<'a> {
+        Ways {
+            transports: self.transports,
+            env: self.host.env.clone(),
             ca_file: self.globals.ca_cert.as_ref().map(|path| self.host.absolute(path)),
-            env_ca,
-            proxy,
-            connections: 1,
-            ..ClientOptions::default()
+        }
+    }
+
+    fn outside(&self, ways: Ways<'a>, timeouts: Timeouts, allow_exec: bool) -> Outside<'a> {
+        let console = self.console;
+        let send = move |request: &Request, limits: Limits| {
+            let unusable = |message: String| {
+                let kind = TransportErrorKind::Connect;
+                TransportError { kind, may_have_been_sent: false, message }
+            };
+            let origin = request.url.origin().ok_or_else(|| unusable("it is no http or https URL".to_owned()))?;
+            let transport = ways.to(&origin).map_err(unusable)?;
+            runtime::send(transport.as_ref(), request, limits, Some(&|exchange| console.tell(&told(exchange))))
+        };
+        Outside {
+            env: self.host.env.clone(),
+            clock: self.host.clock.clone(),
+            send: Box::new(send),
+            limit: timeouts.ask,
+            note: Box::new(move |text| console.note(text)),
+            person: None,
+            allow_exec,
         }
     }
 
@@ -188,6 +242,27 @@ impl<'a> World<'a> {
     }
 }
 
+/// The ways out, each as its destination wants it.
+struct Ways<'a> {
+    transports: TransportFactory<'a>,
+    env: Env,
+    ca_file: Option<PathBuf>,
+}
+
+impl Ways<'_> {
+    fn to(&self, origin: &Origin) -> Result<Arc<dyn Transport>, String> {
+        let proxy = match origin.is_loopback() {
+            true => ProxyChoice::None,
+            false => ProxyChoice::from_env(&self.env),
+        };
+        // The system's authorities cost half a millisecond to read; without TLS and without a proxy nobody needs them.
+        let plain = origin.scheme == "http" && proxy == ProxyChoice::None;
+        let env_ca = self.env.var("SSL_CERT_FILE").filter(|_| !plain).map(PathBuf::from);
+        let ca_file = self.ca_file.clone();
+        (self.transports)(ClientOptions { ca_file, env_ca, proxy, connections: 1, ..ClientOptions::default() })
+    }
+}
+
 impl Connection<'_> {
     /// The calls, and what is remembered.
     pub fn session(&self) -> Session<'_> {
@@ -195,7 +270,7 @@ impl Connection<'_> {
             runtime: Runtime {
                 transport: self.transport.as_ref(),
                 target: &self.target,
-                credential: self.credential.clone(),
+                caller: &self.tokens,
                 timeouts: self.timeouts,
                 watch: Some(&*self.watch),
             },

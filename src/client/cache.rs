@@ -1,25 +1,23 @@
 //! What the CLI remembers between two calls: catalog indexes and contract checks, each a private file of its own.
 //!
 //! A file's name is the hash of everything that its content depends on, so one caller's catalog is never read for another
-//! (base URL, token, mode, profile, config path). What cannot be read counts as absent; what cannot be written is not kept, and
+//! (base URL, identity, mode, profile, config path). What cannot be read counts as absent; what cannot be written is not kept, and
 //! neither stops a command.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use crate::base::digest::of_parts;
 use crate::base::disk;
-use crate::base::redacted::Redacted;
 use crate::base::time::unix_millis;
 
-use super::auth::Credential;
 use super::index::Index;
 use super::runtime::CatalogAsk;
 use super::target::Target;
 
-/// How many indexes are kept: a token that changes every hour must not fill the disk.
+/// How many indexes are kept: callers that come and go must not fill the disk.
 const MAX_INDEXES: usize = 16;
 
 /// How long a contract check is believed.
@@ -75,14 +73,14 @@ impl Cache {
         disk::remove(&self.contract_file(target)).ok();
     }
 
-    /// The index of what `ask` asks for as this caller.
-    pub fn index(&self, target: &Target, credential: &Credential, ask: &CatalogAsk) -> Option<Index> {
-        Index::from_file(disk::open(&self.index_file(target, credential, ask)).ok()?)
+    /// The index of what `ask` asks for, as the caller of this identity; empty for callers without a token.
+    pub fn index(&self, target: &Target, who: &str, ask: &CatalogAsk) -> Option<Index> {
+        Index::from_file(disk::open(&self.index_file(target, who, ask)).ok()?)
     }
 
     /// Remembers an index.
-    pub fn keep_index(&self, target: &Target, credential: &Credential, ask: &CatalogAsk, bytes: &[u8]) {
-        let path = self.index_file(target, credential, ask);
+    pub fn keep_index(&self, target: &Target, who: &str, ask: &CatalogAsk, bytes: &[u8]) {
+        let path = self.index_file(target, who, ask);
         self.keep(&path, bytes);
         self.prune(&path);
     }
@@ -99,18 +97,14 @@ impl Cache {
     }
 
     fn contract_file(&self, target: &Target) -> PathBuf {
-        self.directory.join(format!("{}.contract", hash(&[target.as_str()])))
+        self.directory.join(format!("{}.contract", of_parts(&[target.as_str()])))
     }
 
-    fn index_file(&self, target: &Target, credential: &Credential, ask: &CatalogAsk) -> PathBuf {
-        let token = match credential {
-            Credential::Token(token) => Redacted::expose(token).as_str(),
-            Credential::Anonymous | Credential::Withheld(_) => "",
-        };
+    fn index_file(&self, target: &Target, who: &str, ask: &CatalogAsk) -> PathBuf {
         let part = |value: &Option<String>| value.clone().map_or_else(String::new, |value| format!("={value}"));
         let detail = if ask.summary { "summary" } else { "full" };
         let (config, mode, profile) = (part(&ask.config), part(&ask.mode), part(&ask.agent_profile));
-        let name = hash(&[target.as_str(), token, &config, &mode, &profile, detail]);
+        let name = of_parts(&[target.as_str(), who, &config, &mode, &profile, detail]);
         self.directory.join(format!("{name}.index"))
     }
 
@@ -119,16 +113,6 @@ impl Cache {
         // A cache that cannot be written costs time, nothing else.
         kept.ok();
     }
-}
-
-/// SHA-256 of parts that cannot run into each other.
-fn hash(parts: &[&str]) -> String {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update((part.len() as u64).to_le_bytes());
-        digest.update(part.as_bytes());
-    }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -144,18 +128,17 @@ mod tests {
     fn every_difference_is_another_file() {
         let a = target::resolve(Some("http://a/"), None, None).unwrap();
         let b = target::resolve(Some("http://a/b"), None, None).unwrap();
-        let token = |text: &str| Credential::Token(Redacted::new(text.to_owned()));
         let ask = CatalogAsk::default;
         let curated = CatalogAsk { mode: Some("curated".to_owned()), ..ask() };
         let profile = CatalogAsk { agent_profile: Some("curated".to_owned()), ..ask() };
         let files = [
-            cache().index_file(&a, &Credential::Anonymous, &ask()),
-            cache().index_file(&b, &Credential::Anonymous, &ask()),
-            cache().index_file(&a, &token("1"), &ask()),
-            cache().index_file(&a, &token("2"), &ask()),
-            cache().index_file(&a, &Credential::Anonymous, &curated),
-            cache().index_file(&a, &Credential::Anonymous, &profile),
-            cache().index_file(&a, &Credential::Anonymous, &CatalogAsk { summary: true, ..ask() }),
+            cache().index_file(&a, "", &ask()),
+            cache().index_file(&b, "", &ask()),
+            cache().index_file(&a, "1", &ask()),
+            cache().index_file(&a, "2", &ask()),
+            cache().index_file(&a, "", &curated),
+            cache().index_file(&a, "", &profile),
+            cache().index_file(&a, "", &CatalogAsk { summary: true, ..ask() }),
         ];
         let different: std::collections::BTreeSet<_> = files.iter().collect();
         assert_eq!(different.len(), files.len());
@@ -167,13 +150,13 @@ mod tests {
         let directory = std::env::temp_dir().join(format!("open-cli-indexes-{}", std::process::id()));
         let cache = Cache::new(&directory);
         let target = target::resolve(Some("http://a/"), None, None).unwrap();
-        let token = |i: usize| Credential::Token(Redacted::new(format!("t-{i}")));
+        let who = |i: usize| format!("t-{i}");
         for i in 0..MAX_INDEXES + 3 {
-            cache.keep_index(&target, &token(i), &CatalogAsk::default(), b"x");
+            cache.keep_index(&target, &who(i), &CatalogAsk::default(), b"x");
         }
         let kept = disk::files(&directory).unwrap();
         assert_eq!(kept.len(), MAX_INDEXES);
-        let newest = cache.index_file(&target, &token(MAX_INDEXES + 2), &CatalogAsk::default());
+        let newest = cache.index_file(&target, &who(MAX_INDEXES + 2), &CatalogAsk::default());
         assert!(kept.iter().any(|file| file.path == newest));
         kept.iter().for_each(|file| disk::remove(&file.path).unwrap());
     }

@@ -1,7 +1,7 @@
 //! The contract's calls, one method each (contract 4), over one [`Transport`].
 //!
-//! A runtime that answers an error is an [`ClientError::Refused`] with its code; nothing is repeated here, nothing is cached, and
-//! redirects are not followed.
+//! A runtime that answers an error is an [`ClientError::Refused`] with its code. Only what was refused for its token is sent again,
+//! once, with another token if there is one; nothing is cached, and redirects are not followed.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,14 +9,16 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::base::host::{Deadline, Stopwatch};
-use crate::base::redacted::Redacted;
 use crate::base::url::Url;
 use crate::contract::{
-    DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse, Problem, RefreshResponse, RuntimeInfo, path,
+    BrowserConfig, DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse, Problem, RefreshResponse, RuntimeInfo,
+    path,
 };
-use crate::http::{self, Headers, Limits, Method, Reach, Request, Response, Transport, TransportErrorKind};
+use crate::http::{
+    self, Headers, Limits, Method, Reach, Request, Response, Transport, TransportError, TransportErrorKind,
+};
 
-use super::auth::{AuthError, Credential};
+use super::auth::{AuthError, Caller, Credential};
 use super::target::Target;
 
 /// The largest answer that is read.
@@ -33,7 +35,7 @@ pub struct Runtime<'a> {
     /// Where.
     pub target: &'a Target,
     /// As whom.
-    pub credential: Credential,
+    pub caller: &'a dyn Caller,
     /// How long one call may take.
     pub timeouts: Timeouts,
     /// Sees each exchange once it is over; for `--verbose`.
@@ -194,6 +196,13 @@ impl Runtime<'_> {
         Ok((info, response.body))
     }
 
+    /// `GET /v1/auth/browser-config`
+    pub fn browser_config(&self) -> Result<BrowserConfig, ClientError> {
+        let call = Call::get(path::BROWSER_CONFIG);
+        let response = self.send(&call, &[], self.timeouts.ask)?;
+        read(&call, &response.body)
+    }
+
     /// `GET /v1/catalog/effective`
     pub fn catalog(&self, ask: &CatalogAsk, etag: Option<&str>) -> Result<CatalogAnswer, ClientError> {
         let mut query = Vec::new();
@@ -254,74 +263,105 @@ impl Runtime<'_> {
     }
 
     fn send(&self, call: &Call<'_>, query: &[(&str, &str)], limit: Duration) -> Result<Response, ClientError> {
-        let url = self.target.endpoint(call.path, query);
-        let request = self.request(call, url)?;
-        let limits = Limits { deadline: Deadline::after(limit), max_body: MAX_BODY, reach: Reach::Named };
-        let watch = Stopwatch::start();
-        let answer = self.transport.send(&request, limits);
-        if let Some(see) = self.watch {
-            see(&Exchange {
-                method: call.method,
-                url: request.url.public(),
-                status: answer.as_ref().ok().map(|response| response.status),
-                took: watch.elapsed(),
-                received: answer.as_ref().map_or(0, |response| response.body.len()),
-            });
+        let credential = self.caller.credential()?;
+        match (self.exchange(call, query, limit, &credential), &credential) {
+            // A refused request was not carried out, so it may be sent again.
+            (Err(ClientError::Refused(refusal)), Credential::Token(refused))
+                if refusal.status == 401 && refusal.code == Some(ErrorCode::AuthnFailed) =>
+            {
+                match self.caller.renewed(refused)? {
+                    Some(other) => self.exchange(call, query, limit, &other),
+                    None => Err(ClientError::Refused(refusal)),
+                }
+            }
+            (result, _) => result,
         }
-        let response = answer.map_err(|error| ClientError::Unreachable {
-            runtime: self.target.as_str().to_owned(),
-            timeout: error.kind == TransportErrorKind::Timeout,
-            may_have_been_sent: error.may_have_been_sent,
-            cause: error.message,
-        })?;
+    }
+
+    fn exchange(
+        &self,
+        call: &Call<'_>,
+        query: &[(&str, &str)],
+        limit: Duration,
+        credential: &Credential,
+    ) -> Result<Response, ClientError> {
+        let url = self.target.endpoint(call.path, query);
+        let request = request(call, url, credential)?;
+        let limits = Limits { deadline: Deadline::after(limit), max_body: MAX_BODY, reach: Reach::Named };
+        let response =
+            send(self.transport, &request, limits, self.watch).map_err(|error| ClientError::Unreachable {
+                runtime: self.target.as_str().to_owned(),
+                timeout: error.kind == TransportErrorKind::Timeout,
+                may_have_been_sent: error.may_have_been_sent,
+                cause: error.message,
+            })?;
         if response.truncated {
             return Err(call.garbled(format!("it is larger than {MAX_BODY} bytes")));
         }
         match response.status {
             200 => Ok(response),
             304 if call.etag.is_some() => Ok(response),
-            _ => Err(ClientError::Refused(Box::new(self.refusal(&response)))),
+            _ => Err(ClientError::Refused(Box::new(refusal(&response, credential)))),
         }
     }
+}
 
-    fn request(&self, call: &Call<'_>, url: Url) -> Result<Request, ClientError> {
-        let mut headers = Headers::new().with("Accept", "application/json, application/problem+json");
-        if let Credential::Token(token) = &self.credential {
-            headers
-                .set("Authorization", &format!("Bearer {}", Redacted::expose(token)))
-                .map_err(|_| AuthError::Unusable)?;
-        }
-        if !call.body.is_empty() {
-            headers = headers.with("Content-Type", "application/json");
-        }
-        if let Some(etag) = call.etag {
-            // An ETag that cannot be sent back asks for the whole catalog.
-            headers.set("If-None-Match", etag).ok();
-        }
-        Ok(Request { method: call.method, url, headers, body: call.body.clone() })
+/// Sends one request and lets `watch` see it once it is over.
+pub fn send(
+    transport: &dyn Transport,
+    request: &Request,
+    limits: Limits,
+    watch: Option<&dyn Fn(&Exchange<'_>)>,
+) -> Result<Response, TransportError> {
+    let stopwatch = Stopwatch::start();
+    let answer = transport.send(request, limits);
+    if let Some(see) = watch {
+        see(&Exchange {
+            method: request.method,
+            url: request.url.public(),
+            status: answer.as_ref().ok().map(|response| response.status),
+            took: stopwatch.elapsed(),
+            received: answer.as_ref().map_or(0, |response| response.body.len()),
+        });
     }
+    answer
+}
 
-    fn refusal(&self, response: &Response) -> Refusal {
-        let content_type = response.headers.get("content-type").unwrap_or("");
-        let request_id = response.headers.get("x-request-id").map(str::to_owned);
-        let withheld = match &self.credential {
-            Credential::Withheld(origin) => Some(origin.to_string()),
-            _ => None,
-        };
-        let problem: Option<Problem> =
-            http::is_json(content_type).then(|| serde_json::from_slice(&response.body).ok()).flatten();
-        let (code_text, detail, id) = match problem {
-            Some(problem) => (problem.code, problem.detail, Some(problem.request_id).filter(|id| !id.is_empty())),
-            None => bare(&response.body),
-        };
-        Refusal {
-            status: response.status,
-            code: ErrorCode::parse(&code_text),
-            code_text,
-            detail: cut(&detail),
-            request_id: id.or(request_id),
-            withheld,
-        }
+fn request(call: &Call<'_>, url: Url, credential: &Credential) -> Result<Request, ClientError> {
+    let mut headers = Headers::new().with("Accept", "application/json, application/problem+json");
+    if let Credential::Token(bearer) = credential {
+        headers.set("Authorization", &format!("Bearer {}", bearer.token.expose())).map_err(|_| AuthError::Unusable)?;
+    }
+    if !call.body.is_empty() {
+        headers = headers.with("Content-Type", "application/json");
+    }
+    if let Some(etag) = call.etag {
+        // An ETag that cannot be sent back asks for the whole catalog.
+        headers.set("If-None-Match", etag).ok();
+    }
+    Ok(Request { method: call.method, url, headers, body: call.body.clone() })
+}
+
+fn refusal(response: &Response, credential: &Credential) -> Refusal {
+    let content_type = response.headers.get("content-type").unwrap_or("");
+    let request_id = response.headers.get("x-request-id").map(str::to_owned);
+    let withheld = match credential {
+        Credential::Withheld(origin) => Some(origin.to_string()),
+        _ => None,
+    };
+    let problem: Option<Problem> =
+        http::is_json(content_type).then(|| serde_json::from_slice(&response.body).ok()).flatten();
+    let (code_text, detail, id) = match problem {
+        Some(problem) => (problem.code, problem.detail, Some(problem.request_id).filter(|id| !id.is_empty())),
+        None => bare(&response.body),
+    };
+    Refusal {
+        status: response.status,
+        code: ErrorCode::parse(&code_text),
+        code_text,
+        detail: cut(&detail),
+        request_id: id.or(request_id),
+        withheld,
     }
 }
 
@@ -372,8 +412,9 @@ fn read<T: DeserializeOwned>(call: &Call<'_>, body: &[u8]) -> Result<T, ClientEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::redacted::Redacted;
+    use crate::client::auth::Bearer;
     use crate::client::target;
-    use crate::http::{TransportError, TransportErrorKind};
     use std::sync::Mutex;
 
     struct Canned {
@@ -394,15 +435,15 @@ mod tests {
         Canned { answer: Ok(response), seen: Mutex::default() }
     }
 
-    fn call<T>(transport: &Canned, credential: Credential, work: impl FnOnce(&Runtime<'_>) -> T) -> T {
+    fn call<T>(transport: &Canned, caller: &Credential, work: impl FnOnce(&Runtime<'_>) -> T) -> T {
         let target = target::resolve(Some("http://r:1/p"), None, None).unwrap();
-        let runtime = Runtime { transport, target: &target, credential, timeouts: Timeouts::DEFAULT, watch: None };
+        let runtime = Runtime { transport, target: &target, caller, timeouts: Timeouts::DEFAULT, watch: None };
         work(&runtime)
     }
 
     #[track_caller]
     fn refused(status: u16, content_type: &str, body: &str) -> Refusal {
-        match call(&canned(status, content_type, body), Credential::Anonymous, |runtime| runtime.stop()) {
+        match call(&canned(status, content_type, body), &Credential::Anonymous, |runtime| runtime.stop()) {
             Err(ClientError::Refused(refusal)) => *refusal,
             other => panic!("{other:?}"),
         }
@@ -424,9 +465,9 @@ mod tests {
     #[test]
     fn calls_carry_what_the_contract_says() {
         let transport = canned(200, "application/json", "{}");
-        let token = Credential::Token(Redacted::new("t-1".to_owned()));
+        let token = Credential::Token(Bearer { token: Redacted::new("t-1".to_owned()), identity: "i".to_owned() });
         let ask = CatalogAsk { summary: true, mode: Some("curated".to_owned()), ..CatalogAsk::default() };
-        call(&transport, token, |runtime| runtime.catalog(&ask, Some("\"e\""))).unwrap();
+        call(&transport, &token, |runtime| runtime.catalog(&ask, Some("\"e\""))).unwrap();
         let seen = transport.seen.lock().unwrap();
         assert_eq!(seen[0].url.as_str(), "http://r:1/p/v1/catalog/effective?mode=curated&detail=summary");
         for (name, value) in [
@@ -444,10 +485,10 @@ mod tests {
         let message = "r:1 refused the connection".to_owned();
         let error = TransportError { kind: TransportErrorKind::Connect, may_have_been_sent: false, message };
         let silent = Canned { answer: Err(error), seen: Mutex::default() };
-        let error = call(&silent, Credential::Anonymous, |runtime| runtime.info()).unwrap_err();
+        let error = call(&silent, &Credential::Anonymous, |runtime| runtime.info()).unwrap_err();
         assert_eq!(error.to_string(), "the runtime at http://r:1/p cannot be reached: r:1 refused the connection");
         let nonsense = canned(200, "text/html", "<html>");
-        let error = call(&nonsense, Credential::Anonymous, |runtime| runtime.info()).unwrap_err();
+        let error = call(&nonsense, &Credential::Anonymous, |runtime| runtime.info()).unwrap_err();
         assert!(matches!(error, ClientError::Mismatch(_)), "{error}");
     }
 }

@@ -94,8 +94,9 @@ impl Session<'_> {
 
     fn index_as(&self, contract: &Contract) -> Result<Index, ClientError> {
         let ask = self.ask(contract);
-        let Runtime { target, credential, .. } = &self.runtime;
-        let cached = self.cache.as_ref().and_then(|cache| cache.index(target, credential, &ask));
+        let target = self.runtime.target;
+        let who = self.runtime.caller.credential()?;
+        let cached = self.cache.as_ref().and_then(|cache| cache.index(target, who.identity(), &ask));
         let etag = cached.as_ref().and_then(|index| index.header().etag.clone());
         match (self.runtime.catalog(&ask, etag.as_deref())?, cached) {
             (CatalogAnswer::Unchanged, Some(index)) => Ok(index),
@@ -103,7 +104,8 @@ impl Session<'_> {
             (CatalogAnswer::Whole { etag, body }, _) => {
                 let bytes = index::encode(&body, etag.as_deref()).map_err(|cause| garbled(&cause))?;
                 if let (Some(cache), true) = (&self.cache, etag.is_some()) {
-                    cache.keep_index(target, credential, &ask, &bytes);
+                    // The token may be another one than before the question.
+                    cache.keep_index(target, self.runtime.caller.credential()?.identity(), &ask, &bytes);
                 }
                 Index::from_bytes(bytes).ok_or_else(|| garbled("it has names that cannot be kept"))
             }
@@ -113,9 +115,10 @@ impl Session<'_> {
     /// The catalog as it was last seen, without asking: for help while the runtime is away.
     pub fn remembered_index(&self) -> Option<Index> {
         let cache = self.cache.as_ref()?;
+        let who = self.runtime.caller.identity()?;
         [true, false].into_iter().find_map(|summary| {
             let ask = CatalogAsk { summary, ..self.ask.clone() };
-            cache.index(self.runtime.target, &self.runtime.credential, &ask)
+            cache.index(self.runtime.target, &who, &ask)
         })
     }
 }
@@ -151,7 +154,7 @@ mod tests {
         let runtime = Runtime {
             transport: &Nobody,
             target: &target,
-            credential: Credential::Anonymous,
+            caller: &Credential::Anonymous,
             timeouts: Timeouts::DEFAULT,
             watch: None,
         };

@@ -422,6 +422,8 @@ pub struct RemoteAuth {
     pub mode: RemoteAuthMode,
     /// `audience` asked for.
     pub audience: Option<String>,
+    /// RFC 8707 resource indicator, sent only when set.
+    pub resource: Option<String>,
     /// Scopes asked for.
     pub scopes: Vec<String>,
     /// RFC 8693 exchange for a narrower token.
@@ -441,6 +443,8 @@ pub enum RemoteAuthMode {
         client_id: SecretRef,
         /// Client secret.
         client_secret: SecretRef,
+        /// How both are sent.
+        authentication: ClientAuthentication,
     },
     /// Authorization code with PKCE through a browser.
     BrowserLogin {

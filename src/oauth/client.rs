@@ -33,6 +33,11 @@ impl Client {
         Self { id: None, secret: None }
     }
 
+    /// What of it must appear in no message.
+    pub(super) fn secret(&self) -> Option<&str> {
+        self.secret.as_ref().map(|(secret, _)| secret.expose().as_str())
+    }
+
     /// A form sent to an endpoint as this client.
     pub fn post(&self, endpoint: &Url, mut form: Form) -> Request {
         let mut headers =

@@ -31,14 +31,6 @@ impl Stacked {
         Self(world)
     }
 
-    /// Takes runtime auth out of the toolbox's configuration.
-    fn without_auth(self) -> Self {
-        let mut config = self.json("runtime.cli.json");
-        config.as_object_mut().unwrap().remove("runtime");
-        self.0.write("stack/runtime.cli.json", &config.to_string());
-        self
-    }
-
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.0.path("stack").join(name)).unwrap()
     }
@@ -146,7 +138,7 @@ fn a_taken_port_is_named_with_what_chooses_another() {
 
 #[test]
 fn h36_a_stack_goes_up_once_and_comes_down_when_asked() {
-    let stack = Stacked::new().without_auth();
+    let stack = Stacked::new();
     let up = stack.0.run("open-cli-eval up --dir stack").into_stdout();
     let up = String::from_utf8(up).unwrap();
     for name in ["broker", "demo", "toolbox"] {
@@ -164,7 +156,7 @@ fn h36_a_stack_goes_up_once_and_comes_down_when_asked() {
     assert!(!stack.read("eval.log").contains(&code), "the login code is in no file");
     let info = stack.0.http("GET", &format!("{}/v1/runtime/info", stack.origin("toolbox")), &[], "");
     let info: Value = serde_json::from_slice(&info.body).unwrap();
-    assert_eq!((&info["instanceId"], &info["auth"]["required"]), (&json!("evaluation"), &json!(false)));
+    assert_eq!((&info["instanceId"], &info["auth"]["required"]), (&json!("evaluation"), &json!(true)));
     stack.0.run("open-cli-eval down --dir stack").stdout("stopped\n");
     stack.0.run("open-cli-eval down --dir stack").stdout("nothing is running\n");
     assert!(!stack.0.path("stack/state/instances/evaluation/runtime.json").exists());
@@ -172,7 +164,7 @@ fn h36_a_stack_goes_up_once_and_comes_down_when_asked() {
 
 #[test]
 fn a_stack_in_the_foreground_ends_with_a_signal() {
-    let stack = Stacked::new().without_auth();
+    let stack = Stacked::new();
     let mut command = stack.0.command(EVAL);
     let mut program = Program::start(command.args(["up", "--foreground", "--dir", "stack"]));
     program.line_after(0, &["next:"]);

@@ -85,17 +85,33 @@ fn what_is_not_supported_says_so() {
 }
 
 #[test]
-fn runtime_auth_is_refused_not_ignored() {
+fn runtime_auth_that_cannot_work_is_refused_not_ignored() {
     let world = World::with_demo().config(&json!({ "runtime": { "server": { "auth": {
-        "validationProfile": "oidc_jwks",
-        "issuer": "https://login.example.com",
-        "jwksURL": "https://login.example.com/keys",
+        "validationProfile": "oauth2_introspection",
+        "introspectionURL": "https://login.example.com/introspect",
         "audience": "open-cli",
+        "clientId": { "type": "env", "value": "NOT_SET" },
     } } } }));
     world
         .run("open-cli-toolbox --config .cli.json --addr 127.0.0.1:0")
-        .stderr_has(&["runtime.server.auth", "not supported"])
+        .stderr_has(&["runtime.server.auth", "NOT_SET"])
         .status(3);
+}
+
+#[test]
+fn h02_an_issuer_that_is_away_lets_nobody_in() {
+    let mut world = World::with_demo().config(&json!({ "runtime": { "server": { "auth": {
+        "validationProfile": "oidc_jwks",
+        "issuer": "http://127.0.0.1:1",
+        "audience": "open-cli",
+    } } } }));
+    world.start_toolbox(&[]);
+    world.running().line_after(0, &["keys could not be fetched"]);
+    assert_eq!(world.http("GET", "[RUNTIME]/v1/catalog/effective", &[], "").status, 401);
+    let token = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsifQ.eyJpc3MiOiJodHRwOi8vMTI3LjAuMC4xOjEiLCJhdWQiOiJvcGVuLWNsaSIsImV4cCI6OTk5OTk5OTk5OSwic3ViIjoiYSJ9.AAAA";
+    let answer =
+        world.http("GET", "[RUNTIME]/v1/catalog/effective", &[("Authorization", &format!("Bearer {token}"))], "");
+    assert_eq!((answer.status, answer.body.as_slice()), (503, b"authn_unavailable".as_slice()));
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod ran;
 mod world;
 
 mod audit;
+mod auth;
 mod calls;
 mod catalog;
 mod credentials;

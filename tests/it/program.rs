@@ -87,8 +87,8 @@ impl Program {
     /// The first URL it prints.
     #[track_caller]
     pub(crate) fn url(&self) -> String {
-        let line = self.line_after(0, &["http://"]);
-        let from = line.find("http://").unwrap();
+        let line = self.line_after(0, &[" on http://"]);
+        let from = line.find(" on http://").unwrap() + " on ".len();
         line[from..].split_whitespace().next().unwrap().trim_end_matches(['"', ',', '.']).to_owned()
     }
 

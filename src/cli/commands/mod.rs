@@ -1,5 +1,6 @@
 //! The built-in commands, one row each, and the way from words to one of them or to a tool.
 
+pub mod auth;
 pub mod call;
 pub mod catalog;
 pub mod config;
@@ -118,6 +119,38 @@ pub const BUILT_IN: &[BuiltIn] = &[
         run: runtime::audit,
     },
     BuiltIn {
+        words: &["auth", "login"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Obtain a new token and show it to the runtime; in mode browserLogin, log in at a browser",
+        options: &[],
+        run: auth::login,
+    },
+    BuiltIn {
+        words: &["auth", "logout"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Forget your tokens for the runtime",
+        options: &[],
+        run: auth::logout,
+    },
+    BuiltIn {
+        words: &["auth", "status"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Show as whom the runtime knows you, with which scopes, and until when",
+        options: &[],
+        run: auth::status,
+    },
+    BuiltIn {
+        words: &["auth", "token"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Print your access token for the runtime, and nothing else",
+        options: &[],
+        run: auth::token,
+    },
+    BuiltIn {
         words: &["config", "show"],
         arguments: "",
         takes: (0, 0),
@@ -155,7 +188,6 @@ pub const BUILT_IN: &[BuiltIn] = &[
 const LATER: &[&[&str]] = &[
     &["search"],
     &["workflow"],
-    &["auth"],
     &["init"],
     &["doctor"],
     &["completion"],

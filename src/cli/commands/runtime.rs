@@ -3,10 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use crate::cli::args::{Options, UsageError};
+use crate::cli::commands::auth;
 use crate::cli::output::Format;
 use crate::cli::report::{self, Failure};
 use crate::cli::world::{Connection, World};
-use crate::client::auth::Credential;
+use crate::client::auth::{Caller, Credential};
+use crate::client::runtime::ClientError;
 use crate::contract::CAPABILITY_AUDIT_QUERY;
 
 /// What `audit list` shows when nothing is said.
@@ -27,13 +29,14 @@ pub fn status(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
 }
 
 fn examine(connection: &Connection<'_>, status: &mut Map<String, Value>) -> Result<(), Failure> {
-    let session = connection.session();
-    let credential = match &session.runtime.credential {
-        Credential::Anonymous => "none".to_owned(),
-        Credential::Token(_) => "provided token".to_owned(),
-        Credential::Withheld(origin) => format!("not sent: it belongs to {origin}"),
-    };
-    status.insert("token".to_owned(), credential.into());
+    let mut session = connection.session();
+    connection.tokens.silence();
+    status.insert("token".to_owned(), auth::described(&connection.tokens.plan).into());
+    let credential = connection.tokens.credential();
+    if credential.is_err() {
+        // What can be found out without a token is told all the same.
+        session.runtime.caller = &Credential::Anonymous;
+    }
     status.insert("reachable".to_owned(), false.into());
     let (info, _) = session.runtime.info()?;
     status.insert("reachable".to_owned(), true.into());
@@ -43,6 +46,7 @@ fn examine(connection: &Connection<'_>, status: &mut Map<String, Value>) -> Resu
     status.insert("tokenNeeded".to_owned(), info.auth.required.into());
     status.insert("principal".to_owned(), info.auth.principal.clone().into());
     session.checked(&info)?;
+    credential.map_err(ClientError::Auth)?;
     let index = session.index()?;
     let header = index.header();
     status.insert("view".to_owned(), header.view.0.clone().into());

@@ -72,7 +72,8 @@ impl Reader<'_, '_> {
     }
 
     fn remote_auth(&mut self, node: &Node) -> Option<RemoteAuth> {
-        const KNOWN: &[&str] = &["mode", "tokenRef", "client", "browserLogin", "audience", "scopes", "delegation"];
+        const KNOWN: &[&str] =
+            &["mode", "tokenRef", "client", "browserLogin", "audience", "resource", "scopes", "delegation"];
         let fields = self.fields(node, KNOWN)?;
         variant::REMOTE_AUTH.refuse_foreign(node, self.problems);
         let mode = self.required(fields, "mode").and_then(|node| self.choice(node, REMOTE_MODES));
@@ -80,6 +81,7 @@ impl Reader<'_, '_> {
         let client = fields.get("client").and_then(|node| self.oauth_client(node));
         let callback_port = fields.get("browserLogin").and_then(|node| self.browser_login(node));
         let audience = fields.get("audience").and_then(|node| self.text(node));
+        let resource = fields.get("resource").and_then(|node| self.text(node));
         let scopes = self.texts(fields.get("scopes"));
         let delegation = fields.get("delegation").and_then(|node| self.delegation(node));
         let mode = match mode? {
@@ -93,7 +95,7 @@ impl Reader<'_, '_> {
             }
             RemoteMode::BrowserLogin => RemoteAuthMode::BrowserLogin { callback_port },
         };
-        Some(RemoteAuth { mode, audience, scopes, delegation })
+        Some(RemoteAuth { mode, audience, resource, scopes, delegation })
     }
 
     /// `env:NAME` or `file:PATH`.
@@ -110,14 +112,17 @@ impl Reader<'_, '_> {
     }
 
     fn oauth_client(&mut self, node: &Node) -> Option<RemoteAuthMode> {
-        let fields = self.fields(node, &["tokenURL", "clientId", "clientSecret"])?;
+        let fields = self.fields(node, &["tokenURL", "clientId", "clientSecret", "tokenEndpointAuthMethod"])?;
         let token_url = self.required(fields, "tokenURL").and_then(|node| self.url(node));
         let client_id = self.required(fields, "clientId").and_then(|node| self.reference(node));
         let client_secret = self.required(fields, "clientSecret").and_then(|node| self.reference(node));
+        let authentication =
+            fields.get("tokenEndpointAuthMethod").and_then(|node| self.choice(node, CLIENT_AUTHENTICATIONS));
         Some(RemoteAuthMode::OAuthClient {
             token_url: token_url?,
             client_id: client_id?,
             client_secret: client_secret?,
+            authentication: authentication.unwrap_or_default(),
         })
     }
 

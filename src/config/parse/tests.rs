@@ -161,12 +161,13 @@ fn the_three_ways_to_a_runtime_token() {
     );
     let client = auth(
         r#"{"mode": "oauthClient", "client": {"tokenURL": "https://i/t", "clientId": {"type": "env", "value": "A"},
-            "clientSecret": {"type": "env", "value": "B"}},
-            "delegation": {"enabled": true, "tokenExchangeURL": "https://b/x", "scopes": ["tool:a:b"]}}"#,
+            "clientSecret": {"type": "env", "value": "B"}, "tokenEndpointAuthMethod": "client_secret_basic"},
+            "resource": "https://t/", "delegation": {"enabled": true, "tokenExchangeURL": "https://b/x", "scopes": ["tool:a:b"]}}"#,
     );
     assert!(
-        matches!(client.mode, RemoteAuthMode::OAuthClient { token_url, .. } if token_url.as_str() == "https://i/t")
+        matches!(client.mode, RemoteAuthMode::OAuthClient { token_url, authentication: ClientAuthentication::Basic, .. } if token_url.as_str() == "https://i/t")
     );
+    assert_eq!(client.resource.as_deref(), Some("https://t/"));
     assert_eq!(client.delegation.unwrap().token_exchange_url.as_str(), "https://b/x");
     let browser = auth(
         r#"{"mode": "browserLogin", "browserLogin": {"callbackPort": 8400}, "delegation": {"tokenExchangeURL": "https://b/x"}}"#,
