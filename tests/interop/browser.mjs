@@ -14,6 +14,8 @@ import { chromium } from 'playwright-core';
 
 const PATIENCE = 15_000;
 const STEPS = 6;
+// A browser that hangs before it has a page keeps to no other limit.
+const ALL_IN_ALL = 60_000;
 
 const env = process.env;
 
@@ -50,37 +52,49 @@ const PAGES = [
 const start = new URL(process.argv[2]);
 const callback = new URL(start.searchParams.get('redirect_uri'));
 
-const browser = await chromium.launch({
-  executablePath: env.OPEN_CLI_TEST_CHROMIUM ?? '/usr/bin/chromium',
-  timeout: 3 * PATIENCE,
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    // Nothing leaves the machine: no name resolves, and a page that asks for another address does not get it (below).
-    '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
-  ],
-});
-const page = await browser.newPage();
-page.setDefaultTimeout(PATIENCE);
-await page.route((url) => url.hostname !== '127.0.0.1', (route) => route.abort());
-
+let browser;
+let page;
+const watch = setTimeout(async () => {
+  await keep('stuck', `not done within ${ALL_IN_ALL} ms, at ${page?.url()}`);
+  process.exit(1);
+}, ALL_IN_ALL);
 try {
+  browser = await chromium.launch(chosen());
+  page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE);
+  await page.route((url) => url.hostname !== '127.0.0.1', (route) => route.abort());
   await page.goto(start.href);
   for (let step = 1; !arrived(); step += 1) {
     if (step > STEPS) throw new Error(`not at ${callback} after ${STEPS} pages`);
     await pass(step);
   }
-  console.log(await keep('callback'));
+  await keep('callback', await seen());
 } catch (error) {
-  console.error(await keep('stuck', `${error.message}\n`));
+  const there = page ? await seen().catch((blind) => blind.message) : '';
+  await keep('stuck', `${error.message}\n${there}`);
   process.exitCode = 1;
 } finally {
-  await browser.close();
+  clearTimeout(watch);
+  await browser?.close();
+}
+
+// A fresh profile is what a launch gives anyway.
+function chosen() {
+  return {
+    executablePath: env.OPEN_CLI_TEST_CHROMIUM ?? '/usr/bin/chromium',
+    timeout: 3 * PATIENCE,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      // Nothing leaves the machine: no name resolves, and a page that asks for another address does not get it (above).
+      '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
+    ],
+  };
 }
 
 // The callback's page may take the code out of its address, so only the origin is compared.
@@ -93,7 +107,7 @@ async function pass(step) {
   const known = await recognised();
   if ((await page.locator('[role=alert]').count()) > 0) throw new Error('the page has a complaint');
   await known.fill();
-  await keep(`${step}-${known.name}`);
+  await keep(`${step}-${known.name}`, await seen());
   const pressed = (env.OPEN_CLI_TEST_REFUSE && known.refuse) || known.agree;
   await Promise.all([page.waitForNavigation(), page.locator(pressed).first().click()]);
 }
@@ -105,14 +119,17 @@ async function recognised() {
   throw new Error('no page that is known');
 }
 
-// What there is to see, also left in files where that is wanted.
-async function keep(name, note = '') {
-  const text = `${note}${page.url()}\n${(await page.locator('body').innerText()).trim()}\n`;
-  if (env.OPEN_CLI_TEST_PAGES) {
-    await mkdir(env.OPEN_CLI_TEST_PAGES, { recursive: true });
-    const path = join(env.OPEN_CLI_TEST_PAGES, name);
-    await page.screenshot({ path: `${path}.png` });
-    await writeFile(`${path}.txt`, text);
-  }
-  return text;
+async function seen() {
+  return `${page.url()}\n${(await page.locator('body').innerText()).trim()}\n`;
+}
+
+// Prints a text, and leaves it with a picture of the page where that is wanted.
+async function keep(name, text) {
+  console.log(`${name}: ${text}`);
+  if (!env.OPEN_CLI_TEST_PAGES) return;
+  await mkdir(env.OPEN_CLI_TEST_PAGES, { recursive: true });
+  const path = join(env.OPEN_CLI_TEST_PAGES, name);
+  // The text last: whoever waits for it may remove the directory then.
+  await page?.screenshot({ path: `${path}.png` }).catch((error) => console.log(error.message));
+  await writeFile(`${path}.txt`, text);
 }

@@ -56,6 +56,15 @@ fn a_client_says_who_it_is_in_the_form() {
 }
 
 #[test]
+fn twenty_commands_at_once_make_one_token_request() {
+    let scene = with_basic(TOOLBOX, &["bundle:demo"]);
+    scene.at_once(20, |scene| {
+        scene.run("demo items get item-1 --format json").stdout_json(&[("/id", json!("item-1"))]);
+    });
+    assert_eq!(scene.count("client_credentials"), 1);
+}
+
+#[test]
 fn a_narrower_grant_is_used_and_reported() {
     let scene = with_basic("urn:open-cli:toolbox:narrow", &["bundle:demo", "profile:reader"]);
     scene

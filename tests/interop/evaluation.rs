@@ -25,9 +25,10 @@ impl Stack {
             command.args([address, "127.0.0.1:0"]);
         }
         let program = Program::start(&mut command);
-        let line = program.line_after(0, &["login code"]);
-        let code = line.split_whitespace().last().unwrap();
-        let world = world.env("OPEN_CLI_TEST_LOGIN_CODE", code);
+        program.line_after(0, &["login code"]);
+        let status = String::from_utf8(world.run("open-cli-eval status --dir stack").into_stdout()).unwrap();
+        let (_, code) = status.split_once("login code").unwrap();
+        let world = world.env("OPEN_CLI_TEST_LOGIN_CODE", code.split_whitespace().next().unwrap());
         Self { _program: program, world }
     }
 
@@ -35,7 +36,7 @@ impl Stack {
     fn log_in(&self, principal: &str, scopes: &[&str]) {
         let ran = self.world.run("open-cli --config stack/browser.cli.json auth login --format json");
         let page = last_page(&self.world);
-        assert!(page.contains("logged in"), "{page}");
+        assert!(page.contains("Done"), "{page}");
         ran.stdout_json(&[("/principal", json!(principal)), ("/scopes", json!(scopes))]).stderr_has(&["browser"]);
     }
 

@@ -1,5 +1,7 @@
 //! Opaque tokens, about which the toolbox asks the issuer (RFC 7662).
 
+use serde_json::json;
+
 use crate::scene::{READER, Scene, tools};
 
 const OPAQUE: &str = "urn:open-cli:toolbox:opaque";
@@ -13,6 +15,8 @@ fn check(client: &str, method: &str, by: &str) {
     assert_eq!(tools(&scene.catalog(&token)), READER);
     assert_eq!(scene.execute(&token, "demo:getItem", "item-1").0, 200);
     assert_eq!(scene.execute(&token, "demo:deleteItem", "item-1"), (403, "authz_denied".to_owned()));
+    let denial = scene.world.audit().pop().unwrap();
+    assert_eq!((&denial["eventType"], &denial["principal"]), (&json!("authz_denial"), &json!("urn:agent:basic")));
     assert_eq!(scene.verdict("made-up").0, 401);
     let asked = scene.count("/token/introspection");
     assert!(asked >= 4 && asked == scene.count(&format!("/token/introspection {by}")), "{asked} questions by {by}");

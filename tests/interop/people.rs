@@ -26,7 +26,7 @@ fn at_browser(resource: &str) -> Scene {
 fn log_in(scene: &Scene) {
     let ran = scene.run("auth login --format json");
     let page = last_page(&scene.world);
-    assert!(page.contains("logged in"), "{page}");
+    assert!(page.contains("Done"), "{page}");
     ran.stdout_json(&[("/principal", json!("grace")), ("/scopes", json!(["profile:reader"]))]).stderr_has(&["browser"]);
 }
 
@@ -49,7 +49,8 @@ fn h43_a_person_logs_in_works_and_logs_out() {
     scene.run("demo items get item-1").stderr_has(&["open-cli auth login"]).status(5);
 }
 
-/// The provider ends the whole grant when a refresh token comes a second time, so each new one must have been kept.
+// The provider ends the whole grant when a refresh token comes a second time.
+
 #[test]
 fn an_expired_token_is_renewed_each_time_with_the_newest_refresh_token() {
     let scene = at_browser("urn:open-cli:toolbox:brief");
@@ -61,6 +62,19 @@ fn an_expired_token_is_renewed_each_time_with_the_newest_refresh_token() {
         assert_eq!(scene.verdict(&token).0, 200);
     }
     assert_eq!((scene.count("authorization_code"), scene.count("refresh_token")), (1, 3));
+}
+
+#[test]
+fn commands_at_once_use_no_refresh_token_twice() {
+    let scene = at_browser("urn:open-cli:toolbox:brief");
+    log_in(&scene);
+    let token = scene.kept_token();
+    eventually("the token expires", || (scene.verdict(&token).0 == 401).then_some(()));
+    scene.at_once(8, |scene| {
+        scene.run("demo items get item-1 --format json").stdout_json(&[("/id", json!("item-1"))]);
+    });
+    assert!(scene.count("refresh_token") > 0);
+    assert_eq!(scene.count("authorization_code"), 1);
 }
 
 #[test]

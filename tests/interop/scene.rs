@@ -92,6 +92,15 @@ impl Scene {
         String::from_utf8(self.run("auth token").into_stdout()).unwrap().trim_end().to_owned()
     }
 
+    /// Does this as often at the same time.
+    pub(crate) fn at_once(&self, times: usize, work: impl Fn(&Self) + Sync) {
+        std::thread::scope(|scope| {
+            for _ in 0..times {
+                scope.spawn(|| work(self));
+            }
+        });
+    }
+
     /// The ids of the tools that the CLI lists.
     #[track_caller]
     pub(crate) fn listed(&self) -> Vec<String> {
