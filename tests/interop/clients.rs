@@ -37,6 +37,7 @@ fn check(client: &str, method: &str, by: &str) {
     assert_eq!(scene.listed(), READER);
     scene.run("demo items get item-1 --format json").stdout_json(&[("/id", json!("item-1"))]);
     scene.run("demo items delete item-1").stderr_has(&["no command `delete`"]).status(2);
+    scene.run("runtime stop").stderr_has(&["authz_denied"]).status(6);
     assert_eq!(scene.execute(&scene.kept_token(), "demo:deleteItem", "item-1"), (403, "authz_denied".to_owned()));
     assert_eq!(scene.world.http("GET", "[DEMO]/items/item-1", &[], "").status, 200, "nothing was deleted");
     assert_eq!(scene.count("client_credentials"), 1, "one token served all commands");
