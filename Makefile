@@ -16,6 +16,7 @@ fmt: ## Check the format
 
 clippy: ## Check the lints
 	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --test interop --locked -- -D warnings
 
 test: ## Run all tests
 	cargo test --locked
