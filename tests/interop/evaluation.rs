@@ -50,7 +50,7 @@ impl Stack {
 #[test]
 fn ada_logs_in_at_the_page_of_the_broker() {
     let stack = Stack::with("ada");
-    stack.log_in("ada", &["bundle:demo"]);
+    stack.log_in("ada", &["bundle:demo", "openid", "runtime:admin"]);
     assert!(stack.listed().contains(&"demo:createItem".to_owned()));
     stack
         .world
@@ -61,6 +61,6 @@ fn ada_logs_in_at_the_page_of_the_broker() {
 #[test]
 fn ben_sees_what_his_profile_shows() {
     let stack = Stack::with("ben");
-    stack.log_in("ben", &["profile:reader"]);
+    stack.log_in("ben", &["openid", "profile:reader"]);
     assert_eq!(stack.listed(), crate::scene::READER);
 }
