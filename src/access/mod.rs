@@ -12,6 +12,8 @@ use crate::oauth::claims::{Claims, Delegation};
 use crate::oauth::scope::Scopes;
 
 pub mod bearer;
+#[cfg(test)]
+mod docs_test;
 pub mod envelope;
 mod keystore;
 pub mod policy;

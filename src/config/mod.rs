@@ -14,6 +14,8 @@ use crate::base::pattern::Pattern;
 use crate::base::redacted::Redacted;
 use crate::base::url::Url;
 
+#[cfg(test)]
+mod authentik_test;
 pub mod diagnostic;
 #[cfg(test)]
 mod docs_test;
