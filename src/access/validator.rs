@@ -175,6 +175,18 @@ impl Validator {
         }
     }
 
+    /// Whether the issuer can be asked as configured; the error is why not. For `--check`, which lets nobody in.
+    pub fn probe(&self) -> Result<(), String> {
+        match &self.method {
+            Method::Keys(store) => match store.renew() {
+                Renewal::Fetched | Renewal::Recent => Ok(()),
+                Renewal::Unavailable => Err("the issuer's keys could not be fetched; the warning says why".to_owned()),
+            },
+            // No issuer gave this out, so all that can be answered is that it is not active.
+            Method::Introspection(asked) => self.ask(asked, "open-cli-check", self.tools.clock.now()).map(drop),
+        }
+    }
+
     fn forget_lost_keys(&self, store: &KeyStore) {
         if let Some(keys) = store.keys() {
             self.remembered.write().unwrap_or_else(PoisonError::into_inner).keep_keys_of(&keys);

@@ -17,12 +17,8 @@ const MAKEFILE: &str = include_str!("../../Makefile");
 const DEPLOYMENT: &str = include_str!("../../docs/deployment.md");
 
 /// Pages with configurations, and how many they have at least.
-const PAGES: [(&str, usize); 4] = [
-    (PAGE, 4),
-    (DEPLOYMENT, 9),
-    (include_str!("../../docs/auth.md"), 4),
-    (include_str!("../../docs/authentik.md"), 1),
-];
+const PAGES: [(&str, usize); 4] =
+    [(PAGE, 4), (DEPLOYMENT, 9), (include_str!("../../docs/auth.md"), 4), (include_str!("../../docs/authentik.md"), 1)];
 
 /// The models of `docs/deployment.md`.
 const HOSTING: [&str; 9] = [
