@@ -1,7 +1,9 @@
 //! Holds `docs/auth.md` to the code: its table of scopes says what an envelope shows, its table of children what a subset is. The
 //! examples of clients fit those of their toolboxes.
 
-use serde_json::Value;
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::{Value, json};
 
 use super::envelope;
 use super::tests::token;
@@ -10,6 +12,9 @@ use crate::base::pattern::Pattern;
 use crate::catalog::view::ReadyCatalog;
 use crate::catalog::{CATALOG_VERSION, Catalog, Tool, View, ViewTool};
 use crate::config::Policy;
+use crate::oauth::jwks::KeySet;
+use crate::oauth::jwt::{Checked, Rejection, Rules, Unverified};
+use crate::oauth::keys::{Algorithm, SigningKey};
 use crate::oauth::scope::Scopes;
 
 const PAGE: &str = include_str!("../../docs/auth.md");
@@ -140,4 +145,49 @@ fn a_client_of_an_example_fits_its_toolbox() {
             assert!(scopes_of(&oauth["delegation"]["scopes"]).is_subset_of(&scopes), "{url}");
         }
     }
+}
+
+/// What Authentik puts into an access token and a key set, with the claims of the blueprint's mappings.
+#[test]
+fn a_token_as_authentik_makes_it_is_let_in() {
+    let runtime: Value = serde_json::from_str(PAIRS[3].0).unwrap();
+    let auth = &runtime["runtime"]["server"]["auth"];
+    let key = SigningKey::generate(Algorithm::Rs256, "a1b2").unwrap();
+    let mut jwk = key.public_jwk();
+    jwk["x5c"] = json!(["MIIB"]);
+    jwk["x5t"] = json!("c2hhMQ");
+    jwk["x5t#S256"] = json!("c2hhMjU2");
+    let keys = KeySet::read(json!({ "keys": [jwk] }).to_string().as_bytes()).unwrap().0;
+    let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let claims = json!({
+        "iss": "http://127.0.0.1:9100/", "sub": "ak-open-cli-agent-client_credentials", "aud": "open-cli-toolbox",
+        "exp": 1_800_000_600, "iat": 1_800_000_000, "auth_time": 1_800_000_000, "acr": "goauthentik.io/providers/oauth2/default",
+        "amr": ["pwd"], "sid": "5f", "scope": "bundle:demo", "azp": "open-cli-agent", "uid": "x7",
+    });
+    let rules = Rules {
+        issuer: auth["issuer"].as_str().unwrap().to_owned(),
+        audience: auth["audience"].as_str().unwrap().to_owned(),
+        algorithms: vec![Algorithm::Rs256],
+        skew: Duration::ZERO,
+    };
+    let judge = |claims: &Value| {
+        let token = key.sign(claims.as_object().unwrap(), "JWT").unwrap();
+        let read = Unverified::read(&token, &rules, now)?;
+        assert!(matches!(read.check(&keys), Checked::Good(_)));
+        Ok(read.into_claims().scopes.to_string())
+    };
+    assert_eq!(judge(&claims), Ok("bundle:demo".to_owned()));
+    let with = |name: &str, value: Value| {
+        let mut claims = claims.clone();
+        claims[name] = value;
+        claims
+    };
+    // Without a mapping the client is the audience; an id token of a login with a nonce is no access token.
+    assert_eq!(judge(&with("aud", json!("open-cli-agent"))), Err(Rejection::Audience));
+    assert_eq!(judge(&with("nonce", json!("n"))), Err(Rejection::IdToken));
+    // The issuer of mode `per_provider`.
+    assert_eq!(
+        judge(&with("iss", json!("http://127.0.0.1:9100/application/o/open-cli-agent/"))),
+        Err(Rejection::Issuer)
+    );
 }
