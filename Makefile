@@ -1,7 +1,7 @@
-# The commands of this project; `make help` lists them. CI runs `make check` and `make demo` (.ci/run).
+# The commands of this project; `make help` lists them. CI runs `make check`, `make interop` and `make demo` (.ci/run).
 
 .DEFAULT_GOAL := help
-.PHONY: help build check fmt clippy test doc bench dist demo clean
+.PHONY: help build check fmt clippy test doc interop bench dist demo clean
 
 help: ## Print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -16,12 +16,16 @@ fmt: ## Check the format
 
 clippy: ## Check the lints
 	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --test interop --locked -- -D warnings
 
 test: ## Run all tests
 	cargo test --locked
 
 doc: ## Check the API docs
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+interop: ## Test against an issuer and a browser of others (needs Node.js and Chromium)
+	@scripts/interop.sh
 
 bench: build ## Measure; results and budgets are explained in docs/benchmarks.md
 	@scripts/bench.sh

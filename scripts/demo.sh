@@ -155,7 +155,7 @@ agent=(open-cli --config agent.cli.json)
 child=(open-cli --config child.cli.json)
 
 echo
-echo 'Nobody gets in without a token, or with one that the issuer did not sign (`ask` posts to /v1/tools/execute):'
+echo 'Nobody gets in without a token, or with one that the issuer did not sign (ask posts to /v1/tools/execute):'
 show 5 'authn_failed' open-cli catalog list --format table
 show 0 '^HTTP/1.1 401 ' ask nobody demo:listItems
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use open_cli::base::host::Clock;
 use open_cli::base::id::SourceId;
+use open_cli::catalog::Catalog;
 use open_cli::catalog::gather::gather;
 use open_cli::catalog::view::ReadyCatalog;
 use open_cli::config::{Config, Location, Mode, Refresh, Source, SourceKind};
@@ -41,6 +42,13 @@ pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
     let ratio = row.ratio();
     let ready = Row::new("GitHub catalog, made ready to serve", "ms", Samples::new(ready));
     vec![row.at_most("ratio", ratio, 4.0), ready.peer("serde_json parse of the file", parse)]
+}
+
+/// The catalog itself, for whoever measures something on it.
+pub(crate) fn github(scene: &Scene) -> Catalog {
+    let clock = Clock::system();
+    let fetcher = Fetcher::new(Arc::new(HttpClient::new(ClientOptions::default()).unwrap()), None, clock.clone());
+    gather(&config(scene), &fetcher, None, false, &clock).catalog
 }
 
 fn config(scene: &Scene) -> Config {

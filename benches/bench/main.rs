@@ -10,6 +10,7 @@
     reason = "a measuring program that starts processes, reads clocks and prints"
 )]
 
+mod auth;
 mod catalog;
 mod load;
 mod measure;
@@ -25,6 +26,7 @@ type Subject = fn(&Scene) -> Vec<Row>;
 /// Name, what it measures, and whether it runs when nothing is chosen.
 const SUBJECTS: &[(&str, Subject, bool)] = &[
     ("catalog", catalog::measure, true),
+    ("auth", auth::measure, true),
     ("memory", memory::after_reloads, true),
     ("refresh", memory::after_refreshes, false),
     ("load", load::measure, true),

@@ -118,6 +118,10 @@ mod tests {
     #[test]
     fn h08_a_tool_scope_without_a_tool_grants_nothing_through_the_bundle() {
         check(&["bundle:a", "tool:a:none"], &[], &[]);
+        check(&["bundle:a", "tool:a:get x"], &[], &[]);
+        check(&["bundle:a", "tool:"], &[], &[]);
+        check(&["bundle:", "profile:"], &[], &[]);
+        check(&["bundle:a\tbundle:b"], &[], &[]);
     }
 
     #[test]

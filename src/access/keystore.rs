@@ -118,19 +118,19 @@ impl KeyStore {
         if self.fetch(now) { Renewal::Fetched } else { Renewal::Unavailable }
     }
 
-    /// Fetches when keys are missing or old; called now and then, by nobody's token.
-    pub(super) fn tend(&self) {
+    /// Fetches when keys are missing or old; called now and then, by nobody's token. Says whether there are new ones.
+    pub(super) fn tend(&self) -> bool {
         let now = self.clock.now();
         let mut state = self.lock();
         let pause = if state.fetched.is_some() { PAUSE } else { FIRST_PAUSE };
         let young = state.fetched.is_some_and(|fetched| within(fetched, now, AGE));
         if state.fetching || young || state.tried.is_some_and(|tried| within(tried, now, pause)) {
-            return;
+            return false;
         }
         state.fetching = true;
         state.tried = Some(now);
         drop(state);
-        self.fetch(now);
+        self.fetch(now)
     }
 
     fn wait(&self, mut state: MutexGuard<'_, State>) -> Renewal {

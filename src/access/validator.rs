@@ -4,7 +4,8 @@
 //! the settings it was made from; others make another, so that nothing remembered outlives a change (H05).
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
@@ -28,6 +29,9 @@ use crate::secrets;
 
 /// How long an introspection may take.
 const INTROSPECTION: Duration = Duration::from_secs(5);
+/// How many questions may be under way after one had no answer, and for how long.
+const CAUTIOUS: usize = 2;
+const CAUTION: Duration = Duration::from_secs(10);
 /// Largest introspection answer.
 const MAX_ANSWER: usize = 256 << 10;
 /// How often trouble is logged.
@@ -86,6 +90,10 @@ struct Asked {
     secret: Option<SecretRef>,
     authentication: ClientAuthentication,
     remember: Duration,
+    /// How many questions are under way.
+    under_way: AtomicUsize,
+    /// When the last question had no answer; `None` once one has.
+    failed: Mutex<Option<SystemTime>>,
 }
 
 impl fmt::Debug for Validator {
@@ -118,6 +126,8 @@ impl Validator {
                     secret: client_secret.clone(),
                     authentication: *client_authentication,
                     remember: *cache,
+                    under_way: AtomicUsize::new(0),
+                    failed: Mutex::default(),
                 };
                 // Better at the start than with the first caller.
                 asked.client(&env).map_err(|cause| format!("runtime.server.auth: {cause}"))?;
@@ -169,9 +179,22 @@ impl Validator {
         let mut remembered = self.remembered.write().unwrap_or_else(PoisonError::into_inner);
         remembered.drop_expired(now);
         drop(remembered);
-        if let Method::Keys(store) = &self.method {
-            store.tend();
+        if let Method::Keys(store) = &self.method
+            && store.tend()
+        {
             self.forget_lost_keys(store);
+        }
+    }
+
+    /// Whether the issuer can be asked as configured; the error is why not. For `--check`, which lets nobody in.
+    pub fn probe(&self) -> Result<(), String> {
+        match &self.method {
+            Method::Keys(store) => match store.renew() {
+                Renewal::Fetched | Renewal::Recent => Ok(()),
+                Renewal::Unavailable => Err("the issuer's keys could not be fetched; the warning says why".to_owned()),
+            },
+            // No issuer gave this out, so all that can be answered is that it is not active.
+            Method::Introspection(asked) => self.ask(asked, "open-cli-check", self.tools.clock.now()).map(drop),
         }
     }
 
@@ -212,7 +235,10 @@ impl Validator {
     }
 
     fn by_asking(&self, asked: &Asked, token: &str, hash: TokenHash, now: SystemTime) -> Result<Arc<Caller>, Refused> {
-        let claims = self.ask(asked, token, now).map_err(|cause| {
+        let _place = asked.place(now).ok_or(Refused::Unavailable)?;
+        let answer = self.ask(asked, token, now);
+        asked.note(answer.is_ok(), self.tools.clock.now());
+        let claims = answer.map_err(|cause| {
             if self.trouble.take(now) {
                 self.tools.log.warn("tokens cannot be checked", &[("cause", &cause)]);
             }
@@ -251,7 +277,30 @@ impl Validator {
     }
 }
 
+/// A question under way.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Asked {
+    /// Room for one question. After one without an answer few are let through for a while: each may hold a worker until its time is
+    /// up, and callers who need no answer want workers, too.
+    fn place(&self, now: SystemTime) -> Option<Place<'_>> {
+        let place = Place(&self.under_way);
+        let before = self.under_way.fetch_add(1, Ordering::SeqCst);
+        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let troubled = failed.is_some_and(|failed| now.duration_since(failed).is_ok_and(|since| since < CAUTION));
+        (!troubled || before < CAUTIOUS).then_some(place)
+    }
+
+    fn note(&self, answered: bool, now: SystemTime) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = if answered { None } else { Some(now) };
+    }
+
     /// Read anew each time, so that a secret in a file can be changed.
     fn client(&self, env: &Env) -> Result<Client, String> {
         let value = |reference: &SecretRef| secrets::resolve(reference, env, false).map_err(|error| error.to_string());

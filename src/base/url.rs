@@ -158,6 +158,11 @@ impl Url {
         self.authority()[self.host().len()..].trim_start_matches(':').parse().unwrap_or(default)
     }
 
+    /// Whether there is nothing behind scheme, host and port but perhaps a slash.
+    pub fn is_bare_origin(&self) -> bool {
+        self.is_http() && self.path() == "/" && self.query().is_none() && self.fragment().is_none()
+    }
+
     /// Scheme, host and port; `None` for `file`.
     pub fn origin(&self) -> Option<Origin> {
         self.is_http().then(|| Origin {

@@ -211,7 +211,9 @@ fn hint_of_refusal(error: &str) -> &'static str {
         "invalid_client" | "unauthorized_client" => {
             "check runtime.remote.oauth.client: id, secret and tokenEndpointAuthMethod, and what the issuer lets it do"
         }
-        "invalid_scope" => "check runtime.remote.oauth.scopes against what the issuer gives this client",
+        "invalid_scope" => {
+            "check runtime.remote.oauth.scopes and delegation.scopes against what the issuer gives this client"
+        }
         "invalid_target" => "check runtime.remote.oauth.audience and resource against what the issuer knows",
         "invalid_grant" => "the issuer no longer takes what was presented: `open-cli auth login` begins anew",
         _ => "the issuer's log tells more; `open-cli auth login` begins anew",

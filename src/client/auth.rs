@@ -11,7 +11,7 @@ use crate::base::url::Origin;
 use crate::config::{Delegation, Remote, RemoteAuthMode, SecretRef};
 use crate::oauth::answer::GrantError;
 use crate::oauth::grant::Asked;
-use crate::oauth::peek::Claims;
+use crate::oauth::peek::Unproven;
 use crate::oauth::scope::Scopes;
 
 use super::runtime::ClientError;
@@ -239,7 +239,7 @@ pub fn told(from: &SecretRef) -> String {
 /// Whose a token is that came from outside: what it says about itself, unverified, or the hash of all of it. A wrong claim leads
 /// to no more than a question whether a catalog is still the same.
 pub fn identity_of(token: &Redacted<String>) -> String {
-    let Some(claims) = Claims::of(token.expose()) else { return format!("token:{}", of_parts(&[token.expose()])) };
+    let Some(claims) = Unproven::of(token.expose()) else { return format!("token:{}", of_parts(&[token.expose()])) };
     let [issuer, subject, client] = ["iss", "sub", "client_id"].map(|name| optional(claims.text(name)));
     let scope = claims.scopes().map_or_else(|_| String::new(), |said| format!("{said:?}"));
     if subject.is_empty() && client.is_empty() {

@@ -3,7 +3,7 @@
 //! Pure. Everything that is said about a token counts: the issuer's answer, and the claims of the token itself, which are what a
 //! toolbox goes by. What nobody says counts as too much.
 
-use crate::oauth::peek::Claims;
+use crate::oauth::peek::Unproven;
 use crate::oauth::scope::Scopes;
 use crate::oauth::store::Entry;
 
@@ -30,7 +30,7 @@ pub fn check(child: &Entry, parent: &Entry) -> Result<(), AuthError> {
 
 /// All that is said about a token's scopes; `None` when nobody says anything, or something that cannot be read.
 fn statements(entry: &Entry) -> Option<Vec<Scopes>> {
-    let claims = Claims::of(entry.token.expose());
+    let claims = Unproven::of(entry.token.expose());
     let mut said = match claims.map(|claims| claims.scopes()) {
         None => Vec::new(),
         Some(read) => read.ok()?,

@@ -16,7 +16,7 @@ use crate::oauth::answer::{GrantError, is_token};
 use crate::oauth::client::Client;
 use crate::oauth::endpoint::{self, Endpoint};
 use crate::oauth::grant::{Asked, Grant};
-use crate::oauth::peek::Claims;
+use crate::oauth::peek::Unproven;
 use crate::oauth::scope::Scopes;
 use crate::oauth::store::{Busy, Entry, Login, Store};
 use crate::secrets;
@@ -224,7 +224,7 @@ impl<'a> Tokens<'a> {
         if !is_token(token.expose()) {
             return Err(AuthError::Unusable);
         }
-        let claims = Claims::of(token.expose());
+        let claims = Unproven::of(token.expose());
         let scopes = claims.as_ref().and_then(|claims| claims.scopes().ok()?.into_iter().next());
         let expires_at = claims.and_then(|claims| claims.expires_at()).map(|at| UNIX_EPOCH + Duration::from_secs(at));
         let now = self.outside.clock.now();

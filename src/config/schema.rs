@@ -263,6 +263,10 @@ mod tests {
             "^$|^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$" => text.is_empty() || id(),
             "^[Hh][Tt][Tt][Pp][Ss]?://" => starts("http://") || starts("https://"),
             "^[Hh][Tt][Tt][Pp]://" => starts("http://"),
+            "^[^/]+//[^/?#]+/?$" => text.split_once("//").is_some_and(|(scheme, rest)| {
+                let host = rest.strip_suffix('/').unwrap_or(rest);
+                !scheme.is_empty() && !scheme.contains('/') && !host.is_empty() && !host.contains(['/', '?', '#'])
+            }),
             "^(?![A-Za-z][A-Za-z0-9+.-]*://)|^([Ff][Ii][Ll][Ee]|[Hh][Tt][Tt][Pp][Ss]?)://" => {
                 !scheme() || ["file://", "http://", "https://"].into_iter().any(starts)
             }

@@ -14,7 +14,7 @@ use crate::base::url::encode_query;
 use crate::http::Response;
 
 use super::grant::{ACCESS_TOKEN, JWT};
-use super::peek::MAX_TOKEN;
+use super::jwt::MAX_TOKEN;
 use super::scope::Scopes;
 
 /// The longest `error_description` that is shown.

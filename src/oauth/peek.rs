@@ -8,16 +8,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use super::jwt::MAX_TOKEN;
 use super::scope::Scopes;
-
-/// Longer tokens are refused unread, as a toolbox does.
-pub const MAX_TOKEN: usize = 16 << 10;
 
 /// The claims of something that looks like a JWT.
 #[derive(Clone, PartialEq)]
-pub struct Claims(Map<String, Value>);
+pub struct Unproven(Map<String, Value>);
 
-impl Claims {
+impl Unproven {
     /// Reads them; `None` for tokens that are no JWT.
     pub fn of(token: &str) -> Option<Self> {
         let mut parts = token.split('.');
@@ -69,24 +67,24 @@ mod tests {
 
     #[test]
     fn claims_are_read_and_what_is_no_jwt_is_not() {
-        let claims = Claims::of(&token(&json!({"exp": 1790000000.5, "sub": "ada", "iss": 7}))).unwrap();
+        let claims = Unproven::of(&token(&json!({"exp": 1790000000.5, "sub": "ada", "iss": 7}))).unwrap();
         assert_eq!(
             (claims.expires_at(), claims.text("sub"), claims.text("iss")),
             (Some(1_790_000_000), Some("ada"), None)
         );
         let huge = token(&json!({"x": "y".repeat(MAX_TOKEN)}));
         for text in ["", "opaque", "a.b", "a.b.c", "e30.e30", "e30.e30.x.y", "e30.W10.x", huge.as_str()] {
-            assert!(Claims::of(text).is_none(), "{text}");
+            assert!(Unproven::of(text).is_none(), "{text}");
         }
-        assert_eq!(Claims::of("e30.e30.").unwrap().expires_at(), None);
+        assert_eq!(Unproven::of("e30.e30.").unwrap().expires_at(), None);
         for exp in [json!(-1), json!("1790000000"), json!(null)] {
-            assert_eq!(Claims::of(&token(&json!({"exp": exp}))).unwrap().expires_at(), None);
+            assert_eq!(Unproven::of(&token(&json!({"exp": exp}))).unwrap().expires_at(), None);
         }
     }
 
     #[test]
     fn h06_scopes_are_what_each_claim_says() {
-        let scopes = |claims: Value| Claims::of(&token(&claims)).unwrap().scopes();
+        let scopes = |claims: Value| Unproven::of(&token(&claims)).unwrap().scopes();
         assert_eq!(scopes(json!({"scope": "b a"})), Ok(vec![Scopes::parse("a b")]));
         assert_eq!(scopes(json!({"scope": "a", "scp": ["b"]})), Ok(vec![Scopes::parse("a"), Scopes::parse("b")]));
         assert_eq!(scopes(json!({"scope": {"a": 1}})), Err(Unreadable));

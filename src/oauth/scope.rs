@@ -20,9 +20,10 @@ pub const TOOL: &str = "tool:";
 pub struct Scopes(BTreeSet<String>);
 
 impl Scopes {
-    /// Reads words that spaces separate.
+    /// Reads words that spaces separate. Other white space separates nothing, and a scope with some in it is kept, so that it goes on
+    /// narrowing what stands beside it.
     pub fn parse(text: &str) -> Self {
-        text.split_ascii_whitespace().collect()
+        text.split(' ').filter(|scope| !scope.is_empty()).collect()
     }
 
     /// Reads a claim: a text of words, or an array of scopes, each taken whole. `None`: it is something else.
@@ -31,8 +32,9 @@ impl Scopes {
             Value::String(text) => Some(Self::parse(text)),
             Value::Array(items) => {
                 let texts = items.iter().map(Value::as_str).collect::<Option<Vec<_>>>()?;
-                // A scope with a space in it is none; it must not become two.
-                Some(texts.into_iter().filter(|text| !text.is_empty() && !text.contains(char::is_whitespace)).collect())
+                // A scope with a space in it names nothing, but must neither become two nor vanish: a `tool:` scope that is
+                // left out would widen the rest (H08).
+                Some(texts.into_iter().filter(|text| !text.is_empty()).collect())
             }
             _ => None,
         }
@@ -149,7 +151,9 @@ mod tests {
         let read = |claim: Value| Scopes::from_claim(&claim).map(|scopes| scopes.to_string());
         assert_eq!(read(json!("b  a b")).as_deref(), Some("a b"));
         assert_eq!(read(json!(["b", "a"])).as_deref(), Some("a b"));
-        assert_eq!(read(json!(["bundle:a runtime:admin", ""])).as_deref(), Some(""));
+        let joined = Scopes::from_claim(&json!(["bundle:a runtime:admin", ""])).unwrap();
+        assert!(!joined.has("runtime:admin") && !joined.has("bundle:a") && !joined.is_empty());
+        assert_eq!(read(json!("bundle:a\ttool:a:x\n b")).as_deref(), Some("b bundle:a\ttool:a:x\n"));
         assert_eq!(read(json!([1])), None);
         assert_eq!(read(json!({})), None);
         assert_eq!(read(json!(null)), None);

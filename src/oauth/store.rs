@@ -15,7 +15,7 @@ use crate::base::redacted::Redacted;
 use crate::base::time::unix_millis;
 
 use super::answer::{Granted, is_token};
-use super::peek::Claims;
+use super::peek::Unproven;
 use super::scope::Scopes;
 
 /// The largest file that is read: two tokens, a refresh token, names.
@@ -101,7 +101,7 @@ impl Entry {
 
 /// `exp`, read without verification, or five minutes.
 fn life_of(token: &str, now: SystemTime) -> Duration {
-    let expires_at = Claims::of(token).and_then(|claims| claims.expires_at());
+    let expires_at = Unproven::of(token).and_then(|claims| claims.expires_at());
     expires_at
         .map_or(UNKNOWN_LIFE, |exp| (UNIX_EPOCH + Duration::from_secs(exp)).duration_since(now).unwrap_or_default())
 }

@@ -222,8 +222,11 @@ fn addr(text: &str) -> Result<SocketAddr, String> {
 
 fn public_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
-    let bare = url.is_http() && url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    if bare { Ok(url) } else { Err("an http or https origin is needed, like https://tools.example.com".to_owned()) }
+    if url.is_bare_origin() {
+        Ok(url)
+    } else {
+        Err("an http or https origin is needed, like https://tools.example.com".to_owned())
+    }
 }
 
 /// The text of `--help`.

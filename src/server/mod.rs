@@ -140,7 +140,9 @@ fn check(host: &mut Host, flags: &Flags) -> Result<(), StartError> {
     let instance = resolve(host, flags, served.path.as_deref())?;
     let documents = instance.cache_dir.join("http");
     let workshop = workshop(surroundings, documents, tools);
-    let (snapshot, errors) = State::new(workshop, served).check();
+    let unasked = served.validator.as_ref().and_then(|validator| validator.probe().err());
+    let (snapshot, mut errors) = State::new(workshop, served).check();
+    errors.extend(unasked.map(|cause| format!("runtime.server.auth: {cause}")));
     if !errors.is_empty() {
         return Err(config(errors));
     }

@@ -336,3 +336,46 @@ fn shortest_age(config: &Config) -> Option<Duration> {
     let remote = sources.filter(|source| !matches!(location(&source.kind), Some(Location::File(_))));
     remote.map(|source| source.refresh.max_age.unwrap_or(DEFAULT_AGE).max(MIN_AGE)).min()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ClientAuthentication;
+
+    #[track_caller]
+    fn check(profile: ValidationProfile, expected: &[&str]) {
+        let auth = ServerAuth {
+            profile,
+            audience: "a".to_owned(),
+            authorization_url: None,
+            token_url: None,
+            browser_client_id: None,
+            algorithms: vec![],
+            clock_skew: Duration::ZERO,
+        };
+        let found = auth_warnings(&auth);
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        assert!(found.iter().zip(expected).all(|(warning, part)| warning.contains(part)), "{found:?}");
+    }
+
+    #[test]
+    fn settings_that_anybody_on_the_way_can_bend_are_told() {
+        let url = |text: &str| Some(Url::parse(text).unwrap());
+        let keys = |issuer: &str, jwks_url| ValidationProfile::OidcJwks { issuer: issuer.to_owned(), jwks_url };
+        check(keys("https://i.example", url("https://i.example/k")), &[]);
+        check(keys("http://127.0.0.1:9100", None), &[]);
+        check(keys("http://i.example", url("http://k.example/")), &["`issuer`", "`jwksURL`"]);
+        let asking = |at: &str, client_id| ValidationProfile::OAuth2Introspection {
+            introspection_url: Url::parse(at).unwrap(),
+            issuer: None,
+            client_id,
+            client_secret: None,
+            client_authentication: ClientAuthentication::Basic,
+            cache: Duration::ZERO,
+        };
+        let id = || Some(crate::config::SecretRef::Env("ID".to_owned()));
+        check(asking("https://i.example/", id()), &[]);
+        check(asking("http://10.0.0.1/", id()), &["`introspectionURL`"]);
+        check(asking("https://i.example/", None), &["without `clientId`"]);
+    }
+}

@@ -280,6 +280,14 @@ fn the_program_says_what_is_wrong_and_how_it_ends() {
     world.runs(&["--config", "none.json"], 3, "none.json");
     world.runs(&["--check", "--config", ".cli.json"], 0, "ok: 1 tools from 1 sources");
     world.runs(&["--check"], 3, "trust");
+    let mut away = closed(&json!({"type": "literal", "value": "x"}));
+    away["runtime"]["server"]["auth"]["introspectionURL"] = json!("http://127.0.0.1:1/");
+    world.write(".cli.json", &away);
+    world.runs(&["--check", "--config", ".cli.json"], 3, "runtime.server.auth: ");
+    let keys = json!({"validationProfile": "oidc_jwks", "audience": "a", "issuer": "http://127.0.0.1:1"});
+    away["runtime"]["server"]["auth"] = keys;
+    world.write(".cli.json", &away);
+    world.runs(&["--check", "--config", ".cli.json"], 3, "keys could not be fetched");
     world.write(".cli.json", &closed(&json!({"type": "env", "value": "NOT_SET"})));
     world.runs(&["--config", ".cli.json", "--addr", "127.0.0.1:0"], 3, "NOT_SET");
 }

@@ -325,6 +325,16 @@ fn h24_what_an_issuer_refuses_is_told_without_secrets() {
 }
 
 #[test]
+fn h41_help_needs_no_issuer() {
+    let broker = Broker::start();
+    broker.scene().more.insert("expires_in".to_owned(), json!(0));
+    let world = broker.client(&json!({}));
+    world.run("open-cli helpdesk --help").stdout_has(&["tickets"]);
+    broker.scene().refusal = Some((503, json!({})));
+    world.run("open-cli helpdesk --help").stdout_has(&["tickets"]).stderr_has(&["no token", "as it was last seen"]);
+}
+
+#[test]
 fn h18_a_token_for_one_origin_is_not_obtained_for_another() {
     let (broker, other) = (Broker::start(), Broker::start());
     let world = broker.client(&json!({}));

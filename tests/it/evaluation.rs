@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -172,4 +173,41 @@ fn a_stack_in_the_foreground_ends_with_a_signal() {
     program.signal("TERM");
     assert!(program.wait().success(), "{}", program.printed());
     stack.0.run("open-cli-eval status --dir stack").stderr_has(&["nothing is running"]).status(1);
+}
+
+/// The commands of the example's page, run as they are written, in a copy of the scripts that has nothing else beside it.
+#[test]
+fn the_four_commands_of_the_example_work_as_written() {
+    const COMMANDS: [&str; 4] = [
+        "./examples/local-authentik/setup.sh",
+        "./examples/local-authentik/up.sh",
+        "source ./.open-cli-local/authentik/client.env",
+        "open-cli --config ./.open-cli-local/authentik/client.cli.json catalog list --format pretty",
+    ];
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/local-authentik");
+    let page = fs::read_to_string(example.join("README.md")).unwrap();
+    let mut at = 0;
+    for command in COMMANDS {
+        at += page[at..].find(command).unwrap_or_else(|| panic!("the page says `{command}`, after those before it"));
+    }
+    let world = World::new();
+    let copy = world.path("examples/local-authentik");
+    fs::create_dir_all(&copy).unwrap();
+    for script in ["common.sh", "setup.sh", "up.sh", "down.sh"] {
+        fs::copy(example.join(script), copy.join(script)).unwrap();
+    }
+    let programs = Path::new(EVAL).parent().unwrap();
+    let mut shell = world.command("bash");
+    for name in ["BROKER", "DEMO", "TOOLBOX"] {
+        shell.env(format!("OPEN_CLI_EVAL_{name}_ADDR"), "127.0.0.1:0");
+    }
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let lines = format!("trap ./examples/local-authentik/down.sh EXIT\n{}\n", COMMANDS.join("\n"));
+    let output = shell.env("PATH", path).args(["-euo", "pipefail", "-c", &lines]).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    for text in ["login code", "\"id\": \"demo:listItems\"", "stopped"] {
+        assert!(out.contains(text), "{text} in {out}{err}");
+    }
+    assert!(!out.contains("demo:replaceItem"), "what policy denies is not listed: {out}");
 }

@@ -27,8 +27,14 @@ pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token], explain: boo
     let connection = world.connect()?;
     let session = connection.session();
     let index = match session.index() {
-        Err(ClientError::Unreachable { .. }) if explain && session.remembered_index().is_some() => {
-            world.console.note("the runtime cannot be reached; this is the catalog as it was last seen");
+        Err(error @ (ClientError::Unreachable { .. } | ClientError::Auth(_)))
+            if explain && session.remembered_index().is_some() =>
+        {
+            let why = match error {
+                ClientError::Auth(_) => "there is no token to ask the runtime with",
+                _ => "the runtime cannot be reached",
+            };
+            world.console.note(&format!("{why}; this is the catalog as it was last seen"));
             return explained(world, None, session.remembered_index().as_ref(), words);
         }
         other => other?,

@@ -244,6 +244,17 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// Scheme, host and port of an `http` or `https` URL, and nothing behind them.
+    pub(super) fn origin(&mut self, node: &Node) -> Option<Url> {
+        let url = self.url(node)?;
+        if !url.is_bare_origin() {
+            self.problems
+                .error(&node.origin, "must be an origin without path and query, like https://tools.example.com");
+            return None;
+        }
+        Some(url)
+    }
+
     /// A path, a `file://` URL, or an `http` or `https` URL; relative paths lie beside the file that says them.
     pub(super) fn location(&mut self, node: &Node) -> Option<Location> {
         let text = self.text(node)?;

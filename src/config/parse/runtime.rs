@@ -147,7 +147,7 @@ impl Reader<'_, '_> {
         let fields = self.fields(node, &["auth", "publicURL"])?;
         Some(ServerConfig {
             auth: fields.get("auth").and_then(|node| self.server_auth(node)),
-            public_url: fields.get("publicURL").and_then(|node| self.url(node)),
+            public_url: fields.get("publicURL").and_then(|node| self.origin(node)),
         })
     }
 

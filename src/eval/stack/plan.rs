@@ -199,11 +199,8 @@ impl Plan {
     }
 
     fn browser(&self) -> Value {
-        self.remote(&json!({
-            "mode": "browserLogin",
-            "audience": AUDIENCE,
-            "scopes": ["bundle:demo", "profile:reader"],
-        }))
+        // Without scopes a login gets all that the person has.
+        self.remote(&json!({ "mode": "browserLogin", "audience": AUDIENCE }))
     }
 
     fn remote(&self, oauth: &Value) -> Value {

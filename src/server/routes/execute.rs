@@ -22,12 +22,7 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
     let config = &snapshot.served.config;
     let selection = policy::select(config, principal, ask.mode.as_deref(), ask.agent_profile.as_deref())?;
     let Some(index) = snapshot.shelf.catalog.find(ask.tool_id.as_str()) else {
-        let failure = unknown_tool(principal);
-        let mut event = exchange.event(EventType::AuthzDenial, Verdict::Denied);
-        event.tool_id = Some(ask.tool_id.to_string());
-        event.reason_code = Some(failure.code.to_string());
-        app.record(&event)?;
-        return Err(failure);
+        return Err(not_reached(exchange, &ask, unknown_tool(principal)));
     };
     let tool = snapshot.shelf.catalog.tool(index);
     let call = Call { exchange, tool, selection: &selection };
@@ -42,6 +37,15 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
     let watch = Stopwatch::start();
     let outcome = app.executor.send(&prepared);
     call.finish(&prepared, outcome, &watch)
+}
+
+/// The record of a tool that does not exist, or not for this caller. Callers may read their own records, so it holds no more of a
+/// hidden tool than of an unknown one (H09).
+fn not_reached(exchange: &Exchange<'_>, ask: &ExecuteRequest, failure: Failure) -> Failure {
+    let mut event = exchange.event(EventType::AuthzDenial, Verdict::Denied);
+    event.tool_id = Some(ask.tool_id.to_string());
+    event.reason_code = Some(failure.code.to_string());
+    exchange.app.record(&event).err().unwrap_or(failure)
 }
 
 /// With auth on, hidden and unknown answer alike (H09).
@@ -81,6 +85,9 @@ impl Call<'_> {
             approved: ask.approval || ask.dry_run,
         };
         policy::decide(policy, self.tool, self.selection, standing).or_else(|refusal| {
+            if refusal.code == ErrorCode::AuthzDenied {
+                return Err(not_reached(self.exchange, ask, refusal.into()));
+            }
             let mut event = self.event(EventType::AuthzDenial, Verdict::Denied);
             event.reason_code = Some(refusal.code.to_string());
             self.exchange.app.record(&event)?;

@@ -215,6 +215,14 @@ fn h09_hidden_and_unknown_answer_alike() {
     assert_eq!((*status, text.as_str()), (403, "authz_denied"));
     assert!(challenge.contains("error=\"insufficient_scope\""), "{challenge}");
     assert!(world.sent().is_empty());
+    let own = world.as_token("tool~api~get", "GET", &format!("{}?decision=denied", path::AUDIT), "").json();
+    let members: std::collections::BTreeSet<Vec<&String>> =
+        own.as_array().unwrap().iter().map(|record| record.as_object().unwrap().keys().collect()).collect();
+    assert_eq!(
+        (own.as_array().unwrap().len(), members.len()),
+        (5, 1),
+        "records tell no more of one than of the other: {own}"
+    );
     assert_eq!(world.execute_as("tool~api~get", "api:get").status, 200);
 }
 
