@@ -273,4 +273,4 @@ fn check_claims(claims: &Claims, rules: &Rules, now: SystemTime) -> Result<(), R
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

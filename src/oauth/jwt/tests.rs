@@ -9,15 +9,15 @@ use sha2::{Digest, Sha256};
 use super::*;
 use crate::oauth::keys::SigningKey;
 
-const ISSUER: &str = "https://issuer.example";
-const NOW: u64 = 1_800_000_000;
+pub(crate) const ISSUER: &str = "https://issuer.example";
+pub(crate) const NOW: u64 = 1_800_000_000;
 
 fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(NOW)
 }
 
 /// An issuer with one key for each kind of signature, and a stranger's key of the same id.
-struct Issuer {
+pub(crate) struct Issuer {
     es256: SigningKey,
     es384: SigningKey,
     eddsa: SigningKey,
@@ -26,13 +26,23 @@ struct Issuer {
 }
 
 impl Issuer {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = |algorithm, id| SigningKey::generate(algorithm, id).unwrap();
         let (es256, es384, eddsa) =
             (key(Algorithm::Es256, "es256"), key(Algorithm::Es384, "es384"), key(Algorithm::EdDsa, "eddsa"));
-        let document = json!({"keys": [es256.public_jwk(), es384.public_jwk(), eddsa.public_jwk()]});
+        let document = key_set([&es256, &es384, &eddsa]);
         let keys = KeySet::read(document.to_string().as_bytes()).unwrap().0;
         Self { es256, es384, eddsa, stranger: key(Algorithm::EdDsa, "eddsa"), keys }
+    }
+
+    /// What it publishes.
+    pub(crate) fn document(&self) -> Value {
+        key_set([&self.es256, &self.es384, &self.eddsa])
+    }
+
+    /// A token that nothing is wrong with.
+    pub(crate) fn good(&self) -> String {
+        self.es256.sign(&claims(), "at+jwt").unwrap()
     }
 
     fn judge(&self, token: &str) -> Result<Claims, Rejection> {
@@ -45,7 +55,11 @@ impl Issuer {
     }
 }
 
-fn rules() -> Rules {
+fn key_set(keys: [&SigningKey; 3]) -> Value {
+    json!({"keys": keys.map(SigningKey::public_jwk)})
+}
+
+pub(crate) fn rules() -> Rules {
     Rules {
         issuer: ISSUER.to_owned(),
         audience: "open-cli".to_owned(),
@@ -131,7 +145,7 @@ fn der(raw: &[u8]) -> Vec<u8> {
 }
 
 /// Name, token, reason.
-fn hostile(issuer: &Issuer) -> Vec<(&'static str, String, Rejection)> {
+pub(crate) fn hostile(issuer: &Issuer) -> Vec<(&'static str, String, Rejection)> {
     [by_form(issuer), by_header(issuer), by_claims(issuer), by_signature(issuer)].concat()
 }
 

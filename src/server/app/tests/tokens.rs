@@ -7,6 +7,7 @@ use crate::access::validator::Tools;
 use crate::base::form::Form;
 use crate::base::url::Url;
 use crate::config::{ServerAuth, ValidationProfile};
+use crate::oauth::jwt::tests as jwt;
 use crate::server::router::Token;
 
 /// Answers introspection: the token's text is the scopes, `-` for a space; `bad` is nobody, `down` is silence.
@@ -301,4 +302,54 @@ fn h24_no_token_ends_up_in_the_audit_file() {
     }
     let written = String::from_utf8(disk::read(world.app.audit.path(), 1 << 20).unwrap()).unwrap();
     assert!(!written.contains("secretscope") && !written.contains("bundle~api"), "{written}");
+}
+
+/// The issuer of the table of hostile tokens, which answers every request with its keys.
+struct Keys(Vec<u8>);
+
+impl Transport for Keys {
+    fn send(&self, _: &Request, _: Limits) -> Result<Response, TransportError> {
+        Ok(Response { status: 200, headers: Headers::new(), body: self.0.clone(), truncated: false })
+    }
+}
+
+#[test]
+fn h05_every_hostile_token_is_401_and_recorded_with_its_own_reason() {
+    let issuer = jwt::Issuer::new();
+    let mut auth = auth();
+    auth.profile = ValidationProfile::OidcJwks {
+        issuer: jwt::ISSUER.to_owned(),
+        jwks_url: Some(Url::parse("https://issuer.example/keys").unwrap()),
+    };
+    let rules = jwt::rules();
+    auth.audience.clone_from(&rules.audience);
+    auth.clock_skew = rules.skew;
+    auth.algorithms = rules.algorithms.iter().map(|algorithm| algorithm.as_str().to_owned()).collect();
+    let tools = Tools {
+        transport: Arc::new(Keys(issuer.document().to_string().into_bytes())),
+        clock: Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(jwt::NOW)),
+        env: Env::default(),
+        log: Log::silent(),
+    };
+    let mut config = config();
+    config.server.auth = Some(auth.clone());
+    let world = World::guarded(config, Validator::new(auth, tools).unwrap());
+    assert_eq!(world.as_token(&issuer.good(), "GET", path::CATALOG, "").status, 200);
+    world.whole_records();
+    let mut sent = 0;
+    for (name, token, reason) in jwt::hostile(&issuer) {
+        // What no header can carry cannot be sent.
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            continue;
+        }
+        sent += 1;
+        let reply = world.as_token(&token, "GET", path::CATALOG, "");
+        assert_eq!((reply.status, reply.text.as_str()), (401, "authn_failed"), "{name}");
+        let record = world.whole_records().pop().unwrap();
+        assert_eq!(record["eventType"], "authn_failure", "{name}");
+        // Where there is no token at all, the header is what is wrong.
+        let expected = if token.is_empty() { "token_malformed" } else { reason.word() };
+        assert_eq!(record["reasonCode"], expected, "{name}");
+    }
+    assert!(sent >= 60, "{sent}");
 }
