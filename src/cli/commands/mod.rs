@@ -122,7 +122,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
         words: &["auth", "login"],
         arguments: "",
         takes: (0, 0),
-        help: "Obtain a new token and show it to the runtime; in mode browserLogin, log in at a browser",
+        help: "Obtain a new token and show it to the runtime; with browserLogin at a browser, or --no-browser",
         options: &[],
         run: auth::login,
     },
