@@ -6,7 +6,6 @@ use std::time::UNIX_EPOCH;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::base::host;
 use crate::http::{Headers, TransportError, TransportErrorKind};
 use crate::oauth::keys::{Algorithm, SigningKey};
 
@@ -208,7 +207,7 @@ fn h04_a_fetch_that_hangs_holds_few_callers() {
         let callers: Vec<_> = (0..20).map(|_| scope.spawn(|| world.store.renew())).collect();
         // One fetches, some wait for it, and everybody else has been turned away by now.
         while callers.iter().filter(|caller| caller.is_finished()).count() < 20 - 1 - MAX_WAITING {
-            host::sleep(Duration::from_millis(1));
+            std::thread::yield_now();
         }
         drop(gate);
         let outcomes: Vec<Renewal> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
