@@ -200,9 +200,9 @@ impl From<AuthError> for Failure {
             AuthError::NoBrowserLogin(_) => failure("login_unavailable").hint(
                 "the toolbox needs runtime.server.auth.authorizationURL, tokenURL and browserClientId for mode browserLogin",
             ),
-            AuthError::Login(_) => failure("login_failed").hint(
-                "try again with `open-cli auth login`; with --no-browser the browser may be on another machine",
-            ),
+            AuthError::Login(_) => {
+                failure("login_failed").hint("check runtime.remote.oauth, then try again with `open-cli auth login`")
+            }
             AuthError::Runtime(inner) => Self::from(ClientError::clone(inner)),
         }
     }
@@ -214,7 +214,9 @@ fn hint_of_refusal(error: &str) -> &'static str {
         "invalid_client" | "unauthorized_client" => {
             "check runtime.remote.oauth.client: id, secret and tokenEndpointAuthMethod, and what the issuer lets it do"
         }
-        "invalid_scope" => "check runtime.remote.oauth.scopes against what the issuer gives this client",
+        "invalid_scope" => {
+            "check runtime.remote.oauth.scopes, and delegation.scopes if set, against what the issuer gives this client"
+        }
         "invalid_target" => "check runtime.remote.oauth.audience and resource against what the issuer knows",
         "invalid_grant" => "the issuer no longer takes what was presented: `open-cli auth login` begins anew",
         _ => "check the token URL; the issuer's log tells more",

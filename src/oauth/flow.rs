@@ -102,7 +102,11 @@ impl fmt::Display for FlowError {
             Self::Address(cause) => write!(f, "the address to log in at cannot be made: {cause}"),
             Self::Denied(cause) => write!(f, "the issuer answered {cause}"),
             Self::WrongIssuer { found, expected } => write!(f, "{found} answered, but {expected} was asked"),
-            Self::TimeUp(limit) => write!(f, "nobody came back from the browser within {} s", limit.as_secs()),
+            Self::TimeUp(limit) => write!(
+                f,
+                "nobody came back from the browser within {} s; with --no-browser it may be on another machine",
+                limit.as_secs()
+            ),
         }
     }
 }
