@@ -189,17 +189,20 @@ impl From<AuthError> for Failure {
                 failure("issuer_refused").hint(hint_of_refusal(error))
             }
             AuthError::Grant(error) if error.is_transient() => failure("issuer_unreachable")
-                .hint("try again; --timeout gives it longer, and `open-cli auth status` tells how the token is obtained"),
+                .hint("check that the issuer runs and that its URL is right, then try again; --timeout gives it longer"),
             AuthError::Grant(_) => failure("issuer_answer").hint("check the token URL: what answered may be no token endpoint"),
             AuthError::NotASubset { .. } => failure("not_a_subset").hint(
                 "ask for fewer scopes in runtime.remote.oauth.delegation.scopes, or let the issuer narrow what it exchanges",
             ),
             AuthError::Busy => failure("token_busy").hint("try again"),
-            AuthError::LoginNeeded(_) => failure("login_required").hint("log in with `open-cli auth login`"),
+            AuthError::LoginNeeded(_) => failure("login_required")
+                .hint("log in with `open-cli auth login`, and the same --config or --runtime if there was one"),
             AuthError::NoBrowserLogin(_) => failure("login_unavailable").hint(
                 "the toolbox needs runtime.server.auth.authorizationURL, tokenURL and browserClientId for mode browserLogin",
             ),
-            AuthError::Login(_) => failure("login_failed").hint("try again with `open-cli auth login`"),
+            AuthError::Login(_) => {
+                failure("login_failed").hint("check runtime.remote.oauth, then try again with `open-cli auth login`")
+            }
             AuthError::Runtime(inner) => Self::from(ClientError::clone(inner)),
         }
     }
@@ -212,11 +215,11 @@ fn hint_of_refusal(error: &str) -> &'static str {
             "check runtime.remote.oauth.client: id, secret and tokenEndpointAuthMethod, and what the issuer lets it do"
         }
         "invalid_scope" => {
-            "check runtime.remote.oauth.scopes and delegation.scopes against what the issuer gives this client"
+            "check runtime.remote.oauth.scopes, and delegation.scopes if set, against what the issuer gives this client"
         }
         "invalid_target" => "check runtime.remote.oauth.audience and resource against what the issuer knows",
         "invalid_grant" => "the issuer no longer takes what was presented: `open-cli auth login` begins anew",
-        _ => "the issuer's log tells more; `open-cli auth login` begins anew",
+        _ => "check the token URL; the issuer's log tells more",
     }
 }
 

@@ -389,6 +389,7 @@ fn the_catalog_is_listed_and_filtered() {
     assert_eq!(ids("catalog list --safety approval --service hd"), ["helpdesk tickets delete"]);
     assert_eq!(ids("catalog list --group hd"), ["helpdesk status"]);
     assert_eq!(ids("catalog list --hidden --safety=read-only").len(), 4);
+    world.run("catalog list --group nope").has(0, "[]", "`open-cli auth status` shows your scopes");
     world.run("catalog list --service nope").has(2, "", "services: helpdesk");
     world.run("catalog list --safety none").has(2, "", "known: read-only");
     world.run("tool schema hd:status").has(0, "\"id\": \"hd:status\"", "");

@@ -102,7 +102,11 @@ impl fmt::Display for FlowError {
             Self::Address(cause) => write!(f, "the address to log in at cannot be made: {cause}"),
             Self::Denied(cause) => write!(f, "the issuer answered {cause}"),
             Self::WrongIssuer { found, expected } => write!(f, "{found} answered, but {expected} was asked"),
-            Self::TimeUp(limit) => write!(f, "nobody came back from the browser within {} s", limit.as_secs()),
+            Self::TimeUp(limit) => write!(
+                f,
+                "nobody came back from the browser within {} s; with --no-browser it may be on another machine",
+                limit.as_secs()
+            ),
         }
     }
 }
@@ -197,7 +201,9 @@ fn wait(
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Err(FlowError::TimeUp(limit)),
         };
         match verdict {
-            Verdict::Foreign(why) => say(&format!("what was pasted does not belong to this login: {why}")),
+            Verdict::Foreign(why) => {
+                say(&format!("what was pasted does not belong to this login: {why}; paste the whole last address"));
+            }
             verdict => return Ok(verdict),
         }
     }
@@ -315,7 +321,8 @@ mod tests {
             Doors { port: None, open: None, pasted: Some(Box::new(pasted)), say: &say, limit: Duration::from_secs(60) };
         let code = run(&Login { endpoint: &endpoint, client_id: "c", issuer: None, asked: &asked }, doors).unwrap();
         assert_eq!(code.code.expose(), "c-2");
-        assert!(said.borrow().iter().any(|text| text.contains("does not belong to this login")), "{said:?}");
+        let foreign = |text: &String| text.contains("not belong to this login") && text.contains("paste the whole");
+        assert!(said.borrow().iter().any(foreign), "{said:?}");
         person.flush().unwrap();
     }
 

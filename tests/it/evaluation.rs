@@ -127,6 +127,11 @@ fn a_taken_port_is_named_with_what_chooses_another() {
     other.url();
     stack
         .0
+        .run(&format!("open-cli-eval demo-api --addr {taken}"))
+        .stderr_has(&["another program does; choose another address with --addr"])
+        .status(1);
+    stack
+        .0
         .run("open-cli-eval up --dir stack")
         .stderr_has(&[
             "the stack did not start",

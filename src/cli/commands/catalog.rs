@@ -31,7 +31,9 @@ pub fn list(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
     });
     let listed: Vec<Value> = rows.map(|row| listed(&index, &row)).collect();
     if listed.is_empty() {
-        world.console.note("no tool fits; `open-cli refresh` tells what became of each source");
+        world.console.note(
+            "no tool fits; `open-cli auth status` shows your scopes, `open-cli refresh` what became of each source",
+        );
     }
     world.print(&listed, &["command", "safety", "summary"])
 }

@@ -104,7 +104,12 @@ fn orders() -> Result<(Sender<()>, Receiver<()>), String> {
 }
 
 fn cannot_listen(addr: SocketAddr, error: &std::io::Error) -> String {
-    format!("cannot listen on {addr}: {error}")
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            format!("cannot listen on {addr}: another program does; choose another address with --addr")
+        }
+        _ => format!("cannot listen on {addr}: {error}"),
+    }
 }
 
 fn announce(host: &mut Host, port_file: Option<&Path>, running: &Running, text: &str) -> Result<(), String> {
