@@ -4,6 +4,7 @@
 //! the settings it was made from; others make another, so that nothing remembered outlives a change (H05).
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -28,6 +29,8 @@ use crate::secrets;
 
 /// How long an introspection may take.
 const INTROSPECTION: Duration = Duration::from_secs(5);
+/// How many callers ask at once while the endpoint is silent; each holds a worker, also those that made their token up.
+const MAX_ASKING: usize = 4;
 /// Largest introspection answer.
 const MAX_ANSWER: usize = 256 << 10;
 /// How often trouble is logged.
@@ -86,6 +89,32 @@ struct Asked {
     secret: Option<SecretRef>,
     authentication: ClientAuthentication,
     remember: Duration,
+    line: Line,
+}
+
+/// Who is asking at the moment, and whether the last one who did got no answer.
+#[derive(Default)]
+struct Line {
+    asking: AtomicUsize,
+    silent: AtomicBool,
+}
+
+/// A place in the line, given back when dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Line {
+    /// `None`: enough callers wait already for an endpoint that may never answer.
+    fn enter(&self) -> Option<Place<'_>> {
+        let before = self.asking.fetch_add(1, Ordering::SeqCst);
+        let place = Place(&self.asking);
+        (before < MAX_ASKING || !self.silent.load(Ordering::SeqCst)).then_some(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl fmt::Debug for Validator {
@@ -118,6 +147,7 @@ impl Validator {
                     secret: client_secret.clone(),
                     authentication: *client_authentication,
                     remember: *cache,
+                    line: Line::default(),
                 };
                 // Better at the start than with the first caller.
                 asked.client(&env).map_err(|cause| format!("runtime.server.auth: {cause}"))?;
@@ -236,7 +266,11 @@ impl Validator {
         }
         let request = introspection::request(&asked.endpoint, token, &asked.client(&self.tools.env)?);
         let limits = Limits { deadline: Deadline::after(INTROSPECTION), max_body: MAX_ANSWER, reach: Reach::Named };
-        let answer = self.tools.transport.send(&request, limits).map_err(|error| error.to_string())?;
+        let _place =
+            asked.line.enter().ok_or("the introspection endpoint is silent, and enough callers wait for it")?;
+        let answer = self.tools.transport.send(&request, limits);
+        asked.line.silent.store(answer.is_err(), Ordering::SeqCst);
+        let answer = answer.map_err(|error| error.to_string())?;
         introspection::read(&answer, &self.rules, now).map_err(|trouble| trouble.to_string())
     }
 

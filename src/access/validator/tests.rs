@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::base::host;
 use crate::base::redacted::Redacted;
 use crate::http::{Headers, Request, Response, TransportError, TransportErrorKind};
 use crate::oauth::keys::SigningKey;
@@ -19,11 +20,14 @@ const START: u64 = 1_800_000_000;
 struct Web {
     answer: Mutex<Option<(u16, String)>>,
     asked: Mutex<Vec<Request>>,
+    /// Held while an answer is made, so that a test can keep callers waiting.
+    gate: Mutex<()>,
 }
 
 impl Transport for Web {
     fn send(&self, request: &Request, _: Limits) -> Result<Response, TransportError> {
         self.asked.lock().unwrap().push(request.clone());
+        drop(self.gate.lock().unwrap());
         match &*self.answer.lock().unwrap() {
             Some((status, body)) => {
                 Ok(Response { status: *status, headers: Headers::new(), body: body.clone().into(), truncated: false })
@@ -228,6 +232,35 @@ fn h07_only_good_answers_are_remembered_and_never_beyond_the_expiry() {
     assert_eq!(outcome(&validator, "other"), Ok(("ci".to_owned(), false)));
     world.pass(1);
     assert_eq!(outcome(&validator, "other"), Ok(("ci".to_owned(), true)));
+}
+
+#[test]
+fn h07_a_silent_endpoint_holds_few_callers() {
+    let world = World::new();
+    let validator = world.validator(by_asking(0));
+    world.is_down();
+    assert_eq!(outcome(&validator, "opaque"), Err(Refused::Unavailable));
+    world.answers(200, &json!({"active": true, "sub": "ada", "aud": "open-cli"}));
+    let gate = world.web.gate.lock().unwrap();
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..20).map(|_| scope.spawn(|| outcome(&validator, "opaque"))).collect();
+        // Everybody but the few who wait has been turned away by now.
+        while callers.iter().filter(|caller| caller.is_finished()).count() < 20 - MAX_ASKING {
+            host::sleep(Duration::from_millis(1));
+        }
+        drop(gate);
+        let outcomes: Vec<_> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), MAX_ASKING);
+    });
+    let gate = world.web.gate.lock().unwrap();
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..20).map(|_| scope.spawn(|| outcome(&validator, "opaque"))).collect();
+        while world.asked() < 1 + MAX_ASKING + 20 {
+            host::sleep(Duration::from_millis(1));
+        }
+        drop(gate);
+        assert!(callers.into_iter().all(|caller| caller.join().unwrap().is_ok()), "it answers again");
+    });
 }
 
 #[test]
