@@ -64,13 +64,17 @@ pub fn select(
             Refusal::new(ErrorCode::BadRequest, "mode `curated` needs a profile: pass `agentProfile`")
         })?,
     };
-    let Some(found) = config.profiles.get(name) else {
-        return Err(Refusal::new(ErrorCode::BadRequest, "there is no such agent profile in the served configuration"));
-    };
+    // Before it is looked for, so that the answer does not say whether it is there (H09).
     if confined && config.default_profile.as_deref() != Some(name) && !principal.has_scope(&format!("profile:{name}")) {
         return Err(Refusal::new(ErrorCode::CuratedDeny, "the token has no `profile:` scope for this agent profile"));
     }
+    let found = config.profiles.get(name).ok_or_else(unknown_profile)?;
     Ok(Selection { view: name.to_owned(), mode: profile_mode(found, mode), profile: Some(name.to_owned()) })
+}
+
+/// The one answer for a profile that is hidden and for one that does not exist.
+pub fn unknown_profile() -> Refusal {
+    Refusal::new(ErrorCode::BadRequest, "there is no such agent profile in the served configuration")
 }
 
 /// A profile's own mode, else `curated` when it has a tool set, else what the request or config says.
@@ -184,6 +188,7 @@ mod tests {
         selected(Curated, &plain, None, Some("other"), Err(ErrorCode::CuratedDeny));
         selected(Curated, &plain, None, Some("open"), Err(ErrorCode::CuratedDeny));
         selected(Curated, &other, None, Some("other"), Ok(("other", Curated)));
+        selected(Curated, &plain, None, Some("nobody"), Err(ErrorCode::CuratedDeny));
     }
 
     #[test]

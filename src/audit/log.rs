@@ -85,7 +85,8 @@ pub struct Opened {
 /// How far back a record is looked for to go on from.
 const MAX_SKIPPED: u64 = 100_000;
 
-/// At most so many different frequent events are counted apart; more are counted together.
+/// At most so many different frequent events of one type are counted apart; more are counted together. Each type has room of its
+/// own, so that callers who are not let in cannot crowd out the names of those who are.
 const MAX_COALESCED: usize = 64;
 
 /// The audit file, open and locked; shared by all threads.
@@ -162,7 +163,8 @@ impl AuditLog {
     /// Counts a frequent event; it is written by the next [`AuditLog::flush`], not at once.
     pub fn count(&self, event: Event) {
         let mut state = self.lock();
-        let known = state.counted.contains_key(&event) || state.counted.len() < MAX_COALESCED;
+        let alike = |known: &&Event| known.event_type == event.event_type;
+        let known = state.counted.contains_key(&event) || state.counted.keys().filter(alike).count() < MAX_COALESCED;
         let key = if known { event } else { Event::new(event.event_type) };
         *state.counted.entry(key).or_insert(0) += 1;
     }
@@ -411,6 +413,19 @@ mod tests {
         let text = String::from_utf8(disk::read(&path, 1 << 24).unwrap()).unwrap();
         assert!(text.lines().next().unwrap().contains(&format!("\"count\":{}", MAX_COALESCED * 6)), "{text}");
         assert_eq!(verify(&path).1, None);
+    }
+
+    #[test]
+    fn strangers_do_not_crowd_out_the_names_of_callers() {
+        let path = scratch();
+        let (log, _) = open(&path);
+        for n in 0..MAX_COALESCED * 2 {
+            log.count(Event { client_addr: Some(format!("127.0.0.{n}")), ..Event::new(EventType::AuthnFailure) });
+        }
+        log.count(Event { principal: Some("ada".to_owned()), ..Event::new(EventType::AuthenticatedConnect) });
+        log.flush().unwrap();
+        let text = String::from_utf8(disk::read(&path, 1 << 24).unwrap()).unwrap();
+        assert!(text.contains("\"principal\":\"ada\""), "{text}");
     }
 
     #[test]

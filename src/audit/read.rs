@@ -3,7 +3,7 @@
 //! A line that is torn, overlong or no JSON object is counted and left out; it never hides the others (H37). The records are
 //! given as the bytes of their lines, so that their hashes can be checked by whoever gets them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::path::Path;
 use std::time::SystemTime;
@@ -26,8 +26,8 @@ pub struct Filter {
     pub event_type: Option<EventType>,
     /// By this principal.
     pub principal: Option<String>,
-    /// By exactly this one: principal, kind and issuer as records have them. For callers who may see no others' (H10).
-    pub own: Option<(String, String, String)>,
+    /// Only what this one may know. For callers who may not see what others did (H10).
+    pub own: Option<Own>,
     /// About this tool.
     pub tool_id: Option<String>,
     /// `allowed`, `denied` or `error`.
@@ -36,6 +36,31 @@ pub struct Filter {
     pub after: Option<u64>,
     /// At most so many.
     pub limit: usize,
+}
+
+/// Whose records a caller sees, and about which tools.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
+    /// As records have it.
+    pub principal: String,
+    /// `sub` or `client_id`.
+    pub kind: String,
+    /// As records have it.
+    pub issuer: String,
+    /// The tools of its envelope. Several tokens may stand for one principal, and what one of them may do is hidden from a
+    /// narrower one (H09).
+    pub tools: BTreeSet<String>,
+    /// A `reasonCode` whose records say no more about a tool than its caller did.
+    pub harmless_reason: &'static str,
+}
+
+impl Own {
+    fn sees(&self, members: &Members<'_>) -> bool {
+        let by_it =
+            self.principal == members.principal && self.kind == members.principal_kind && self.issuer == members.issuer;
+        let says_nothing = members.tool_id.is_empty() || members.reason_code == self.harmless_reason;
+        by_it && (says_nothing || self.tools.contains(&*members.tool_id))
+    }
 }
 
 /// Records found.
@@ -65,6 +90,8 @@ struct Members<'a> {
     tool_id: std::borrow::Cow<'a, str>,
     #[serde(borrow, default)]
     decision: std::borrow::Cow<'a, str>,
+    #[serde(borrow, default)]
+    reason_code: std::borrow::Cow<'a, str>,
     #[serde(default)]
     seq: u64,
 }
@@ -112,9 +139,7 @@ fn fits(filter: &Filter, since: Option<&str>, until: Option<&str>, members: &Mem
         && until.is_none_or(|until| &*members.timestamp < until)
         && filter.event_type.is_none_or(|wanted| wanted.as_str() == members.event_type)
         && is(&filter.principal, &members.principal)
-        && filter.own.as_ref().is_none_or(|(principal, kind, issuer)| {
-            *principal == members.principal && *kind == members.principal_kind && *issuer == members.issuer
-        })
+        && filter.own.as_ref().is_none_or(|own| own.sees(members))
         && is(&filter.tool_id, &members.tool_id)
         && is(&filter.decision, &members.decision)
 }
@@ -136,7 +161,10 @@ mod tests {
         };
         let lines = [line(1, "sub", "i"), line(2, "client_id", "i"), line(3, "sub", "j")].join("\n") + "\n";
         disk::write_private(&path, lines.as_bytes()).unwrap();
-        let own = |kind: &str, issuer: &str| Some(("x".to_owned(), kind.to_owned(), issuer.to_owned()));
+        let own = |kind: &str, issuer: &str| {
+            let [principal, kind, issuer] = ["x", kind, issuer].map(str::to_owned);
+            Some(Own { principal, kind, issuer, tools: BTreeSet::new(), harmless_reason: "authz_denied" })
+        };
         let count = |own| find(&path, &Filter { own, limit: 100, ..Filter::default() }).unwrap().lines.len();
         assert_eq!((count(None), count(own("sub", "i")), count(own("client_id", "j"))), (3, 1, 0));
         disk::remove(&path).unwrap();

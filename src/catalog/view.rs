@@ -199,6 +199,12 @@ impl ReadyCatalog {
         out.extend_from_slice(b"]}");
     }
 
+    /// Whether listings for an envelope name a view.
+    pub fn shows(&self, view: &str, envelope: &Mask) -> bool {
+        let at = self.catalog.effective_views.iter().position(|candidate| candidate.name == view);
+        at.is_some_and(|at| self.is_shown(at, envelope))
+    }
+
     /// A view of which the envelope hides everything is hidden with it; one that is empty anyway is not.
     fn is_shown(&self, at: usize, envelope: &Mask) -> bool {
         let mask = &self.masks[at];

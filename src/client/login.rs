@@ -14,6 +14,7 @@ use crate::oauth::client::Client;
 use crate::oauth::endpoint::Endpoint;
 use crate::oauth::flow::{self, Doors};
 use crate::oauth::grant::{Asked, Grant};
+use crate::oauth::redirect;
 use crate::oauth::store::{Entry, Login};
 
 use super::auth::{AuthError, Credential};
@@ -101,7 +102,12 @@ fn endpoints(config: &BrowserConfig) -> Result<(Url, Url), AuthError> {
     if config.client_id.is_empty() {
         return Err(AuthError::NoBrowserLogin("it names no client".to_owned()));
     }
-    Ok((url("authorizationURL", &config.authorization_url)?, url("tokenURL", &config.token_url)?))
+    let authorization = url("authorizationURL", &config.authorization_url)?;
+    if let Some(name) = redirect::asks_by_itself(&authorization) {
+        let cause = format!("its authorizationURL sets `{name}`, which is for the client to say");
+        return Err(AuthError::NoBrowserLogin(cause));
+    }
+    Ok((authorization, url("tokenURL", &config.token_url)?))
 }
 
 #[cfg(test)]
@@ -125,6 +131,10 @@ mod tests {
         check("file:///etc/passwd", "https://i/t", "c", Some("authorizationURL"));
         check("javascript:alert(1)", "https://i/t", "c", Some("authorizationURL"));
         check("https://i/a", "", "c", Some("tokenURL"));
+        check("https://i/a?tenant=x&p=y", "https://i/t", "c", None);
+        check("https://i/a?scope=payments", "https://i/t", "c", Some("`scope`"));
+        check("https://i/a?x&%61udience=payments", "https://i/t", "c", Some("`audience`"));
+        check("https://i/a?request_uri=urn%3Ax", "https://i/t", "c", Some("`request_uri`"));
         check("https://i/a", "https://i/t", "", Some("no client"));
     }
 }

@@ -12,6 +12,30 @@ use super::grant::Asked;
 /// The longest text of an issuer that is shown.
 const MAX_SHOWN: usize = 300;
 
+/// Parameters that say what is asked for, by whom, and where the answer goes.
+const ASKING: [&str; 13] = [
+    "response_type",
+    "response_mode",
+    "client_id",
+    "redirect_uri",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "scope",
+    "audience",
+    "resource",
+    "authorization_details",
+    "request",
+    "request_uri",
+];
+
+/// A parameter in an endpoint's own query that is for the client to set, and stands once (RFC 6749 section 3.1). Whoever named the
+/// endpoint would ask for more in the client's name.
+pub fn asks_by_itself(endpoint: &Url) -> Option<&'static str> {
+    let form = Form::parse(endpoint.query().unwrap_or_default());
+    ASKING.into_iter().find(|name| form.pairs().any(|(found, _)| found == *name))
+}
+
 /// An authorization request.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {

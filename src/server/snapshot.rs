@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use sha2::{Digest, Sha256};
 
+use crate::access::policy::{self, Refusal, Selection};
 use crate::access::validator::Validator;
 use crate::access::{Principal, envelope};
 use crate::base::json;
@@ -18,7 +19,7 @@ use crate::catalog::view::{Detail, Mask, ReadyCatalog};
 use crate::config::load::Loaded;
 use crate::config::{Config, Policy};
 use crate::contract::{RefreshResponse, RefreshedSource};
-use crate::oauth::scope::Scopes;
+use crate::oauth::scope::{PROFILE, Scopes};
 
 /// The configuration in force.
 #[derive(Debug)]
@@ -164,6 +165,27 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// What `mode` and `agentProfile` of a request select. A profile of which the caller may see nothing is unknown to it (H09);
+    /// that of the configuration's default is no secret.
+    pub fn select(
+        &self,
+        principal: &Principal,
+        mode: Option<&str>,
+        profile: Option<&str>,
+    ) -> Result<Selection, Refusal> {
+        let config = &self.served.config;
+        let selection = policy::select(config, principal, mode, profile)?;
+        let hidden = |name: &str| {
+            config.default_profile.as_deref() != Some(name)
+                && !principal.has_scope(&format!("{PROFILE}{name}"))
+                && !self.shelf.catalog.shows(name, &self.shelf.visible(principal, &config.policy))
+        };
+        match &selection.profile {
+            Some(name) if *principal != Principal::Anonymous && hidden(name) => Err(policy::unknown_profile()),
+            _ => Ok(selection),
+        }
+    }
+
     /// What the last build did, as far as the caller may see its sources (H09).
     pub fn refreshed(&self, principal: &Principal, envelope: &Mask) -> RefreshResponse {
         let catalog = &self.shelf.catalog;

@@ -547,6 +547,23 @@ fn refresh_tokens_rotate_and_their_reuse_ends_the_login() {
 }
 
 #[test]
+fn a_login_that_ended_meanwhile_gives_no_more_tokens() {
+    let broker = Scene::new().broker;
+    let login = token::Refresh {
+        family: "f".to_owned(),
+        client: BROWSER.to_owned(),
+        subject: "ada".to_owned(),
+        audience: "other".to_owned(),
+        scopes: Scopes::parse("bundle:demo"),
+        used: true,
+        until: START + 1000,
+    };
+    assert!(broker.logged_in(&login, None, START).is_ok());
+    broker.state().end_login("f", START, 300);
+    assert_eq!(broker.logged_in(&login, None, START).unwrap_err().code, Code::InvalidGrant);
+}
+
+#[test]
 fn h44_an_exchanged_token_says_for_whom_and_by_whom() {
     let scene = Scene::new();
     let parent = scene.redeem(&scene.code("ada"), &[]).token();

@@ -108,7 +108,12 @@ impl Broker {
         let refresh = self.random();
         body["refresh_token"] = refresh.as_str().into();
         let next = Refresh { used: false, ..login.clone() };
-        self.state().refresh.put(digest(&refresh), next, login.until, now);
+        let mut state = self.state();
+        // A replay at the same moment may have ended the login.
+        if state.revoked.get(&digest(&login.family), now).is_some() {
+            return Err(Refusal::new(Code::InvalidGrant, "the login has ended"));
+        }
+        state.refresh.put(digest(&refresh), next, login.until, now);
         Ok(body)
     }
 

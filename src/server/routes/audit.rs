@@ -1,10 +1,11 @@
 //! `GET /v1/audit/events`.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use crate::access::ADMIN;
 use crate::audit::EventType;
-use crate::audit::read::{Filter, find};
+use crate::audit::read::{Filter, Own, find};
 use crate::base::form::Form;
 use crate::base::time::parse_rfc3339;
 use crate::contract::ErrorCode;
@@ -17,11 +18,18 @@ use super::json_bytes;
 const LIMIT: usize = 1_000;
 const MAX_LIMIT: usize = 10_000;
 
-/// Records as an array, oldest first, each with the very bytes of its line; without `runtime:admin` a token shows its own alone (H10).
+/// Records as an array, oldest first, each with the very bytes of its line; without `runtime:admin` a token shows its own alone (H10),
+/// and of these what its envelope does not hide (H09).
 pub fn events(exchange: &Exchange<'_>) -> Outcome {
     let mut filter = filter(&exchange.query)?;
     if let Some(caller) = exchange.principal.caller().filter(|caller| !caller.scopes.has(ADMIN)) {
-        filter.own = Some((caller.value.clone(), caller.kind.as_str().to_owned(), caller.issuer.clone()));
+        filter.own = Some(Own {
+            principal: caller.value.clone(),
+            kind: caller.kind.as_str().to_owned(),
+            issuer: caller.issuer.clone(),
+            tools: visible_tools(exchange),
+            harmless_reason: ErrorCode::AuthzDenied.as_str(),
+        });
     }
     // What was only counted so far belongs to the answer too; that it could not be written is told by the log.
     if let Err(error) = exchange.app.audit.flush() {
@@ -41,6 +49,14 @@ pub fn events(exchange: &Exchange<'_>) -> Outcome {
     }
     out.push(b']');
     Ok(json_bytes(out))
+}
+
+/// Ids of the envelope; none while there is no catalog.
+fn visible_tools(exchange: &Exchange<'_>) -> BTreeSet<String> {
+    let Some(snapshot) = exchange.app.state.snapshot() else { return BTreeSet::new() };
+    let shelf = &snapshot.shelf;
+    let envelope = shelf.visible(&exchange.principal, &snapshot.served.config.policy);
+    envelope.indexes().map(|index| shelf.catalog.tool(index).id.to_string()).collect()
 }
 
 fn filter(query: &Form) -> Result<Filter, Failure> {

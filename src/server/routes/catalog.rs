@@ -1,6 +1,5 @@
 //! `GET /v1/catalog/effective` and `GET /v1/tools`.
 
-use crate::access::policy;
 use crate::audit::{EventType, Verdict};
 use crate::catalog::view::Detail;
 use crate::contract::ErrorCode;
@@ -21,7 +20,7 @@ pub fn effective(exchange: &Exchange<'_>) -> Outcome {
     };
     let snapshot = app.snapshot()?;
     let (served, shelf) = (&snapshot.served, &snapshot.shelf);
-    let selection = policy::select(&served.config, principal, query.get("mode"), query.get("agentProfile"))?;
+    let selection = snapshot.select(principal, query.get("mode"), query.get("agentProfile"))?;
     let envelope = shelf.visible(principal, &served.config.policy);
     if envelope != shelf.listed {
         let event = event_of(EventType::CatalogFiltered, Verdict::Allowed, principal, request);

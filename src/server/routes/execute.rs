@@ -20,9 +20,13 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
     app.check_config_path(ask.config_path.as_deref())?;
     let snapshot = app.snapshot()?;
     let config = &snapshot.served.config;
-    let selection = policy::select(config, principal, ask.mode.as_deref(), ask.agent_profile.as_deref())?;
+    let selection = snapshot.select(principal, ask.mode.as_deref(), ask.agent_profile.as_deref())?;
     let Some(index) = snapshot.shelf.catalog.find(ask.tool_id.as_str()) else {
-        return Err(not_reached(exchange, &ask, unknown_tool(principal)));
+        let failure = unknown_tool(principal);
+        let mut event = as_asked(exchange, &selection, ask.tool_id.as_str());
+        event.reason_code = Some(failure.code.to_string());
+        app.record(&event)?;
+        return Err(failure);
     };
     let tool = snapshot.shelf.catalog.tool(index);
     let call = Call { exchange, tool, selection: &selection };
@@ -39,15 +43,6 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
     call.finish(&prepared, outcome, &watch)
 }
 
-/// The record of a tool that does not exist, or not for this caller. Callers may read their own records, so it holds no more of a
-/// hidden tool than of an unknown one (H09).
-fn not_reached(exchange: &Exchange<'_>, ask: &ExecuteRequest, failure: Failure) -> Failure {
-    let mut event = exchange.event(EventType::AuthzDenial, Verdict::Denied);
-    event.tool_id = Some(ask.tool_id.to_string());
-    event.reason_code = Some(failure.code.to_string());
-    exchange.app.record(&event).err().unwrap_or(failure)
-}
-
 /// With auth on, hidden and unknown answer alike (H09).
 pub(super) fn unknown_tool(principal: &Principal) -> Failure {
     match principal {
@@ -56,6 +51,14 @@ pub(super) fn unknown_tool(principal: &Principal) -> Failure {
         }
         Principal::Token(_) => policy::outside_envelope().into(),
     }
+}
+
+/// A denial in the caller's own words: who asks may read its record, which must not tell a hidden tool from an unknown one (H09).
+fn as_asked(exchange: &Exchange<'_>, selection: &Selection, tool: &str) -> Event {
+    let mut event = exchange.event(EventType::AuthzDenial, Verdict::Denied);
+    event.agent_profile.clone_from(&selection.profile);
+    event.tool_id = Some(tool.to_owned());
+    event
 }
 
 /// One call of one tool.
@@ -85,10 +88,10 @@ impl Call<'_> {
             approved: ask.approval || ask.dry_run,
         };
         policy::decide(policy, self.tool, self.selection, standing).or_else(|refusal| {
-            if refusal.code == ErrorCode::AuthzDenied {
-                return Err(not_reached(self.exchange, ask, refusal.into()));
-            }
-            let mut event = self.event(EventType::AuthzDenial, Verdict::Denied);
+            let mut event = match refusal.code {
+                ErrorCode::AuthzDenied => as_asked(self.exchange, self.selection, self.tool.id.as_str()),
+                _ => self.event(EventType::AuthzDenial, Verdict::Denied),
+            };
             event.reason_code = Some(refusal.code.to_string());
             self.exchange.app.record(&event)?;
             Err(refusal.into())

@@ -228,6 +228,59 @@ fn h09_hidden_and_unknown_answer_alike() {
 }
 
 #[test]
+fn h09_own_records_do_not_tell_hidden_from_unknown() {
+    let world = world();
+    for tool in ["api:put", "api:none"] {
+        world.execute_as("tool~api~get", tool).is(403, "authz_denied");
+    }
+    let denials = world.as_token("tool~api~get", "GET", &format!("{}?eventType=authz_denial", path::AUDIT), "").json();
+    let members = |at: usize| denials[at].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!((members(0), &denials[0]["toolId"]), (members(1), &json!("api:put")), "{denials}");
+}
+
+#[test]
+fn h09_a_narrower_token_does_not_read_of_tools_it_may_not_see() {
+    let world = world();
+    world.execute_as("bundle~api", "api:put");
+    world.execute_as("bundle~api", "api:get");
+    let tools = |token: &str| {
+        let events = world.as_token(token, "GET", &format!("{}?eventType=tool_execution", path::AUDIT), "").json();
+        let ids = events.as_array().unwrap().iter().map(|event| event["toolId"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(tools("bundle~api"), ["api:put", "api:get"]);
+    assert_eq!(tools("tool~api~get"), ["api:get"], "a child token stands for the same person");
+    assert_eq!(tools("runtime~admin"), ["api:put", "api:get"]);
+}
+
+#[test]
+fn h09_a_hidden_profile_answers_as_an_unknown_one() {
+    let world = world();
+    for token in ["tool~api~put", "openid"] {
+        for profile in ["readers", "nobody"] {
+            let query = format!("{}?agentProfile={profile}", path::CATALOG);
+            world.as_token(token, "GET", &query, "").is(400, "bad_request");
+            let body = json!({"toolId": "api:put", "agentProfile": profile}).to_string();
+            world.as_token(token, "POST", path::EXECUTE, &body).is(400, "bad_request");
+        }
+    }
+    for token in ["tool~api~get", "profile~readers"] {
+        let reply = world.as_token(token, "GET", &format!("{}?agentProfile=readers", path::CATALOG), "");
+        assert_eq!(reply.status, 200, "{token}");
+    }
+    let mut curated = config();
+    curated.mode = Some(Mode::Curated);
+    curated.default_profile = Some("readers".to_owned());
+    curated.profiles.insert("all".into(), Profile { mode: Some(Mode::Discover), tool_set: None });
+    let (world, _) = world_of(curated);
+    for profile in ["all", "nobody"] {
+        let query = format!("{}?agentProfile={profile}", path::CATALOG);
+        world.as_token(SEES_API, "GET", &query, "").is(403, "curated_deny");
+    }
+    assert_eq!(world.as_token("openid", "GET", path::CATALOG, "").status, 200, "the default is no secret");
+}
+
+#[test]
 fn envelopes_make_their_own_catalogs_with_their_own_validators() {
     let world = world();
     let etag = |token: &str| world.as_token(token, "GET", path::CATALOG, "").headers.get("ETag").unwrap().to_owned();
