@@ -153,12 +153,15 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let message = error.to_string();
         match error {
-            ClientError::Unreachable { timeout: true, may_have_been_sent, .. } => {
+            ClientError::Unreachable { timeout: true, may_have_been_sent, runtime, .. } => {
                 let failure = Self::new(UNREACHABLE, "runtime_timeout", message);
                 match may_have_been_sent {
                     true => {
                         failure.hint("it may still be at work: `open-cli audit list` tells; --timeout gives it longer")
                     }
+                    // A toolbox waits for the end of what it takes for a request, and TLS waits for an answer.
+                    false if runtime.starts_with("https:") => failure
+                        .hint("--timeout gives it longer; https needs a proxy in front, a toolbox itself speaks http"),
                     false => failure.hint("--timeout gives it longer"),
                 }
             }
@@ -314,6 +317,17 @@ mod tests {
             assert_eq!((failure.exit, failure.code.as_str()), (row.exit, row.text));
             assert!(EXITS.iter().any(|(exit, _)| *exit == row.exit));
         }
+    }
+
+    #[test]
+    fn a_handshake_that_nobody_answers_is_told_from_a_slow_runtime() {
+        let hint = |runtime: &str, may_have_been_sent| {
+            let (runtime, cause) = (runtime.to_owned(), String::new());
+            Failure::from(ClientError::Unreachable { runtime, timeout: true, may_have_been_sent, cause }).hint.unwrap()
+        };
+        assert!(hint("https://127.0.0.1:8765", false).contains("a toolbox itself speaks http"));
+        assert_eq!(hint("http://127.0.0.1:8765", false), "--timeout gives it longer");
+        assert!(hint("https://127.0.0.1:8765", true).contains("audit list"));
     }
 
     #[test]
