@@ -90,6 +90,11 @@ impl Checker<'_, '_, '_> {
 
     fn profiles(&mut self) {
         for (id, profile) in self.root.entries(&["agents", "profiles"]) {
+            // The view of that name shows everything, whatever the profile's tool set says (H13).
+            if id == Mode::Discover.as_str() {
+                let message = "a profile cannot be named `discover`, which is the view of every tool";
+                self.problems.error_with(&profile.origin, message, "choose another name");
+            }
             match profile.get("toolSet") {
                 Some(set) => {
                     if let Some(name) = set.text()

@@ -17,6 +17,7 @@ fn h13_profiles_and_tool_sets_must_exist() {
     );
     refused(r#"{"agents": {"defaultProfile": "p"}}"#, "there is no profile `p` (at /agents/defaultProfile)");
     refused(r#"{"agents": {"profiles": {"p": {"mode": "curated"}}}}"#, "profile `p` is curated but names no `toolSet`");
+    refused(r#"{"agents": {"profiles": {"discover": {"mode": "discover"}}}}"#, "cannot be named `discover`");
 }
 
 #[test]
