@@ -15,6 +15,7 @@ pub mod members;
 pub mod name;
 pub mod pace;
 pub mod pattern;
+pub mod places;
 pub mod redacted;
 pub mod time;
 pub mod url;

@@ -13,6 +13,7 @@ use crate::access::validator::{Tools, Validator};
 use crate::base::disk;
 use crate::base::host::{self, Clock, Env, Stopwatch};
 use crate::base::log::Log;
+use crate::base::places::Places;
 use crate::base::time::rfc3339;
 use crate::base::url::{Url, is_loopback_host};
 use crate::catalog::gather::{SourceReport, gather};
@@ -24,6 +25,8 @@ use crate::http::Transport;
 
 /// A forced refresh within this time of the last one gets the last one's result.
 const REFRESH_PAUSE: Duration = Duration::from_secs(10);
+/// How many callers may wait for a refresh; each holds a worker, and a source that hangs holds all of them.
+const MAX_REFRESHING: usize = 4;
 /// How old a remote source may grow when neither it nor the config says so.
 const DEFAULT_AGE: Duration = Duration::from_secs(300);
 /// No source is looked at more often than this.
@@ -67,6 +70,7 @@ pub struct State {
     current: RwLock<Option<Arc<Snapshot>>>,
     /// Held for the whole of a build.
     building: Mutex<Building>,
+    refreshing: Places,
 }
 
 #[derive(Debug)]
@@ -168,6 +172,7 @@ impl State {
             served: RwLock::new(Arc::new(served)),
             current: RwLock::new(None),
             building: Mutex::new(building),
+            refreshing: Places::default(),
         }
     }
 
@@ -178,6 +183,12 @@ impl State {
         let shelf = Arc::new(Shelf::new(ReadyCatalog::new(catalog), &served.config));
         let snapshot = Snapshot { served, shelf, report: Vec::new(), built_at: rfc3339(self.workshop.clock.now()) };
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
+    }
+
+    /// As while a build goes on.
+    #[cfg(test)]
+    pub(super) fn hold_builds(&self) -> impl Sized {
+        self.build_lock()
     }
 
     /// What is served now; `None` before the first build.
@@ -196,16 +207,17 @@ impl State {
         self.build(&mut building, self.served(), false)
     }
 
-    /// Fetches everything again; within ten seconds of the last time, the last result.
-    pub fn refresh(&self) -> Arc<Snapshot> {
+    /// Fetches everything again; within ten seconds of the last time, the last result. `None`: enough callers wait for one already.
+    pub fn refresh(&self) -> Option<Arc<Snapshot>> {
+        let _place = self.refreshing.take(MAX_REFRESHING)?;
         let mut building = self.build_lock();
         let recent = building.refreshed.as_ref().is_some_and(|since| since.elapsed() < REFRESH_PAUSE);
         if let (true, Some(snapshot)) = (recent, self.snapshot()) {
-            return snapshot;
+            return Some(snapshot);
         }
         let snapshot = self.build(&mut building, self.served(), true);
         building.refreshed = Some(Stopwatch::start());
-        snapshot
+        Some(snapshot)
     }
 
     /// Reads the configuration again and builds from it; on an error the old one stays in force.

@@ -1,7 +1,9 @@
 //! `GET` and `POST /v1/refresh`.
 
 use crate::access::Principal;
+use crate::contract::ErrorCode;
 
+use super::super::error::Failure;
 use super::super::router::{Exchange, Outcome};
 use super::json;
 
@@ -13,7 +15,9 @@ pub fn refresh(exchange: &Exchange<'_>) -> Outcome {
     if *principal != Principal::Anonymous && visible.count() == 0 {
         return Ok(json(&before.refreshed(principal, &visible)));
     }
-    let snapshot = app.state.refresh();
+    let snapshot = app.state.refresh().ok_or_else(|| {
+        Failure::new(ErrorCode::Overloaded, "a refresh is under way, and enough callers wait for it; try again")
+    })?;
     let visible = snapshot.shelf.visible(principal, &snapshot.served.config.policy);
     Ok(json(&snapshot.refreshed(principal, &visible)))
 }

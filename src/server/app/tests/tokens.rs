@@ -348,6 +348,26 @@ fn records_name_the_principal_and_its_lineage() {
 }
 
 #[test]
+fn a_refresh_that_hangs_holds_few_callers() {
+    let world = world();
+    let state = &world.app.state;
+    let gate = state.hold_builds();
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..20).map(|_| scope.spawn(|| state.refresh().is_some())).collect();
+        // Everybody but the few who wait has been turned away by now.
+        while callers.iter().filter(|caller| caller.is_finished()).count() < 16 {
+            host::sleep(Duration::from_millis(1));
+        }
+        let reply = world.as_token(SEES_API, "POST", path::REFRESH, "");
+        reply.is(503, "overloaded");
+        assert!(reply.headers.get("Retry-After").is_some());
+        drop(gate);
+        let waited = callers.into_iter().map(|caller| caller.join().unwrap());
+        assert_eq!(waited.filter(|refreshed| *refreshed).count(), 4);
+    });
+}
+
+#[test]
 fn h24_no_token_ends_up_in_the_audit_file() {
     let world = world();
     for token in ["hunter2.bundle~api-secretscope", "bad", "down"] {
