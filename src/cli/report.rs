@@ -194,7 +194,7 @@ impl From<AuthError> for Failure {
             AuthError::Grant(error) if error.is_transient() => failure("issuer_unreachable")
                 .hint("check that the issuer runs and that its URL is right, then try again; --timeout gives it longer"),
             AuthError::Grant(_) => failure("issuer_answer").hint("check the token URL: what answered may be no token endpoint"),
-            AuthError::NotASubset { .. } => failure("not_a_subset").hint(
+            AuthError::NotASubset { .. } | AuthError::NotNarrowed { .. } => failure("not_a_subset").hint(
                 "ask for fewer scopes in runtime.remote.oauth.delegation.scopes, or let the issuer narrow what it exchanges",
             ),
             AuthError::Busy => failure("token_busy").hint("try again"),

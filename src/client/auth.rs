@@ -91,6 +91,13 @@ pub enum AuthError {
         /// Scopes of the token it was made from; `None` when nobody says.
         parent: Option<Scopes>,
     },
+    /// The issuer gave more than it was asked for, so the token is not used.
+    NotNarrowed {
+        /// Scopes of the token.
+        child: Scopes,
+        /// What was asked for.
+        asked: Scopes,
+    },
     /// Another command has been obtaining the same token for too long.
     Busy,
     /// A person has to log in; `true` when a login has ended.
@@ -121,6 +128,10 @@ impl fmt::Display for AuthError {
                 "the delegated token is not used, since its scopes are no subset of its parent's: delegated {}, parent {}",
                 shown(child),
                 shown(parent)
+            ),
+            Self::NotNarrowed { child, asked } => write!(
+                f,
+                "the delegated token is not used, since it has scopes beyond those asked for: delegated {child}, asked {asked}"
             ),
             Self::Busy => f.write_str("another command has been obtaining this token for too long"),
             Self::LoginNeeded(false) => f.write_str("nobody is logged in at this runtime"),

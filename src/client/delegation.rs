@@ -4,13 +4,14 @@
 //! toolbox goes by. What nobody says counts as too much.
 
 use crate::oauth::peek::Unproven;
-use crate::oauth::scope::Scopes;
+use crate::oauth::scope::{BUNDLE, PROFILE, Scopes, TOOL};
 use crate::oauth::store::Entry;
 
 use super::auth::AuthError;
 
-/// Checks `child` against `parent`.
-pub fn check(child: &Entry, parent: &Entry) -> Result<(), AuthError> {
+/// Checks `child` against `parent`, and against the scopes that were asked for, if any: an issuer that does not look at them would give
+/// back all that the parent has.
+pub fn check(child: &Entry, parent: &Entry, asked: &Scopes) -> Result<(), AuthError> {
     let (of_child, of_parent) = (statements(child), statements(parent));
     let refused = |child: Option<&Scopes>, parent: Option<&Scopes>| AuthError::NotASubset {
         child: child.cloned(),
@@ -24,8 +25,17 @@ pub fn check(child: &Entry, parent: &Entry) -> Result<(), AuthError> {
         if let Some(parent) = of_parent.iter().find(|parent| !child.is_subset_of(parent)) {
             return Err(refused(Some(child), Some(parent)));
         }
+        let shows: Scopes = child.iter().filter(|scope| counts(scope)).collect();
+        if !(asked.is_empty() || shows.is_empty() || shows.is_subset_of(asked)) {
+            return Err(AuthError::NotNarrowed { child: child.clone(), asked: asked.clone() });
+        }
     }
     Ok(())
+}
+
+/// Whether a scope means something to a runtime. Issuers add others by themselves.
+fn counts(scope: &str) -> bool {
+    [BUNDLE, PROFILE, TOOL, "runtime:"].iter().any(|prefix| scope.starts_with(prefix))
 }
 
 /// All that is said about a token's scopes; `None` when nobody says anything, or something that cannot be read.
@@ -65,7 +75,7 @@ mod tests {
 
     #[track_caller]
     fn passes(child: &Entry, parent: &Entry, expected: bool) {
-        match check(child, parent) {
+        match check(child, parent, &Scopes::default()) {
             Ok(()) => assert!(expected),
             Err(error) => assert!(!expected, "{error}"),
         }
@@ -89,6 +99,21 @@ mod tests {
     }
 
     #[test]
+    fn h44_an_issuer_gives_no_more_than_was_asked_for() {
+        let parent = entry(None, Some("bundle:a email runtime:admin"));
+        let asked = |scopes: &str, child: &str| {
+            let child = entry(Some(json!({ "scope": child })), Some(child));
+            check(&child, &parent, &Scopes::parse(scopes)).map_err(|error| error.to_string())
+        };
+        assert_eq!(asked("tool:a:x", "tool:a:x email"), Ok(()), "what means nothing to a runtime is no matter");
+        assert_eq!(asked("tool:a:x", "email"), Ok(()));
+        assert_eq!(asked("", "bundle:a"), Ok(()));
+        for (scopes, child) in [("tool:a:x", "bundle:a"), ("bundle:a", "bundle:a runtime:admin")] {
+            assert!(asked(scopes, child).unwrap_err().contains("beyond those asked for"), "{child}");
+        }
+    }
+
+    #[test]
     fn h44_what_nobody_says_is_too_much() {
         let known = entry(None, Some("bundle:a"));
         let unknown = entry(None, None);
@@ -96,7 +121,7 @@ mod tests {
         passes(&known, &unknown, false);
         passes(&entry(Some(json!({})), None), &known, false);
         passes(&entry(Some(json!({"scope": 7})), Some("bundle:a")), &known, false);
-        let error = check(&unknown, &known).unwrap_err().to_string();
+        let error = check(&unknown, &known, &Scopes::default()).unwrap_err().to_string();
         assert!(error.contains("delegated unknown, parent bundle:a"), "{error}");
     }
 }

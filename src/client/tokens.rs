@@ -338,12 +338,12 @@ impl<'a> Tokens<'a> {
             let profile = recipe.profile.as_deref();
             let grant = Grant::Exchange { subject: &parent.entry.token, actor: &recipe.actor, profile };
             let entry = Entry::new(endpoint.ask(&grant, &asked)?, &asked.scopes, self.outside.clock.now());
-            delegation::check(&entry, &parent.entry)?;
+            delegation::check(&entry, &parent.entry, &asked.scopes)?;
             self.tell_what_is_missing(&asked.scopes, entry.scopes.as_ref());
             Ok(Entry { refresh: None, parent: Some(parent.name.clone()), ..entry })
         };
         // What was narrower than the parent that it was made from may be wider than today's.
-        let is_subset = |entry: &Entry| delegation::check(entry, &parent.entry).is_ok();
+        let is_subset = |entry: &Entry| delegation::check(entry, &parent.entry, &asked.scopes).is_ok();
         let (entry, kept) = self.kept(&name, &lock, wanted, &is_subset, &exchange)?;
         let identity = format!("child:{name}");
         let child = Parent { entry, identity, name, kept, renewable: parent.renewable, dated: true };
