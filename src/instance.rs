@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::digest::of_bytes;
 use crate::base::disk::{self, Lock};
 use crate::base::host::Host;
 use crate::base::name::slug;
 use crate::config::scope::clean;
-use crate::config::trust::content_hash;
 
 /// What the flags chose; the environment is read by [`Instance::resolve`].
 #[derive(Clone, Debug, Default)]
@@ -228,7 +228,7 @@ fn derived_id(path: &Path) -> String {
     let parent = path.parent().and_then(Path::file_name).unwrap_or_default();
     let mut name = slug(&parent.to_string_lossy());
     name.truncate(MAX_ID);
-    let hash = content_hash(path.as_os_str().as_encoded_bytes());
+    let hash = of_bytes(path.as_os_str().as_encoded_bytes());
     format!("{name}-{}", &hash[..10]).trim_start_matches('-').to_owned()
 }
 

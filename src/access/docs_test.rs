@@ -10,7 +10,7 @@ use super::tests::token;
 use crate::base::id::ToolId;
 use crate::base::pattern::Pattern;
 use crate::catalog::view::ReadyCatalog;
-use crate::catalog::{CATALOG_VERSION, Catalog, Tool, View, ViewTool};
+use crate::catalog::{Catalog, Tool, View, ViewTool};
 use crate::config::Policy;
 use crate::oauth::jwks::KeySet;
 use crate::oauth::jwt::{Checked, Rejection, Rules, Unverified};
@@ -46,17 +46,12 @@ fn catalog() -> ReadyCatalog {
     let mut tools: Vec<Tool> = ids.iter().map(tool).collect();
     tools.sort_by(|a, b| a.id.cmp(&b.id));
     ReadyCatalog::new(Catalog {
-        catalog_version: CATALOG_VERSION.to_owned(),
-        generated_at: String::new(),
-        source_fingerprint: String::new(),
-        sources: vec![],
-        services: vec![],
         tools,
-        workflows: vec![],
         effective_views: vec![
             view("discover", &|_| true),
             view("support", &|id| allowed.iter().any(|pattern| pattern.matches(id))),
         ],
+        ..Catalog::default()
     })
 }
 

@@ -40,7 +40,8 @@ fn granted(scopes: &Scopes, catalog: &ReadyCatalog) -> Mask {
 /// The view of everything is no profile, so no scope can name it.
 const DISCOVER: &str = "discover";
 
-fn without_denied(granted: &Mask, catalog: &ReadyCatalog, policy: &Policy) -> Mask {
+/// What is left of `granted` when the tools that a deny pattern names are taken out (H15).
+pub fn without_denied(granted: &Mask, catalog: &ReadyCatalog, policy: &Policy) -> Mask {
     let denied = |id: &str, patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(id));
     let mut kept = Mask::none(catalog.len());
     for index in granted.indexes() {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::base::host::{Clock, Deadline};
 use crate::base::log::Log;
-use crate::base::pace::Pace;
+use crate::base::pace::{Pace, within};
 use crate::base::url::Url;
 use crate::http::{Limits, Reach, Request, Response, Transport};
 use crate::oauth::jwks::KeySet;
@@ -250,11 +250,6 @@ impl Drop for Done<'_> {
         self.0.lock().fetching = false;
         self.0.news.notify_all();
     }
-}
-
-/// Whether `now` is less than `span` after `then`; a clock that was set back counts as time that has passed.
-fn within(then: SystemTime, now: SystemTime, span: Duration) -> bool {
-    now.duration_since(then).is_ok_and(|since| since < span)
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::base::id::ToolId;
     use crate::catalog::view::ReadyCatalog;
-    use crate::catalog::{CATALOG_VERSION, Catalog, Tool, View, ViewTool};
+    use crate::catalog::{Catalog, Tool, View, ViewTool};
     use serde_json::json;
 
     /// `a:get`, `a:put`, `b:get`, and a profile `readers` with the two GETs.
@@ -129,14 +129,9 @@ pub(crate) mod tests {
             tools: ids.iter().map(|id| ViewTool { id: ToolId::from(*id) }).collect(),
         };
         ReadyCatalog::new(Catalog {
-            catalog_version: CATALOG_VERSION.to_owned(),
-            generated_at: String::new(),
-            source_fingerprint: String::new(),
-            sources: vec![],
-            services: vec![],
             tools: ["a:get", "a:put", "b:get"].map(tool).into(),
-            workflows: vec![],
             effective_views: vec![view("discover", &["a:get", "a:put", "b:get"]), view("readers", &["a:get", "b:get"])],
+            ..Catalog::default()
         })
     }
 

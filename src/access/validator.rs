@@ -4,7 +4,6 @@
 //! the settings it was made from; others make another, so that nothing remembered outlives a change (H05).
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +14,8 @@ use super::keystore::{KeySource, KeyStore, Renewal};
 use super::remembered::{Remembered, TokenHash};
 use crate::base::host::{Clock, Deadline, Env};
 use crate::base::log::Log;
-use crate::base::pace::Pace;
+use crate::base::pace::{Pace, within};
+use crate::base::places::{Place, Places};
 use crate::base::url::Url;
 use crate::config::{ClientAuthentication, SecretRef, ServerAuth, ValidationProfile};
 use crate::http::{Limits, Reach, Transport};
@@ -90,8 +90,8 @@ struct Asked {
     secret: Option<SecretRef>,
     authentication: ClientAuthentication,
     remember: Duration,
-    /// How many questions are under way.
-    under_way: AtomicUsize,
+    /// Questions under way.
+    under_way: Places,
     /// When the last question had no answer; `None` once one has.
     failed: Mutex<Option<SystemTime>>,
 }
@@ -126,7 +126,7 @@ impl Validator {
                     secret: client_secret.clone(),
                     authentication: *client_authentication,
                     remember: *cache,
-                    under_way: AtomicUsize::new(0),
+                    under_way: Places::default(),
                     failed: Mutex::default(),
                 };
                 // Better at the start than with the first caller.
@@ -277,24 +277,13 @@ impl Validator {
     }
 }
 
-/// A question under way.
-struct Place<'a>(&'a AtomicUsize);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 impl Asked {
     /// Room for one question. After one without an answer few are let through for a while: each may hold a worker until its time is
     /// up, and callers who need no answer want workers, too.
     fn place(&self, now: SystemTime) -> Option<Place<'_>> {
-        let place = Place(&self.under_way);
-        let before = self.under_way.fetch_add(1, Ordering::SeqCst);
         let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        let troubled = failed.is_some_and(|failed| now.duration_since(failed).is_ok_and(|since| since < CAUTION));
-        (!troubled || before < CAUTIOUS).then_some(place)
+        let troubled = failed.is_some_and(|failed| within(failed, now, CAUTION));
+        self.under_way.take(if troubled { CAUTIOUS } else { usize::MAX })
     }
 
     fn note(&self, answered: bool, now: SystemTime) {

@@ -8,6 +8,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::base::digest;
+
 /// Where a chain stands: its last number and hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -43,7 +45,7 @@ fn digest(open: &str) -> String {
     let mut hasher = Sha256::new();
     hasher.update(open.as_bytes());
     hasher.update(b"}");
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest::hex(&hasher.finalize())
 }
 
 /// What a line says about its place in the chain.

@@ -1,6 +1,16 @@
-//! SHA-256 over texts that belong together: names of files that depend on all of them.
+//! SHA-256 as lower-case hex: of bytes, and of texts that belong together, for names of files that depend on all of them.
 
 use sha2::{Digest, Sha256};
+
+/// SHA-256 of bytes, as 64 hex digits.
+pub fn of_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Two hex digits a byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// SHA-256 of parts that cannot run into each other, as 64 hex digits.
 pub fn of_parts(parts: &[&str]) -> String {
@@ -9,12 +19,19 @@ pub fn of_parts(parts: &[&str]) -> String {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part.as_bytes());
     }
-    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest.finalize())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_lower_case_hex() {
+        // printf abc | sha256sum
+        assert_eq!(of_bytes(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(hex(&[0, 0xAF]), "00af");
+    }
 
     #[test]
     fn parts_do_not_run_into_each_other() {

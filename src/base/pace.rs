@@ -16,15 +16,20 @@ impl Pace {
         Self { every, last: Mutex::new(None) }
     }
 
-    /// Whether it may happen now; if so, the span begins anew. A clock that was set back counts as time that has passed.
+    /// Whether it may happen now; if so, the span begins anew.
     pub fn take(&self, now: SystemTime) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = last.is_some_and(|last| now.duration_since(last).is_ok_and(|since| since < self.every));
+        let waits = last.is_some_and(|last| within(last, now, self.every));
         if !waits {
             *last = Some(now);
         }
         !waits
     }
+}
+
+/// Whether `now` is less than `span` after `then`; a clock that was set back counts as time that has passed.
+pub fn within(then: SystemTime, now: SystemTime, span: Duration) -> bool {
+    now.duration_since(then).is_ok_and(|since| since < span)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::tool::{self, Target};
 use super::{CATALOG_VERSION, Catalog, ServiceRecord, SourceRecord, Tool, View, ViewTool};
+use crate::base::digest::hex;
 use crate::base::id::{ServiceId, SourceId};
 use crate::base::json::canonical;
 use crate::base::pattern::Pattern;
@@ -263,7 +264,5 @@ pub fn fingerprint(catalog: &Catalog) -> String {
     for view in &catalog.effective_views {
         feed("view", tree(serde_json::to_value(view)));
     }
-    let digest = hash.finalize();
-    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", hex(&hash.finalize()))
 }

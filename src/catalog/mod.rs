@@ -24,7 +24,7 @@ pub mod view;
 pub const CATALOG_VERSION: &str = "1.0.0";
 
 /// The whole catalog. No other root keys exist on the wire.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Catalog {
     /// [`CATALOG_VERSION`].

@@ -8,9 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::scope::clean;
+use crate::base::digest::of_bytes;
 use crate::base::disk;
 
 /// The list is refused beyond this size.
@@ -24,13 +24,13 @@ struct List {
 /// Remembers the present content of a file as trusted, in place of what was remembered for it before. Paths are
 /// absolute; they are cleaned as the loader cleans them.
 pub fn record(trust_file: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    change(trust_file, |list| list.trusted.insert(clean(path), content_hash(bytes)).is_none())?;
+    change(trust_file, |list| list.trusted.insert(clean(path), of_bytes(bytes)).is_none())?;
     Ok(())
 }
 
 /// Whether a file with exactly this content was recorded at this path. An unreadable list is an error, never trust.
 pub fn is_trusted(trust_file: &Path, path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    Ok(read(trust_file)?.trusted.get(&clean(path)).is_some_and(|hash| *hash == content_hash(bytes)))
+    Ok(read(trust_file)?.trusted.get(&clean(path)).is_some_and(|hash| *hash == of_bytes(bytes)))
 }
 
 /// Forgets a file; `false` when it was not in the list.
@@ -41,11 +41,6 @@ pub fn forget(trust_file: &Path, path: &Path) -> io::Result<bool> {
 /// Every trusted path with its content hash.
 pub fn list(trust_file: &Path) -> io::Result<Vec<(PathBuf, String)>> {
     Ok(read(trust_file)?.trusted.into_iter().collect())
-}
-
-/// SHA-256 in lower-case hex.
-pub fn content_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read(trust_file: &Path) -> io::Result<List> {
@@ -98,7 +93,7 @@ mod tests {
         assert!(is_trusted(&file, Path::new("/repo/./x/../.cli.json"), b"{}").unwrap());
         assert!(!is_trusted(&file, path, b"{ }").unwrap(), "one changed byte ends it");
         assert!(!is_trusted(&file, Path::new("/other/.cli.json"), b"{}").unwrap(), "another place has its own trust");
-        assert_eq!(list(&file).unwrap(), [(path.to_owned(), content_hash(b"{}"))]);
+        assert_eq!(list(&file).unwrap(), [(path.to_owned(), of_bytes(b"{}"))]);
         record(&file, path, b"{ }").unwrap();
         assert!(!is_trusted(&file, path, b"{}").unwrap(), "the newest content replaces the older one");
         assert!(forget(&file, path).unwrap());

@@ -11,7 +11,8 @@ use std::time::SystemTime;
 
 use super::FetchRecord;
 use super::freshness::{self, Meta, Plan, Verdict};
-use super::store::{self, Store};
+use super::store::Store;
+use crate::base::digest::of_bytes;
 use crate::base::disk;
 use crate::base::document::MAX_BYTES;
 use crate::base::host::{Clock, Deadline};
@@ -211,7 +212,7 @@ impl Fetcher {
     /// A new document.
     fn take(&self, url: &Url, ask: &Ask, answer: Response, at: Url, replaces: bool) -> Fetched {
         let now = self.clock.now();
-        let meta = Meta::new(&answer, at.as_str(), store::hash(&answer.body), now);
+        let meta = Meta::new(&answer, at.as_str(), of_bytes(&answer.body), now);
         if let Some(store) = &self.store {
             match freshness::may_store(&answer) {
                 true => store.keep(url, &meta, &answer.body, now),

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest, Sha256};
-
 use super::freshness::Meta;
+use crate::base::digest::of_bytes;
 use crate::base::disk::{self, Lock};
 use crate::base::document::MAX_BYTES;
 use crate::base::url::Url;
@@ -102,7 +101,7 @@ impl Store {
         let (Ok(meta), Ok(body)) = (serde_json::from_slice::<Meta>(&json), disk::read(&body_path, MAX_BYTES)) else {
             return Pair::Broken;
         };
-        if Url::parse(&meta.final_url).is_err() || hash(&body) != meta.body_sha256 {
+        if Url::parse(&meta.final_url).is_err() || of_bytes(&body) != meta.body_sha256 {
             return Pair::Broken;
         }
         Pair::Whole(meta, body)
@@ -114,7 +113,7 @@ impl Store {
     }
 
     fn paths(&self, url: &Url) -> (PathBuf, PathBuf) {
-        let name = hash(url.without_fragment().as_bytes());
+        let name = of_bytes(url.without_fragment().as_bytes());
         (self.dir.join(format!("{name}.json")), self.dir.join(format!("{name}.body")))
     }
 
@@ -153,11 +152,6 @@ fn is_body(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "body")
 }
 
-/// Hex SHA-256.
-pub(super) fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,7 +178,7 @@ mod tests {
             etag: "\"1\"".into(),
             last_modified: String::new(),
             cache_control: String::new(),
-            body_sha256: hash(body),
+            body_sha256: of_bytes(body),
         }
     }
 

@@ -16,7 +16,8 @@ pub const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// An access token that says of itself that it is a JWT.
 pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
-const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+/// RFC 8693 section 2.1: the value of `grant_type`.
+pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 /// On what grounds a token is asked for.
 #[derive(Clone, Debug)]

@@ -36,11 +36,12 @@ pub fn page(status: u16, heading: &str, text: &str) -> Answer {
 }
 
 /// A source expression that allows this very text (CSP level 2).
-fn source(text: &str) -> String {
+pub fn source(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 
-fn escaped(text: &str) -> String {
+/// Text as HTML, also inside quoted attributes.
+pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 

@@ -7,13 +7,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use sha2::{Digest, Sha256};
-
 use crate::access::policy::{self, Refusal, Selection};
 use crate::access::validator::Validator;
 use crate::access::{Principal, envelope};
+use crate::base::digest::of_bytes;
 use crate::base::json;
-use crate::base::pattern::Pattern;
 use crate::catalog::gather::SourceReport;
 use crate::catalog::view::{Detail, Mask, ReadyCatalog};
 use crate::config::load::Loaded;
@@ -37,7 +35,7 @@ pub struct Served {
 impl Served {
     /// Takes over what was loaded, with what checks tokens for it.
     pub fn new(loaded: Loaded, validator: Option<Arc<Validator>>) -> Self {
-        let fingerprint = format!("sha256:{}", hex(json::canonical(&loaded.raw).as_bytes()));
+        let fingerprint = format!("sha256:{}", of_bytes(json::canonical(&loaded.raw).as_bytes()));
         Self { config: loaded.config, path: loaded.path, fingerprint, validator }
     }
 }
@@ -55,12 +53,8 @@ impl Ready {
     /// Of bytes.
     pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
-        Self { etag: format!("\"{}\"", &hex(&bytes)[..32]), bytes }
+        Self { etag: format!("\"{}\"", &of_bytes(&bytes)[..32]), bytes }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Which body: for whom, which view, how much.
@@ -98,16 +92,8 @@ const MAX_ENVELOPES: usize = 1_000;
 impl Shelf {
     /// A catalog with nothing ready yet.
     pub fn new(catalog: ReadyCatalog, config: &Config) -> Self {
-        let denied = |patterns: &[Pattern], id: &str| patterns.iter().any(|pattern| pattern.matches(id));
-        let mut listed = Mask::none(catalog.len());
-        for index in 0..catalog.len() {
-            let id = catalog.tool(index).id.as_str();
-            if !denied(&config.policy.managed_deny, id) && !denied(&config.policy.deny, id) {
-                listed.insert(index);
-            }
-        }
         let everything = Arc::new(Mask::all(catalog.len()));
-        let listed = Arc::new(listed);
+        let listed = Arc::new(envelope::without_denied(&everything, &catalog, &config.policy));
         Self { catalog, listed, ready: Mutex::default(), envelopes: RwLock::default(), everything }
     }
 
@@ -216,7 +202,7 @@ mod tests {
     use super::*;
     use crate::access::tests::token;
     use crate::catalog::gather::SourceState;
-    use crate::catalog::{CATALOG_VERSION, Catalog, ServiceRecord, Tool, View};
+    use crate::catalog::{Catalog, ServiceRecord, Tool, View};
     use crate::fetch::FetchRecord;
 
     /// Services `a` and `b` with one tool each, from sources `src-a` and `src-b`, and `src-c`, which failed.
@@ -230,14 +216,10 @@ mod tests {
         };
         let tool = |id: &str| Tool { id: id.into(), service_id: id[..1].into(), ..Tool::default() };
         let catalog = Catalog {
-            catalog_version: CATALOG_VERSION.to_owned(),
-            generated_at: String::new(),
-            source_fingerprint: String::new(),
-            sources: vec![],
             services: vec![service("a"), service("b")],
             tools: vec![tool("a:x"), tool("b:x")],
-            workflows: vec![],
             effective_views: vec![View { name: "discover".to_owned(), mode: "discover".to_owned(), tools: vec![] }],
+            ..Catalog::default()
         };
         let report = |id: &str, error: Option<&str>| SourceReport {
             id: format!("src-{id}").as_str().into(),

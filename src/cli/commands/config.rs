@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::base::digest::of_bytes;
 use crate::base::disk;
 use crate::cli::args::{Options, UsageError};
 use crate::cli::output::Format;
@@ -96,7 +97,7 @@ pub fn trust(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
             disk::create_private_dir(parent).map_err(|error| unusable(parent, &error.to_string()))?;
         }
         config_trust::record(list, path, &bytes).map_err(|error| unusable(list, &error.to_string()))?;
-        trusted.push(json!({"path": path.display().to_string(), "sha256": config_trust::content_hash(&bytes)}));
+        trusted.push(json!({"path": path.display().to_string(), "sha256": of_bytes(&bytes)}));
     }
     if trusted.is_empty() {
         let looked: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();

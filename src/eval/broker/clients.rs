@@ -9,6 +9,7 @@ use super::refusal::{Code, Refusal};
 use super::{Broker, Call, Digest, digest, same};
 use crate::base::url::decode;
 use crate::http::Headers;
+use crate::oauth::grant::TOKEN_EXCHANGE;
 use crate::oauth::scope::Scopes;
 
 /// The confidential client of programs: client credentials and token exchange.
@@ -37,7 +38,7 @@ impl GrantType {
             Self::ClientCredentials => "client_credentials",
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
-            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+            Self::TokenExchange => TOKEN_EXCHANGE,
         }
     }
 

@@ -10,10 +10,8 @@ use super::refusal::{self, Code, Refusal};
 use super::token::NewToken;
 use super::{Broker, Call};
 use crate::http::server::Answer;
+use crate::oauth::grant::{ACCESS_TOKEN, JWT};
 use crate::oauth::scope::Scopes;
-
-const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
-const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// Actors behind one another (`act` in `act`).
 const MAX_DEPTH: usize = 8;

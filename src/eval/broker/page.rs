@@ -2,13 +2,10 @@
 
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest as _, Sha256};
-
 use super::User;
 use crate::base::url::Url;
 use crate::http::server::Answer;
+use crate::oauth::page::{escaped, source};
 use crate::oauth::scope::{BUNDLE, PROFILE, Scopes, TOOL};
 
 const STYLE: &str = "\
@@ -44,26 +41,26 @@ pub(super) fn consent(consent: &Consent<'_>) -> Answer {
     let Consent { client, redirect, audience, scopes, users, chosen, request, form, problem } = consent;
     let mut body = format!(
         "<h1>{} asks for access</h1>\n<p>to <code>{}</code>, and returns you to <code>{}</code>.</p>\n",
-        escape(client),
-        escape(audience),
-        escape(redirect)
+        escaped(client),
+        escaped(audience),
+        escaped(redirect)
     );
     if let Some(problem) = problem {
-        writeln!(body, "<p class=\"problem\" role=\"alert\">{}</p>", escape(problem)).expect(INFALLIBLE);
+        writeln!(body, "<p class=\"problem\" role=\"alert\">{}</p>", escaped(problem)).expect(INFALLIBLE);
     }
     body.push_str("<form method=\"post\" action=\"/authorize\" autocomplete=\"off\">\n");
     for (name, value) in [("request", request), ("form", form)] {
-        writeln!(body, "<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value)).expect(INFALLIBLE);
+        writeln!(body, "<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(value)).expect(INFALLIBLE);
     }
     body.push_str("<fieldset><legend>It may</legend><ul>\n");
     for scope in scopes.iter() {
-        writeln!(body, "<li>{} (<code>{}</code>)</li>", escape(&meaning(scope)), escape(scope)).expect(INFALLIBLE);
+        writeln!(body, "<li>{} (<code>{}</code>)</li>", escaped(&meaning(scope)), escaped(scope)).expect(INFALLIBLE);
     }
     let only = if scopes.named(TOOL).next().is_some() { "of all that only the tools named, " } else { "" };
     writeln!(body, "</ul><p>{only}as far as you may yourself.</p></fieldset>").expect(INFALLIBLE);
     body.push_str("<fieldset><legend>You are</legend>\n");
     for user in *users {
-        let (name, has) = (escape(&user.name), escape(&user.scopes.to_string()));
+        let (name, has) = (escaped(&user.name), escaped(&user.scopes.to_string()));
         let checked = if user.name == *chosen { " checked" } else { "" };
         writeln!(
             body,
@@ -83,7 +80,7 @@ pub(super) fn consent(consent: &Consent<'_>) -> Answer {
 
 /// Something that ends here, since there is nobody to send the reader back to.
 pub(super) fn problem(status: u16, problem: &str) -> Answer {
-    let body = format!("<h1>This cannot go on</h1>\n<p class=\"problem\">{}</p>\n", escape(problem));
+    let body = format!("<h1>This cannot go on</h1>\n<p class=\"problem\">{}</p>\n", escaped(problem));
     page(status, "This cannot go on", &body, "'none'")
 }
 
@@ -132,9 +129,9 @@ fn page(status: u16, title: &str, body: &str, form_targets: &str) -> Answer {
          <body>\n<main>\n{body}</main>\n<p class=\"note\">This is an evaluation broker on your own machine, not for production: \
          whoever reads the terminal may be any of its users.</p>\n</body>\n</html>\n"
     );
-    let style = STANDARD.encode(Sha256::digest(STYLE));
+    let style = source(STYLE);
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; form-action {form_targets}; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src '{style}'; form-action {form_targets}; frame-ancestors 'none'; base-uri 'none'"
     );
     let mut answer = Answer::new(status, "text/html; charset=utf-8", html.into_bytes());
     answer.headers.append("Content-Security-Policy", &policy).expect("a policy has no control characters");
@@ -146,22 +143,6 @@ fn page(status: u16, title: &str, body: &str, form_targets: &str) -> Answer {
         .with("X-Content-Type-Options", "nosniff")
         .with("X-Frame-Options", "DENY");
     answer
-}
-
-/// Text as HTML, also inside quoted attributes.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -6,12 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
+use crate::oauth::jwt::MAX_TOKEN;
 use crate::oauth::keys::{Algorithm, SigningKey, VerifyingKey};
 
 /// More keys than this are not kept, however often they are rotated.
 const MOST: usize = 8;
-/// Larger tokens are none of ours.
-const MAX_TOKEN: usize = 16 << 10;
 
 /// Media type of an access token in its header (RFC 9068 section 2.1).
 pub(super) const ACCESS_TOKEN: &str = "at+jwt";

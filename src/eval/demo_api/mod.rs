@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
+use crate::base::digest::of_bytes;
 use crate::base::document;
 use crate::base::url::{decode, encode_query};
 use crate::http::server::{Answer, Body, Inbound};
@@ -229,8 +229,7 @@ struct Document {
 
 impl Document {
     fn new(media_type: &'static str, bytes: &[u8]) -> Self {
-        let digest: String = Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Self { media_type, etag: format!("\"{digest}\""), bytes: bytes.into() }
+        Self { media_type, etag: format!("\"{}\"", &of_bytes(bytes)[..16]), bytes: bytes.into() }
     }
 
     fn answer(&self, call: &Call<'_>) -> Reply {
