@@ -33,9 +33,14 @@ impl Client {
         Self { id: None, secret: None }
     }
 
-    /// What of it must appear in no message.
-    pub(super) fn secret(&self) -> Option<&str> {
-        self.secret.as_ref().map(|(secret, _)| secret.expose().as_str())
+    /// What of it must appear in no message: the secret, and what HTTP Basic makes of it.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let Some((secret, method)) = &self.secret else { return Vec::new() };
+        let mut secrets = vec![secret.expose().clone()];
+        if let (Some(id), ClientAuthentication::Basic) = (&self.id, method) {
+            secrets.push(credentials(id, secret));
+        }
+        secrets
     }
 
     /// A form sent to an endpoint as this client.
@@ -44,7 +49,7 @@ impl Client {
             Headers::new().with("Content-Type", "application/x-www-form-urlencoded").with("Accept", "application/json");
         match (&self.id, &self.secret) {
             (Some(id), Some((secret, ClientAuthentication::Basic))) => {
-                headers = headers.with("Authorization", &basic(id, secret));
+                headers = headers.with("Authorization", &format!("Basic {}", credentials(id, secret)));
             }
             (Some(id), secret) => {
                 form.push("client_id", id);
@@ -59,9 +64,9 @@ impl Client {
 }
 
 /// Id and secret are form-encoded before they are joined (RFC 6749 section 2.3.1), so that a colon in one of them is no border.
-fn basic(id: &str, secret: &Redacted<String>) -> String {
+fn credentials(id: &str, secret: &Redacted<String>) -> String {
     let joined = format!("{}:{}", encode_query(id), encode_query(secret.expose()));
-    format!("Basic {}", STANDARD.encode(joined))
+    STANDARD.encode(joined)
 }
 
 #[cfg(test)]

@@ -39,9 +39,41 @@ impl Endpoint<'_> {
         let endpoint = self.url.public();
         let response = (self.send)(&request, limits)
             .map_err(|error| GrantError::Unreachable { endpoint: endpoint.to_owned(), cause: error.message })?;
+        let of_client = self.client.secrets();
         let mut secrets = grant.secrets();
-        secrets.extend(self.client.secret());
+        secrets.extend(of_client.iter().map(String::as_str));
         let expected = if matches!(grant, Grant::Exchange { .. }) { Expected::Exchanged } else { Expected::Token };
         answer::read(endpoint, &response, expected, &secrets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::redacted::Redacted;
+    use crate::config::ClientAuthentication;
+    use crate::http::Headers;
+    use serde_json::json;
+
+    /// What is shown of an error whose description is all that was sent.
+    fn echoed(authentication: ClientAuthentication) -> String {
+        let url = Url::parse("https://i/token").unwrap();
+        let client = Client::confidential("cli", Redacted::new("hunter2/ü".to_owned()), authentication);
+        let send = |request: &Request, _: Limits| {
+            let header = request.headers.get("Authorization").unwrap_or("none");
+            let said = format!("{header}; {}", String::from_utf8_lossy(&request.body));
+            let body = json!({"error": "invalid_client", "error_description": said}).to_string().into_bytes();
+            Ok(Response { status: 401, headers: Headers::new(), body, truncated: false })
+        };
+        let endpoint = Endpoint { url: &url, client: &client, send: &send, limit: Duration::from_secs(1) };
+        endpoint.ask(&Grant::ClientCredentials, &Asked::default()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn h24_a_client_that_is_echoed_is_not_shown() {
+        let basic = echoed(ClientAuthentication::Basic);
+        assert!(basic.contains("Basic [redacted]; grant_type"), "{basic}");
+        let post = echoed(ClientAuthentication::Post);
+        assert!(post.contains("client_id=cli&client_secret=[redacted]"), "{post}");
     }
 }
