@@ -142,6 +142,36 @@ fn a_taken_port_is_named_with_what_chooses_another() {
     stack.0.run("open-cli-eval down --dir stack").stdout("nothing is running\n");
 }
 
+/// The lock alone says nothing of who has the broker's address: it is held before there is a broker.
+#[test]
+fn h39_the_control_secret_goes_to_nobody_but_the_broker() {
+    let stack = Stacked::new();
+    let broker = std::net::TcpListener::bind(stack.json("broker.json")["broker"].as_str().unwrap()).unwrap();
+    broker.set_nonblocking(true).unwrap();
+    let lock = fs::File::create(stack.0.path("stack/lock")).unwrap();
+    lock.lock().unwrap();
+    for command in ["up", "status", "rotate", "down"] {
+        stack
+            .0
+            .run(&format!("open-cli-eval {command} --dir stack"))
+            .stderr_has(&["somebody holds the stack in stack, but its broker does not answer"])
+            .status(1);
+        let called = broker.accept().map(drop).map_err(|error| error.kind());
+        assert_eq!(called, Err(std::io::ErrorKind::WouldBlock), "{command}");
+    }
+    drop(lock);
+    // As after a stack that was killed.
+    stack.0.write("stack/serving", "");
+    stack.0.run("open-cli-eval status --dir stack").stderr_has(&["nothing is running"]).status(1);
+    stack
+        .0
+        .run("open-cli-eval up --dir stack")
+        .stderr_has(&["the stack did not start", "the broker cannot listen on"])
+        .status(1);
+    let called = broker.accept().map(drop).map_err(|error| error.kind());
+    assert_eq!(called, Err(std::io::ErrorKind::WouldBlock), "up beside a stranger");
+}
+
 #[test]
 fn h36_a_stack_goes_up_once_and_comes_down_when_asked() {
     let stack = Stacked::new();

@@ -10,6 +10,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::plan::{self, Plan};
 use super::site::{LOG, Site};
 use super::{ask, together};
@@ -48,7 +50,7 @@ pub(in crate::eval) fn up(host: &mut Host, wish: &StackWish, foreground: bool) -
     if site.is_held()? {
         return match fitting {
             Some(plan) if !foreground => {
-                let code = login_code(&plan).ok_or_else(|| silent(&site))?;
+                let code = login_code(&site, &plan).ok_or_else(|| silent(&site))?;
                 print(host, &format!("it is running\n{}", plan::introduction(&plan.addrs, &site.shown, Some(&code))))
             }
             _ => refuse_running(&site),
@@ -67,7 +69,7 @@ pub(in crate::eval) fn up(host: &mut Host, wish: &StackWish, foreground: bool) -
 pub(in crate::eval) fn status(host: &mut Host, dir: Option<&Path>) -> Result<(), String> {
     let site = Site::new(host, dir);
     let plan = running(&site)?;
-    let about = ask::control(&plan, Method::Get, "/control/status").ok_or_else(|| silent(&site))?;
+    let about = control(&site, &plan, Method::Get, "/control/status").ok_or_else(|| silent(&site))?;
     let text = |name: &str| about[name].as_str().unwrap_or_default().to_owned();
     let state = |answers: bool| if answers { "answers" } else { "does not answer" };
     let lines = [
@@ -88,7 +90,7 @@ pub(in crate::eval) fn status(host: &mut Host, dir: Option<&Path>) -> Result<(),
 pub(in crate::eval) fn rotate(host: &mut Host, dir: Option<&Path>) -> Result<(), String> {
     let site = Site::new(host, dir);
     let plan = running(&site)?;
-    let about = ask::control(&plan, Method::Post, "/control/rotate").ok_or_else(|| silent(&site))?;
+    let about = control(&site, &plan, Method::Post, "/control/rotate").ok_or_else(|| silent(&site))?;
     let text = |name: &str| about[name].as_str().unwrap_or_default().to_owned();
     print(host, &format!("the broker signs with key {}\nlogin code  {}\n", text("keyId"), text("loginCode")))
 }
@@ -100,7 +102,7 @@ pub(in crate::eval) fn down(host: &mut Host, dir: Option<&Path>) -> Result<(), S
         return print(host, "nothing is running\n");
     }
     let plan = running(&site)?;
-    ask::control(&plan, Method::Post, "/control/stop").ok_or_else(|| silent(&site))?;
+    control(&site, &plan, Method::Post, "/control/stop").ok_or_else(|| silent(&site))?;
     let deadline = Deadline::after(PATIENCE);
     while site.is_held()? {
         if deadline.passed() {
@@ -111,7 +113,7 @@ pub(in crate::eval) fn down(host: &mut Host, dir: Option<&Path>) -> Result<(), S
     print(host, "stopped\n")
 }
 
-/// The plan of a stack that somebody runs. Only then is its control secret sent to its address.
+/// The plan of a stack that somebody runs.
 fn running(site: &Site) -> Result<Plan, String> {
     let nothing = || format!("nothing is running in {}; start it with open-cli-eval up", site.shown.display());
     if !site.is_held()? {
@@ -132,8 +134,13 @@ fn silent(site: &Site) -> String {
     format!("somebody holds the stack in {}, but its broker does not answer", site.shown.display())
 }
 
-fn login_code(plan: &Plan) -> Option<String> {
-    ask::control(plan, Method::Get, "/control/status")?["loginCode"].as_str().map(str::to_owned)
+fn login_code(site: &Site, plan: &Plan) -> Option<String> {
+    control(site, plan, Method::Get, "/control/status")?["loginCode"].as_str().map(str::to_owned)
+}
+
+/// Asks the broker, once it is known that nobody else has its address: the question carries the control secret.
+fn control(site: &Site, plan: &Plan, method: Method, path: &str) -> Option<Value> {
+    if site.is_serving() { ask::control(plan, method, path) } else { None }
 }
 
 /// This program again, with no terminal and in a process group of its own, so that Ctrl-C here does not reach it.
@@ -161,7 +168,7 @@ fn wait_until_up(site: &Site, plan: &Plan, child: &mut Child) -> Result<String, 
         if child.try_wait().is_ok_and(|ended| ended.is_some()) {
             return Err(last_words(site));
         }
-        if let Some(code) = login_code(plan)
+        if let Some(code) = login_code(site, plan)
             && ask::answers(plan.addrs.demo, "/openapi.json")
             && ask::answers(plan.addrs.toolbox, path::READY)
         {

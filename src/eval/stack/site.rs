@@ -12,6 +12,8 @@ use crate::eval::flags::StackWish;
 
 const DEFAULT: &str = ".open-cli-local/evaluation";
 const LOCK: &str = "lock";
+/// There while the broker listens.
+const SERVING: &str = "serving";
 const MAX_PLAN: usize = 64 << 10;
 
 /// What the processes of a stack print.
@@ -83,6 +85,18 @@ impl Site {
     /// Whether somebody runs this stack.
     pub(super) fn is_held(&self) -> Result<bool, String> {
         Ok(disk::exists(&self.file(LOCK)) && self.lock()?.is_none())
+    }
+
+    /// Says, for the one who runs this stack, whether the broker listens.
+    pub(super) fn set_serving(&self, serving: bool) -> Result<(), String> {
+        let file = self.file(SERVING);
+        let outcome = if serving { disk::write_private(&file, b"") } else { disk::remove(&file) };
+        outcome.map_err(|error| format!("cannot change {}: {error}", file.display()))
+    }
+
+    /// Whether the one who runs it says that the broker listens, so that its address is nobody else's.
+    pub(super) fn is_serving(&self) -> bool {
+        disk::exists(&self.file(SERVING)) && self.is_held().unwrap_or(false)
     }
 }
 

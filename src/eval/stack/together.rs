@@ -30,6 +30,8 @@ pub(super) fn run(host: &mut Host, site: &Site, plan: &Plan) -> Result<(), Strin
     let mut lock = hold(site)?;
     let note = format!("pid {}\n", std::process::id());
     lock.write_note(&note).map_err(|error| format!("cannot write to the lock: {error}"))?;
+    // Whoever served before may have ended without a word.
+    site.set_serving(false)?;
     let (orders, inbox) = orders()?;
     for (addr, name) in
         [(plan.addrs.broker, "the broker"), (plan.addrs.demo, "the demo API"), (plan.addrs.toolbox, "the toolbox")]
@@ -42,14 +44,16 @@ pub(super) fn run(host: &mut Host, site: &Site, plan: &Plan) -> Result<(), Strin
     let settings = |issuer| plan.settings(issuer, now);
     let (desk, _) = serve::broker(plan.addrs.broker, host.clock.clone(), orders.clone(), settings)
         .map_err(|error| taken("the broker", plan.addrs.broker, &error))?;
+    site.set_serving(true)?;
     let outcome = toolbox(host, site, plan).and_then(|toolbox| {
         print(host, &plan::introduction(&plan.addrs, &site.shown, None))?;
         keep(toolbox, orders, &inbox)
     });
+    let closed = site.set_serving(false);
     desk.stop(GRACE);
     demo.stop(GRACE);
     drop(lock);
-    outcome
+    outcome.and(closed)
 }
 
 fn hold(site: &Site) -> Result<Lock, String> {
