@@ -228,8 +228,11 @@ impl App {
             }
         }
         event.config_fingerprint = Some(self.state.served().fingerprint.clone());
-        // It was logged why not.
-        self.record(&event).ok();
+        // Nothing follows the end; the log has it.
+        if !self.stop_recorded.load(Ordering::SeqCst) {
+            // It was logged why not.
+            self.record(&event).ok();
+        }
     }
 
     /// Notes that the runtime stops, once.

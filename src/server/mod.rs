@@ -18,7 +18,7 @@ use crate::access::validator::Tools;
 use crate::audit::{AuditLog, Event, EventType};
 use crate::base::count::Counter;
 use crate::base::disk;
-use crate::base::host::{self, Host};
+use crate::base::host::{self, Deadline, Host};
 use crate::base::log::Log;
 use crate::base::pace::Pace;
 use crate::base::time::rfc3339;
@@ -47,6 +47,8 @@ use state::{Due, State, Workshop};
 
 /// How long answers under way may take when the runtime stops.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long a stop waits for a build under way.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How often files and ages are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -392,18 +394,28 @@ fn bring_keys(served: &Served) {
     }
 }
 
-/// Carries out orders, and looks at files, ages and keys in between.
-fn keep(app: &App, inbox: &Receiver<Order>) {
+/// Carries out orders, and looks at files, ages and keys in between. A build may take as long as a source hangs, so it has a thread of
+/// its own, one at a time, and a stop waits for it no longer than a moment.
+fn keep(app: &Arc<App>, inbox: &Receiver<Order>) {
     let noise = Pace::new(COUNTED);
+    let mut reload = false;
+    let mut work: Option<JoinHandle<()>> = None;
     loop {
         match inbox.recv_timeout(LOOK) {
-            Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-            Ok(Order::Reload) => guarded(app, || app.reload()),
-            Err(RecvTimeoutError::Timeout) => guarded(app, || {
-                look(app);
-                write_counted(app, &noise);
-            }),
+            Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            Ok(Order::Reload) => reload = true,
+            Err(RecvTimeoutError::Timeout) => guarded(app, || write_counted(app, &noise)),
         }
+        if work.as_ref().is_none_or(JoinHandle::is_finished) {
+            let (app, reload) = (Arc::clone(app), std::mem::take(&mut reload));
+            let task = move || guarded(&app, || if reload { app.reload() } else { look(&app) });
+            // Without a thread there is another look soon.
+            work = host::spawn("upkeep", task).ok();
+        }
+    }
+    let deadline = Deadline::after(MOMENT);
+    while work.as_ref().is_some_and(|work| !work.is_finished()) && !deadline.passed() {
+        host::sleep(MOMENT / 100);
     }
 }
 

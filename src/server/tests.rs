@@ -242,6 +242,31 @@ fn h05_a_reload_may_turn_auth_on_and_change_it_but_not_off() {
 }
 
 #[test]
+fn a_stop_is_heard_while_a_build_hangs() {
+    let world = World::new();
+    let toolbox = world.start(&["--addr", "127.0.0.1:0"]).unwrap();
+    let app = Arc::clone(toolbox.app());
+    let hanging = app.state.hold_builds();
+    app.orders.send(Order::Reload).unwrap();
+    let (ended, end) = mpsc::channel();
+    std::thread::spawn(move || {
+        toolbox.stop();
+        ended.send(()).unwrap();
+    });
+    end.recv_timeout(Duration::from_secs(60)).expect("the stop waits for nobody's build");
+    drop(hanging);
+    // The build lets go of the application last.
+    let deadline = Deadline::after(Duration::from_secs(60));
+    while Arc::strong_count(&app) > 1 && !deadline.passed() {
+        host::sleep(Duration::from_millis(10));
+    }
+    assert!(world.stderr.take().contains("configuration reloaded"));
+    let written = fs::read_to_string(app.audit.path()).unwrap();
+    let last = written.lines().last().unwrap();
+    assert!(last.contains("\"runtime_stop\"") && !written.contains("config_reload"), "{written}");
+}
+
+#[test]
 fn a_refresh_is_done_once_and_keeps_bytes_that_did_not_change() {
     let world = World::new();
     let toolbox = world.start(&["--addr", "127.0.0.1:0"]).unwrap();
