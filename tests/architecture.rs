@@ -28,7 +28,10 @@ const LAYERS: &[(&str, u8)] = &[
 /// Crates that one file or folder alone may name; a crate with two rows has two homes.
 const SEAMS: &[(&str, &str)] = &[
     ("ureq::", "src/http/client"),
-    ("tiny_http::", "src/http/server.rs"),
+    ("tiny_http::", "src/http/server"),
+    ("mio::", "src/http/front"),
+    ("rustix::", "src/http/front"),
+    ("httparse::", "src/http/front"),
     ("serde_saphyr::", "src/base/document.rs"),
     ("lexopt::", "src/cli/args.rs"),
     ("lexopt::", "src/server/flags.rs"),

@@ -1,7 +1,7 @@
 //! HTTP as values: requests and responses, and the seams they cross.
 //!
 //! Key types: [`Request`], [`Response`], [`Headers`], and [`Transport`], the one way out. `client` is the only room that
-//! names ureq, `server` the only one that names tiny_http. Nothing here follows a redirect or adds a header by itself.
+//! names ureq, `server` the only one that names tiny_http, `front` the only one that names mio: it owns the connections of clients. Nothing here follows a redirect or adds a header by itself.
 
 use std::fmt;
 
@@ -9,10 +9,15 @@ use crate::base::host::Deadline;
 use crate::base::url::Url;
 
 pub mod client;
+pub mod counts;
 pub mod egress;
 mod framing;
+#[cfg(unix)]
+mod front;
+#[cfg(unix)]
+mod handoff;
+pub mod rejection;
 pub mod server;
-mod usher;
 
 /// The methods this project sends and serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

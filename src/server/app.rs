@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::error::{self, Failure};
+use super::guard::Reach;
 use super::router::Token;
 use super::snapshot::Snapshot;
 use super::state::State;
@@ -103,11 +104,14 @@ impl Handler for App {
 
 impl App {
     fn admit(&self, request: &Inbound) -> Result<(), Failure> {
-        let port = self.listening.get().map_or(0, std::net::SocketAddr::port);
-        if guard::allows(&request.headers, port, self.public_url().as_ref()) {
+        let listening = self.listening.get();
+        let port = listening.map_or(0, std::net::SocketAddr::port);
+        let reach = Reach::of(listening.map(std::net::SocketAddr::ip), self.state.served().validator.is_some());
+        if guard::allows(&request.headers, port, self.public_url().as_ref(), reach) {
             return Ok(());
         }
-        let detail = "the request comes from a page of another site, or names a host that is not this runtime's";
+        let detail = "the request comes from a page of another site, or names a host that is not this runtime's; \
+                      --public-url names the one that clients use";
         Err(Failure::new(ErrorCode::ForbiddenOrigin, detail))
     }
 

@@ -6,7 +6,7 @@ use crate::access::policy::Refusal;
 use crate::base::host;
 use crate::contract::{ErrorCode, Problem};
 use crate::http::Headers;
-use crate::http::server::Answer;
+use crate::http::server::{Answer, Rejection};
 
 /// Why a request is not answered with what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,23 +49,34 @@ impl Failure {
 
     /// The answer, without `X-Request-ID`; `challenge` is for 401 and 403.
     pub fn answer(&self, accept: Option<&str>, request_id: &str, challenge: Option<&str>) -> Answer {
+        self.worded(self.code.row().status, accept, request_id, challenge)
+    }
+
+    /// The answer with a status that says more about HTTP than the code's own, and with `X-Request-ID`.
+    fn answer_as(&self, status: u16, accept: Option<&str>, request_id: &str) -> Answer {
+        let mut answer = self.worded(status, accept, request_id, None);
+        answer.headers = answer.headers.with("X-Request-ID", request_id);
+        answer
+    }
+
+    fn worded(&self, status: u16, accept: Option<&str>, request_id: &str, challenge: Option<&str>) -> Answer {
         let row = self.code.row();
         let mut answer = if accept.is_some_and(names_json) {
             let problem = Problem {
                 kind: "about:blank".to_owned(),
                 title: row.title.to_owned(),
-                status: row.status,
+                status,
                 detail: self.detail.clone(),
                 code: row.text.to_owned(),
                 request_id: request_id.to_owned(),
             };
             let body = serde_json::to_vec(&problem).expect("a struct of texts serializes");
-            Answer::new(row.status, "application/problem+json", body)
+            Answer::new(status, "application/problem+json", body)
         } else {
-            Answer::new(row.status, "text/plain; charset=utf-8", row.text.as_bytes())
+            Answer::new(status, "text/plain; charset=utf-8", row.text.as_bytes())
         };
         let headers = std::mem::take(&mut answer.headers).with("Cache-Control", "no-store");
-        answer.headers = match row.status {
+        answer.headers = match status {
             503 => headers.with("Retry-After", "5"),
             _ => headers,
         };
@@ -101,16 +112,30 @@ pub fn request_id(headers: &Headers) -> String {
 }
 
 /// The answers that the HTTP server gives by itself.
-pub fn framing_answer(status: u16, headers: &Headers) -> Answer {
-    let (code, detail) = match status {
-        413 => (ErrorCode::BodyTooLarge, "the body is larger than 16 MiB"),
-        500 => (ErrorCode::Internal, "the runtime failed; its log may say why"),
-        _ => (ErrorCode::BadRequest, "the request's head or framing is not well formed"),
+pub fn framing_answer(rejection: Rejection, headers: &Headers) -> Answer {
+    let (code, detail) = match rejection {
+        Rejection::Malformed(what) => (ErrorCode::BadRequest, format!("the request cannot be read: {what}")),
+        Rejection::TooSlow => (ErrorCode::BadRequest, "the request did not come in time".to_owned()),
+        Rejection::LengthRequired => {
+            (ErrorCode::BadRequest, "a request with a body needs a Content-Length in HTTP/1.0".to_owned())
+        }
+        Rejection::BodyTooLarge(most) => (ErrorCode::BodyTooLarge, format!("the body is larger than {most} bytes")),
+        Rejection::TargetTooLong => (ErrorCode::BadRequest, "the address is too long".to_owned()),
+        Rejection::Expectation => (ErrorCode::BadRequest, "of Expect only 100-continue is known".to_owned()),
+        Rejection::HeadTooLarge => {
+            (ErrorCode::BadRequest, "the headers are larger than 16 KiB, or more than 64".to_owned())
+        }
+        Rejection::UnknownCoding => (ErrorCode::BadRequest, "of Transfer-Encoding only chunked is known".to_owned()),
+        Rejection::Overloaded => (ErrorCode::Overloaded, "there is too much to do at the moment; try again".to_owned()),
+        Rejection::Unanswered => {
+            let detail = "the runtime did not answer in time; what was asked for may have been done";
+            (ErrorCode::ExecutionTimeout, detail.to_owned())
+        }
+        Rejection::Version => (ErrorCode::BadRequest, "only HTTP/1.1 and HTTP/1.0 are spoken here".to_owned()),
+        Rejection::Failed => (ErrorCode::Internal, "the runtime failed; its log may say why".to_owned()),
     };
     let id = request_id(headers);
-    let mut answer = Failure::new(code, detail).answer(headers.get("Accept"), &id, None);
-    answer.headers = answer.headers.with("X-Request-ID", &id);
-    answer
+    Failure::new(code, detail).answer_as(rejection.status(), headers.get("Accept"), &id)
 }
 
 #[cfg(test)]
@@ -181,7 +206,7 @@ mod tests {
             let made = id(bad);
             assert_eq!(made.len(), 32, "{made}");
         }
-        let answer = framing_answer(413, &Headers::new().with("X-Request-ID", "mine"));
+        let answer = framing_answer(Rejection::BodyTooLarge(9), &Headers::new().with("X-Request-ID", "mine"));
         assert_eq!((text(&answer).as_str(), answer.headers.get("X-Request-ID")), ("body_too_large", Some("mine")));
     }
 }

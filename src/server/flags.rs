@@ -4,11 +4,13 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
 
 use crate::base::log::Format;
 use crate::base::url::Url;
+use crate::http::server;
 use crate::instance::Choice;
 
 /// One flag.
@@ -33,6 +35,10 @@ enum Kind {
     CacheDir,
     Check,
     Workers,
+    MaxConnections,
+    MaxBody,
+    RequestTimeout,
+    InsecureBind,
     LogFormat,
     PublicUrl,
     CaCert,
@@ -49,7 +55,13 @@ const fn flag(name: &'static str, value: Option<&'static str>, kind: Kind, help:
 
 /// The table, in the order of the help.
 pub const FLAGS: &[Flag] = &[
-    flag("addr", Some("ADDRESS:PORT"), Kind::Addr, "where to listen; loopback only, port 0 picks one [127.0.0.1:8765]"),
+    flag("addr", Some("ADDRESS:PORT"), Kind::Addr, "where to listen; port 0 picks one [127.0.0.1:8765]"),
+    flag(
+        "insecure-bind",
+        None,
+        Kind::InsecureBind,
+        "listen on other addresses than loopback although runtime auth is off",
+    ),
     flag("config", Some("FILE"), Kind::Config, "the project's configuration file [.cli.json, which must be trusted]"),
     flag(
         "instance-id",
@@ -61,14 +73,15 @@ pub const FLAGS: &[Flag] = &[
     flag("cache-dir", Some("DIR"), Kind::CacheDir, "root of the cache of fetched documents"),
     flag("audit-path", Some("FILE"), Kind::AuditPath, "the audit file [audit.log of the instance]"),
     flag("check", None, Kind::Check, "load everything, print what is wrong, and exit"),
-    flag("workers", Some("N"), Kind::Workers, "how many requests are handled at once, 1 to 256 [16]"),
+    flag("workers", Some("N"), Kind::Workers, "how many requests are handled at once at most, 1 to 512 [64]"),
+    flag("max-connections", Some("N"), Kind::MaxConnections, "how many clients may be connected at once [10000]"),
+    flag("max-body", Some("BYTES"), Kind::MaxBody, "how large a request's body may be; K, M stand for KiB, MiB [16M]"),
+    flag("request-timeout", Some("SECONDS"), Kind::RequestTimeout, "how long a request may take to be answered [120]"),
     flag("log-format", Some("text|json"), Kind::LogFormat, "how log lines on standard error look [text]"),
     flag("public-url", Some("URL"), Kind::PublicUrl, "the origin clients use, when something stands in front"),
     flag("ca-cert", Some("FILE"), Kind::CaCert, "further certificate authorities for outgoing TLS, PEM"),
     flag("proxy", Some("URL"), Kind::Proxy, "go out through this HTTP proxy"),
-    flag("max-connections", Some("N"), Kind::Later, "bound on connections"),
     flag("metrics-addr", Some("ADDRESS:PORT"), Kind::Later, "where metrics are served"),
-    flag("insecure-bind", None, Kind::Later, "serve other addresses than loopback without authentication"),
     flag("heartbeat-seconds", Some("N"), Kind::Later, "how often sessions renew their lease"),
     flag("missed-heartbeat-limit", Some("N"), Kind::Later, "how many renewals a session may miss"),
     flag("shutdown", Some("when-owner-exits|manual"), Kind::Later, "when the runtime stops by itself"),
@@ -102,8 +115,16 @@ pub struct Flags {
     pub choice: Choice,
     /// `--check`
     pub check: bool,
+    /// `--insecure-bind`
+    pub insecure_bind: bool,
     /// `--workers`
     pub workers: usize,
+    /// `--max-connections`
+    pub max_connections: usize,
+    /// `--max-body`, in bytes.
+    pub max_body: usize,
+    /// `--request-timeout`
+    pub request_timeout: Duration,
     /// `--log-format`
     pub log_format: Format,
     /// `--public-url`
@@ -121,7 +142,11 @@ impl Default for Flags {
             config: None,
             choice: Choice::default(),
             check: false,
-            workers: 16,
+            insecure_bind: false,
+            workers: server::DEFAULT_WORKERS,
+            max_connections: server::DEFAULT_CONNECTIONS,
+            max_body: server::DEFAULT_MAX_BODY,
+            request_timeout: server::DEFAULT_REQUEST_TIMEOUT,
             log_format: Format::Text,
             public_url: None,
             ca_cert: None,
@@ -157,6 +182,7 @@ pub fn parse(args: &[OsString]) -> Result<Wish, String> {
             Kind::Help => return Ok(Wish::Help),
             Kind::Version => return Ok(Wish::Version),
             Kind::Check => flags.check = true,
+            Kind::InsecureBind => flags.insecure_bind = true,
             Kind::Later => return Err(format!("`--{name}` is not supported by this version")),
             kind => {
                 let value = parser.value().map_err(|_| format!("`--{name}` needs a value"))?;
@@ -191,10 +217,10 @@ fn take_text(flags: &mut Flags, kind: Kind, text: String) -> Result<(), String> 
         Kind::InstanceId => flags.choice.instance_id = Some(text),
         Kind::Proxy => flags.proxy = Some(crate::base::redacted::Redacted::new(text)),
         Kind::PublicUrl => flags.public_url = Some(public_url(&text)?),
-        Kind::Workers => {
-            let workers = text.parse().ok().filter(|workers| (1..=256).contains(workers));
-            flags.workers = workers.ok_or("a number from 1 to 256 is needed")?;
-        }
+        Kind::Workers => flags.workers = number(&text, 1, 512)?,
+        Kind::MaxConnections => flags.max_connections = number(&text, 1, 1_000_000)?,
+        Kind::MaxBody => flags.max_body = bytes(&text)?,
+        Kind::RequestTimeout => flags.request_timeout = Duration::from_secs(number(&text, 1, 86_400)? as u64),
         Kind::LogFormat => {
             flags.log_format = match text.as_str() {
                 "text" => Format::Text,
@@ -213,11 +239,30 @@ fn addr(text: &str) -> Result<SocketAddr, String> {
         _ => text.to_owned(),
     };
     let addr: SocketAddr = numeric.parse().map_err(|_| "an address with a port is needed, like 127.0.0.1:8765")?;
-    if addr.ip().is_loopback() {
+    if addr.ip().is_loopback() || server::SERVES_ANY_ADDRESS {
         Ok(addr)
     } else {
-        Err(format!("{} is no loopback address, and this version serves loopback only", addr.ip()))
+        Err(format!("{} is no loopback address, and this build serves loopback only", addr.ip()))
     }
+}
+
+fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("a number from {least} to {most} is needed"))
+}
+
+/// Largest `--max-body`.
+const MOST_BODY: usize = 1 << 30;
+
+fn bytes(text: &str) -> Result<usize, String> {
+    let (digits, unit) = match text.strip_suffix(['K', 'k']) {
+        Some(digits) => (digits, 1 << 10),
+        None => text.strip_suffix(['M', 'm']).map_or((text, 1), |digits| (digits, 1 << 20)),
+    };
+    let bytes = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
+    bytes
+        .filter(|bytes| (1024..=MOST_BODY).contains(bytes))
+        .ok_or_else(|| "a number of bytes from 1K to 1024M is needed, like 16M".to_owned())
 }
 
 fn public_url(text: &str) -> Result<Url, String> {
@@ -279,6 +324,10 @@ mod tests {
             "a",
             "--workers",
             "4",
+            "--max-connections=50",
+            "--max-body=2M",
+            "--request-timeout=7",
+            "--insecure-bind",
             "--log-format",
             "json",
         ];
@@ -286,6 +335,8 @@ mod tests {
         assert_eq!(flags.addr, Some(SocketAddr::from(([127, 0, 0, 1], 0))));
         assert_eq!((flags.config, flags.choice.instance_id), (Some(PathBuf::from("c.json")), Some("a".to_owned())));
         assert_eq!((flags.workers, flags.log_format), (4, Format::Json));
+        assert_eq!((flags.max_connections, flags.max_body, flags.insecure_bind), (50, 2 << 20, true));
+        assert_eq!(flags.request_timeout, Duration::from_secs(7));
         assert!(matches!(parsed(&["-h"]), Ok(Wish::Help)));
         assert!(matches!(parsed(&["--version"]), Ok(Wish::Version)));
     }
@@ -296,9 +347,11 @@ mod tests {
         refused(&["serve"], "takes flags only");
         refused(&["--addr"], "needs a value");
         refused(&["--config", ""], "not empty");
-        refused(&["--addr", "0.0.0.0:1"], "loopback only");
+        refused(&["--max-body", "16G"], "from 1K to 1024M");
+        refused(&["--max-body", "9"], "from 1K to 1024M");
+        refused(&["--request-timeout", "0"], "from 1 to 86400");
         refused(&["--addr", "8765"], "an address with a port");
-        refused(&["--workers", "0"], "from 1 to 256");
+        refused(&["--workers", "0"], "from 1 to 512");
         refused(&["--public-url", "https://h/path"], "origin");
         refused(&["--heartbeat-seconds", "5"], "not supported by this version");
         refused(&["--check=yes"], "check");

@@ -26,13 +26,15 @@ use crate::config::load::Surroundings;
 use crate::execute::run::Executor;
 use crate::http::Transport;
 use crate::http::client::{ClientOptions, HttpClient, ProxyChoice};
-use crate::http::server::{self as http_server, Running, ServerOptions};
+use crate::http::counts::Counts;
+use crate::http::server::{self as http_server, Bind, Running, ServerOptions};
 use crate::instance::{Held, Instance, RuntimeRecord};
 
 pub mod app;
 pub mod error;
 pub mod flags;
 pub mod guard;
+pub mod pressure;
 pub mod router;
 pub mod routes;
 pub mod signals;
@@ -41,6 +43,7 @@ pub mod state;
 
 use app::{App, Order};
 use flags::{DEFAULT_ADDR, Flags, Wish};
+use pressure::Pressure;
 use signals::{Signal, Signals};
 use snapshot::Served;
 use state::{Due, State, Workshop};
@@ -54,6 +57,9 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// How often frequent events, which are only counted meanwhile, become audit records.
 const COUNTED: Duration = Duration::from_secs(10);
+
+/// At most one line about clients that are turned away in this time.
+const TELL_PRESSURE: Duration = Duration::from_secs(10);
 
 const USAGE: u8 = 2;
 const CONFIG: u8 = 3;
@@ -258,6 +264,14 @@ impl Toolbox {
         if served.validator.is_none() {
             log.warn("runtime auth is off: whoever reaches this address may use every tool the policy allows", &[]);
         }
+        let addr = flags.addr.unwrap_or(DEFAULT_ADDR);
+        may_listen(addr, served.validator.is_some(), flags.insecure_bind)?;
+        if !addr.ip().is_loopback() {
+            log.warn(
+                "this address speaks plain HTTP, so tokens can be read on the way; TLS has to stand in front",
+                &[("addr", &addr)],
+            );
+        }
         let instance = resolve(host, flags, served.path.as_deref())?;
         let started_at = rfc3339(host.clock.now());
         let held = instance
@@ -284,8 +298,8 @@ impl Toolbox {
         let running = listen(host, flags, &app)?;
         app.listening.get_or_init(|| running.addr());
         open_for_business(&app, &started_at)?;
-        let kept = Arc::clone(&app);
-        let keeper = host::spawn("keeper", move || keep(&kept, &inbox))
+        let (kept, counts) = (Arc::clone(&app), Arc::clone(running.counts()));
+        let keeper = host::spawn("keeper", move || keep(&kept, &counts, &inbox))
             .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;
         Ok(Self { app, running, keeper, orders, held })
     }
@@ -342,13 +356,35 @@ fn open_audit(host: &Host, instance: &Instance, log: &Log) -> Result<AuditLog, S
     Ok(audit)
 }
 
+/// An address that others can reach needs runtime auth, or somebody who says that it does not (contract 10).
+fn may_listen(addr: SocketAddr, auth: bool, insecure: bool) -> Result<(), StartError> {
+    if addr.ip().is_loopback() || auth || insecure {
+        return Ok(());
+    }
+    let message = format!(
+        "{} can be reached from other machines, and runtime auth is off; set runtime.server.auth, listen on loopback, or let \
+         everybody in with --insecure-bind",
+        addr.ip()
+    );
+    Err(StartError { exit: USAGE, messages: vec![message] })
+}
+
 /// An instance that was named gets a free port when the default one is taken, so that several start as documented.
 fn listen(host: &Host, flags: &Flags, app: &Arc<App>) -> Result<Running, StartError> {
     let addr = flags.addr.unwrap_or(DEFAULT_ADDR);
-    let options = ServerOptions { workers: flags.workers, error: error::framing_answer, ..ServerOptions::new(addr) };
+    let options = ServerOptions {
+        bind: Bind::Any,
+        workers: flags.workers,
+        max_connections: flags.max_connections,
+        max_body: flags.max_body,
+        request_timeout: flags.request_timeout,
+        error: error::framing_answer,
+        scratch: Some(app.instance.dir.clone()),
+        ..ServerOptions::new(addr)
+    };
     let handler: Arc<App> = Arc::clone(app);
     let named = flags.choice.instance_id.is_some() || host.env.var("OPEN_CLI_INSTANCE_ID").is_some();
-    match http_server::start(options, handler) {
+    match http_server::start(options.clone(), handler) {
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && named && flags.addr.is_none() => {
             let free = ServerOptions { addr: SocketAddr::new(addr.ip(), 0), ..options };
             http_server::start(free, Arc::clone(app) as Arc<dyn http_server::Handler>)
@@ -396,15 +432,21 @@ fn bring_keys(served: &Served) {
 
 /// Carries out orders, and looks at files, ages and keys in between. A build may take as long as a source hangs, so it has a thread of
 /// its own, one at a time, and a stop waits for it no longer than a moment.
-fn keep(app: &Arc<App>, inbox: &Receiver<Order>) {
-    let noise = Pace::new(COUNTED);
+fn keep(app: &Arc<App>, counts: &Counts, inbox: &Receiver<Order>) {
+    let (noise, telling) = (Pace::new(COUNTED), Pace::new(TELL_PRESSURE));
+    let mut pressure = Pressure::default();
     let mut reload = false;
     let mut work: Option<JoinHandle<()>> = None;
     loop {
         match inbox.recv_timeout(LOOK) {
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             Ok(Order::Reload) => reload = true,
-            Err(RecvTimeoutError::Timeout) => guarded(app, || write_counted(app, &noise)),
+            Err(RecvTimeoutError::Timeout) => {
+                guarded(app, || write_counted(app, &noise));
+                if telling.take(app.clock.now()) {
+                    tell_pressure(app, &pressure.news(counts));
+                }
+            }
         }
         if work.as_ref().is_none_or(JoinHandle::is_finished) {
             let (app, reload) = (Arc::clone(app), std::mem::take(&mut reload));
@@ -427,6 +469,13 @@ fn look(app: &App) {
     }
     if let Some(validator) = app.state.served().validator.as_ref() {
         validator.tend();
+    }
+}
+
+fn tell_pressure(app: &App, news: &[(&'static str, u64)]) {
+    let fields: Vec<(&str, &dyn std::fmt::Display)> = news.iter().map(|(name, more)| (*name, more as _)).collect();
+    if !fields.is_empty() {
+        app.log.warn("clients are turned away", &fields);
     }
 }
 

@@ -107,9 +107,30 @@ fn h38_files_are_private_whatever_the_umask() {
 }
 
 #[test]
-fn only_loopback_is_served() {
-    let world = World::with_demo().config(&json!({}));
-    world.run("open-cli-toolbox --config .cli.json --addr 0.0.0.0:0").stderr_has(&["0.0.0.0", "loopback"]).status(2);
+fn other_addresses_need_auth_or_somebody_who_says_otherwise() {
+    let mut world = World::with_demo().config(&json!({}));
+    world
+        .run("open-cli-toolbox --config .cli.json --addr 0.0.0.0:0")
+        .stderr_has(&["0.0.0.0", "runtime auth is off", "runtime.server.auth", "--insecure-bind"])
+        .status(2);
+    world.start_toolbox(&["--addr", "0.0.0.0:0", "--insecure-bind"]);
+    world.running().line_after(0, &["warn", "plain HTTP", "TLS has to stand in front"]);
+    world.running().line_after(0, &["warn", "runtime auth is off"]);
+    let port = world.name("[RUNTIME]").rsplit(':').next().unwrap().to_owned();
+    for (host, status) in
+        [(format!("127.0.0.1:{port}"), 200), ("toolbox".to_owned(), 200), ("a.example".to_owned(), 403)]
+    {
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let answer = world.raw(&request);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host}: {answer}");
+    }
+    let auth = json!({ "runtime": { "server": { "auth": {
+        "validationProfile": "oidc_jwks", "issuer": "http://127.0.0.1:9", "jwksURL": "http://127.0.0.1:9/keys", "audience": "a",
+    } } } });
+    let mut guarded = World::with_demo().config(&auth);
+    guarded.start_toolbox(&["--addr", "0.0.0.0:0"]);
+    let answer = guarded.raw("GET /v1/audit/events HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
 }
 
 #[test]

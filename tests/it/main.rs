@@ -17,6 +17,7 @@ mod credentials;
 mod demo_api;
 mod evaluation;
 mod failures;
+mod front;
 mod instances;
 mod policy;
 mod reload;

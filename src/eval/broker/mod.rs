@@ -21,7 +21,7 @@ use crate::base::url::Url;
 use crate::http::server::{Answer, Inbound};
 use crate::oauth::keys::Algorithm;
 use crate::oauth::scope::Scopes;
-use crate::server::guard;
+use crate::server::guard::{self, Reach};
 
 mod authorize;
 mod clients;
@@ -180,7 +180,7 @@ impl Broker {
     }
 
     fn route(&self, request: &Inbound, now: SystemTime) -> Result<Answer, Refusal> {
-        if !guard::allows(&request.headers, self.settings.issuer.port(), None) {
+        if !guard::allows(&request.headers, self.settings.issuer.port(), None, Reach::Loopback) {
             return Err(Refusal::of(403, Code::AccessDenied, "requests of foreign web pages are not answered"));
         }
         let method = if request.method == "HEAD" { "GET" } else { &request.method };

@@ -1,0 +1,149 @@
+//! One client's connection: its bytes in and out, and where it stands.
+//!
+//! Key types: [`Client`] and [`Phase`]. It decides nothing about others and knows no time; sockets never block.
+
+use std::io::{self, Read};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+
+use mio::net::TcpStream;
+
+use super::answer::Framing;
+use super::outbox::Outbox;
+use super::request::{Reader, Request};
+use crate::http::handoff::Pipe;
+
+/// Where a client stands. All but [`Phase::AtWork`] have a time limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Between two requests.
+    Idle,
+    /// Connected, or in the middle of a head.
+    Head,
+    /// In the middle of a body.
+    Body,
+    /// Its request waits for a worker.
+    Queued,
+    /// Its request is at the worker behind this pair, which has not answered yet.
+    AtWork(usize),
+    /// Its answer is here and is being sent; and whether the connection goes on after it.
+    Answering(After),
+    /// Everything is said; what it still sends is thrown away, so that it sees the answer and not a reset.
+    Lingering,
+}
+
+/// What follows an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// Another request may.
+    Next,
+    /// The end of the connection.
+    End,
+}
+
+/// How a read or a write went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Io {
+    /// So many bytes.
+    Some(usize),
+    /// Nothing more for now.
+    Later,
+    /// The other side has closed its half.
+    End,
+    /// The connection is broken.
+    Broken,
+}
+
+impl Io {
+    pub(super) fn of(result: io::Result<usize>) -> Self {
+        match result {
+            Ok(0) => Self::End,
+            Ok(length) => Self::Some(length),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Later,
+            Err(_) => Self::Broken,
+        }
+    }
+}
+
+/// Reads, past interruptions.
+pub(super) fn read(stream: &mut impl Read, buffer: &mut [u8]) -> Io {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return Io::of(result),
+        }
+    }
+}
+
+/// A client.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) stream: TcpStream,
+    pub(super) addr: SocketAddr,
+    pub(super) phase: Phase,
+    pub(super) reader: Reader,
+    /// Bytes that came and are not used yet.
+    pub(super) input: Vec<u8>,
+    /// Whether the socket may have more.
+    pub(super) readable: bool,
+    /// Whether its end is known to come behind what is there.
+    pub(super) closing: bool,
+    pub(super) outbox: Outbox,
+    /// The stream that fills the outbox, under the number of its request.
+    pub(super) stream_of: Option<(u64, Arc<Pipe>)>,
+    /// The request while it waits, and how it wants its answer.
+    pub(super) request: Option<Box<Request>>,
+    pub(super) framing: Framing,
+    /// Distinguishes this wait in the queue from others.
+    pub(super) ticket: u64,
+    /// Bytes it brought or took since its time began to run.
+    pub(super) moved: u64,
+    /// What it was last counted to hold.
+    pub(super) held: usize,
+}
+
+impl Client {
+    pub(super) fn new(stream: TcpStream, addr: SocketAddr, max_body: usize) -> Self {
+        Self {
+            stream,
+            addr,
+            phase: Phase::Head,
+            reader: Reader::new(max_body),
+            input: Vec::new(),
+            readable: false,
+            closing: false,
+            outbox: Outbox::default(),
+            stream_of: None,
+            request: None,
+            framing: Framing { one_zero: false, keep_alive: false },
+            ticket: 0,
+            moved: 0,
+            held: 0,
+        }
+    }
+
+    /// Whether its bytes are wanted now.
+    pub(super) fn is_reading(&self) -> bool {
+        matches!(self.phase, Phase::Idle | Phase::Head | Phase::Body)
+    }
+
+    /// Memory that it holds.
+    pub(super) fn memory(&self) -> usize {
+        let request =
+            self.request.as_ref().map_or(0, |request| request.body.capacity() + request.head.handed.capacity());
+        self.input.capacity() + self.reader.held() + self.outbox.memory() + request
+    }
+
+    /// Sends what can be sent; how many bytes went, or that it is gone.
+    pub(super) fn flush(&mut self) -> Result<usize, ()> {
+        let written = self.outbox.flush(&mut self.stream)?;
+        self.moved += written as u64;
+        Ok(written)
+    }
+
+    /// Tells it that nothing more comes.
+    pub(super) fn say_end(&self) {
+        // It may be gone, which is an end too.
+        self.stream.shutdown(Shutdown::Write).ok();
+    }
+}

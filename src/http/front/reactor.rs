@@ -1,0 +1,435 @@
+//! The front's one thread: waits for readiness, accepts, watches the clock, makes room.
+#![expect(clippy::disallowed_methods, reason = "the thread that waits reads the clock")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpListener;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use super::client::{Client, Phase};
+use super::limit::Limit;
+use super::lists::Lists;
+use super::pair::Pair;
+use super::{Limits, Orders, Parts};
+use crate::http::handoff::Returns;
+use crate::http::rejection::Rejection;
+use crate::http::server::Spans;
+
+const LISTENER: Token = Token(0);
+const WAKER: Token = Token(1);
+const FIRST: usize = 2;
+
+/// Connections taken in one turn, so that those that are there get theirs.
+const ACCEPTED_IN_A_TURN: usize = 128;
+/// The listener's queue of connections that were not accepted yet; 128 make bursts wait for a second.
+const BACKLOG: i32 = 4096;
+
+/// In each span of flow a body, or an answer, has to move by so many bytes or come to its end.
+const STEP: u64 = 512 << 10;
+/// How often pairs are looked at while some are at work.
+const LOOK: Duration = Duration::from_millis(100);
+/// How soon something is tried again that could not be done, or is given to one more worker.
+const SOON: Duration = Duration::from_millis(5);
+
+/// The lists of clients by what they are waited for.
+pub(super) mod list {
+    pub(in super::super) const IDLE: u8 = 0;
+    pub(in super::super) const HEAD: u8 = 1;
+    pub(in super::super) const BODY: u8 = 2;
+    pub(in super::super) const QUEUED: u8 = 3;
+    pub(in super::super) const ANSWERING: u8 = 4;
+    pub(in super::super) const LINGERING: u8 = 5;
+    pub(in super::super) const ALL: usize = 6;
+}
+
+/// Everything the thread owns.
+pub(super) struct Reactor {
+    poll: Poll,
+    listener: Option<TcpListener>,
+    acceptable: bool,
+    pub(super) parts: Workplace,
+    orders: Arc<Orders>,
+    pub(super) stopping: bool,
+    pub(super) now: Instant,
+    pub(super) clients: Vec<Option<Client>>,
+    vacant: Vec<usize>,
+    /// Places left in this turn; events of this turn may still name them.
+    left: Vec<usize>,
+    pub(super) lists: Lists<{ list::ALL }>,
+    /// Clients to look at again in the next turn.
+    pub(super) again: Vec<usize>,
+    pub(super) held: usize,
+    pub(super) queue: VecDeque<(usize, u64)>,
+    pub(super) pairs: Vec<Option<Pair>>,
+    pub(super) free: Vec<usize>,
+    /// Who reads the stream that answers this request.
+    pub(super) streams: BTreeMap<u64, usize>,
+    pub(super) greeting: Option<usize>,
+    pub(super) at_work: usize,
+    /// Microseconds since `start` at which those at work began, summed.
+    pub(super) began: u128,
+    pub(super) start: Instant,
+    pub(super) limit: Limit,
+    pub(super) numbers: u64,
+    pub(super) scratch: Vec<u8>,
+    looked: Instant,
+}
+
+/// What the front was given and does not change.
+pub(super) struct Workplace {
+    pub(super) door: super::Door,
+    pub(super) crew: Arc<dyn super::Crew>,
+    pub(super) returns: Arc<Returns>,
+    pub(super) reject: super::Reject,
+    pub(super) counts: Arc<super::Counts>,
+    pub(super) limits: Limits,
+}
+
+impl Reactor {
+    pub(super) fn new(parts: Parts, orders: Arc<Orders>) -> io::Result<(Self, Arc<Waker>)> {
+        let Parts { listener, door, crew, returns, reject, counts, limits } = parts;
+        rustix::net::listen(&listener, BACKLOG)?;
+        // Accepted connections inherit it; without it clients wait for delayed acknowledgements.
+        rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
+        listener.set_nonblocking(true)?;
+        let mut listener = TcpListener::from_std(listener);
+        let poll = Poll::new()?;
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let bell = Arc::clone(&waker);
+        // Without it the front finds by itself, a little later, what is there.
+        returns.wakes(Box::new(move || drop(bell.wake())));
+        let now = Instant::now();
+        let mut reactor = Self {
+            poll,
+            listener: Some(listener),
+            acceptable: true,
+            parts: Workplace { door, crew, returns, reject, counts, limits },
+            orders,
+            stopping: false,
+            now,
+            clients: Vec::new(),
+            vacant: Vec::new(),
+            left: Vec::new(),
+            lists: Lists::new(),
+            again: Vec::new(),
+            held: 0,
+            queue: VecDeque::new(),
+            pairs: Vec::new(),
+            free: Vec::new(),
+            streams: BTreeMap::new(),
+            greeting: None,
+            at_work: 0,
+            began: 0,
+            start: now,
+            limit: Limit::new(limits.floor, limits.shares.workers, now),
+            numbers: 0,
+            scratch: vec![0; 64 << 10],
+            looked: now,
+        };
+        reactor.open_pair()?;
+        Ok((reactor, waker))
+    }
+
+    /// Until a stop has come to its end.
+    pub(super) fn run(&mut self) {
+        let mut events = Events::with_capacity(1024);
+        loop {
+            let wait = if self.parts.returns.fall_asleep() { self.wait() } else { Some(Duration::ZERO) };
+            match self.poll.poll(&mut events, wait) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
+                _ => {}
+            }
+            self.now = Instant::now();
+            self.note(&events);
+            self.turn();
+            if self.stopping && self.is_over() {
+                return;
+            }
+        }
+    }
+
+    /// Marks what is ready.
+    fn note(&mut self, events: &Events) {
+        for event in events {
+            match event.token() {
+                LISTENER => self.acceptable = true,
+                WAKER => {}
+                Token(token) if (token - FIRST).is_multiple_of(2) => {
+                    let place = (token - FIRST) / 2;
+                    self.serve_pair(place, event.is_writable(), event.is_readable() || event.is_read_closed());
+                }
+                Token(token) => {
+                    let place = (token - FIRST) / 2;
+                    if let Some(client) = self.clients.get_mut(place).and_then(Option::as_mut) {
+                        client.closing |= event.is_read_closed() || event.is_error();
+                        client.readable |= event.is_readable() || client.closing;
+                        self.again.push(place);
+                    }
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        // First, since it frees workers.
+        self.take_returns();
+        for place in std::mem::take(&mut self.again) {
+            self.serve_client(place);
+        }
+        if !self.stopping && self.orders.stopping.load(Ordering::SeqCst) {
+            self.begin_stop();
+        }
+        self.accept(ACCEPTED_IN_A_TURN);
+        self.expire();
+        self.dispatch();
+        self.adapt();
+        if self.now.saturating_duration_since(self.looked) >= LOOK {
+            self.looked = self.now;
+            self.look_at_pairs();
+        }
+        self.vacant.append(&mut self.left);
+        let counts = &self.parts.counts;
+        counts.connections.set(self.clients.len() - self.vacant.len());
+        counts.queued.set(self.lists.len(list::QUEUED));
+        counts.at_work.set(self.at_work);
+        counts.streaming.set(self.streams.len());
+        counts.held_bytes.set(self.held);
+    }
+
+    /// How long there is nothing to do without news.
+    fn wait(&self) -> Option<Duration> {
+        if !self.again.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let lists = (0..).zip(self.spans()).filter_map(|(list, span)| self.lists.left(list, span, self.now));
+        let short = self.is_short() && self.limit.can_grow();
+        let soon = (self.acceptable && self.listener.is_some()) || short;
+        let busy = self.at_work > 0
+            || self.lists.len(list::QUEUED) > 0
+            || self.stopping
+            || self.greeting.is_some()
+            || self.limit.can_fall();
+        let further = [soon.then_some(SOON), busy.then_some(LOOK)];
+        // A millisecond more, since the system rounds down.
+        lists.chain(further.into_iter().flatten()).min().map(|left| left + Duration::from_millis(1))
+    }
+
+    /// How long members may be in each list.
+    fn spans(&self) -> [Duration; list::ALL] {
+        let Spans { idle, head, flow, queued, linger } = self.parts.limits.spans;
+        [idle, head, flow, queued, flow, linger]
+    }
+
+    fn accept(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some(listener) = self.listener.as_ref().filter(|_| self.acceptable) else { return };
+            let full = self.connections() >= self.parts.limits.shares.connections;
+            if full && self.least_missed().is_none() {
+                // Somebody has to leave first.
+                return;
+            }
+            match listener.accept() {
+                Ok((stream, addr)) => {
+                    if full {
+                        self.make_room();
+                    }
+                    self.welcome(Client::new(stream, addr, self.parts.limits.max_body));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.acceptable = false,
+                Err(error) if is_of_the_connection(&error) => {}
+                Err(_) => {
+                    self.parts.counts.accept_failures.bump();
+                    self.make_room();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn connections(&self) -> usize {
+        self.clients.len() - self.vacant.len() - self.left.len()
+    }
+
+    fn welcome(&mut self, mut client: Client) {
+        let place = self.vacant.pop().unwrap_or(self.clients.len());
+        let token = Token(FIRST + 2 * place + 1);
+        if self.poll.registry().register(&mut client.stream, token, Interest::READABLE | Interest::WRITABLE).is_err() {
+            self.parts.counts.accept_failures.bump();
+            if place < self.clients.len() {
+                self.vacant.push(place);
+            }
+            return;
+        }
+        self.parts.counts.accepted.bump();
+        if place == self.clients.len() {
+            self.clients.push(None);
+        }
+        self.clients[place] = Some(client);
+        self.lists.enter(place as u32, list::HEAD, self.now);
+    }
+
+    /// Registers a new pair.
+    pub(super) fn watch(&mut self, mut pair: Pair) -> io::Result<usize> {
+        let place = self.pairs.iter().position(Option::is_none).unwrap_or(self.pairs.len());
+        let token = Token(FIRST + 2 * place);
+        // Not for room to write: a Unix socket tells of that each time the other side has read.
+        self.poll.registry().register(&mut pair.stream, token, Interest::READABLE)?;
+        if place == self.pairs.len() {
+            self.pairs.push(None);
+        }
+        self.pairs[place] = Some(pair);
+        Ok(place)
+    }
+
+    /// Sees to it that a pair which could not take all is told when it can take more.
+    pub(super) fn watch_for_room(&mut self, place: usize) {
+        let Some(pair) = self.pairs[place].as_mut().filter(|pair| pair.is_pending() != pair.watched) else { return };
+        pair.watched = !pair.watched;
+        let interest = if pair.watched { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        let token = Token(FIRST + 2 * place);
+        // What is not told is found by the look at late pairs.
+        self.poll.registry().reregister(&mut pair.stream, token, interest).ok();
+    }
+
+    /// The connection that is missed least: one that has nothing more to get, then the one silent for longest, then the one that has been
+    /// longest about its request. Whoever has a complete request is left alone.
+    fn least_missed(&self) -> Option<usize> {
+        let order = [list::LINGERING, list::IDLE, list::HEAD, list::BODY];
+        order.iter().find_map(|list| self.lists.oldest(*list)).map(|(member, _)| member as usize)
+    }
+
+    fn make_room(&mut self) {
+        if let Some(place) = self.least_missed() {
+            self.parts.counts.evicted.bump();
+            self.remove(place);
+        }
+    }
+
+    /// Gives memory back while there is too much in use: the client that holds most has to go.
+    pub(super) fn relieve(&mut self) {
+        while self.held > self.parts.limits.max_held {
+            let lists = [list::BODY, list::ANSWERING, list::HEAD, list::QUEUED];
+            let members = lists.iter().flat_map(|list| self.lists.members(*list));
+            let held = |place: usize| self.clients[place].as_ref().map_or(0, |client| client.held);
+            let Some(place) = members.map(|member| member as usize).max_by_key(|place| held(*place)) else { return };
+            if held(place) == 0 {
+                return;
+            }
+            self.parts.counts.out_of_memory.bump();
+            match self.clients[place].as_ref().map(|client| client.phase) {
+                Some(Phase::Answering(_)) => self.remove(place),
+                _ => self.reject(place, Rejection::Overloaded),
+            }
+        }
+    }
+
+    fn expire(&mut self) {
+        for (list, span) in (0..).zip(self.spans()) {
+            while let Some((member, since)) = self.lists.oldest(list) {
+                if self.now.saturating_duration_since(since) < span {
+                    break;
+                }
+                self.time_is_up(member as usize, list);
+            }
+        }
+    }
+
+    fn time_is_up(&mut self, place: usize, list: u8) {
+        let Some(client) = self.clients[place].as_mut() else { return self.lists.leave(place as u32) };
+        let moves = client.moved >= STEP;
+        // A stream may be quiet for as long as its client has taken all of it.
+        let is_quiet = client.outbox.pending() == 0;
+        match list {
+            list::BODY if moves => self.go_on(place, list),
+            list::ANSWERING if moves || is_quiet => self.go_on(place, list),
+            list::HEAD if client.input.is_empty() => self.end_idle(place),
+            list::IDLE => self.end_idle(place),
+            list::HEAD | list::BODY => {
+                self.parts.counts.too_slow.bump();
+                self.reject(place, Rejection::TooSlow);
+            }
+            list::QUEUED => {
+                self.parts.counts.overloaded.bump();
+                self.reject(place, Rejection::Overloaded);
+            }
+            list::ANSWERING => {
+                self.parts.counts.slow_readers.bump();
+                self.remove(place);
+            }
+            _ => self.remove(place),
+        }
+    }
+
+    fn go_on(&mut self, place: usize, list: u8) {
+        if let Some(client) = self.clients[place].as_mut() {
+            client.moved = 0;
+        }
+        self.lists.enter(place as u32, list, self.now);
+    }
+
+    fn end_idle(&mut self, place: usize) {
+        self.parts.counts.idle_closed.bump();
+        self.remove(place);
+    }
+
+    /// Takes a client out of everything.
+    pub(super) fn remove(&mut self, place: usize) {
+        let Some(client) = self.clients.get_mut(place).and_then(Option::take) else { return };
+        self.lists.leave(place as u32);
+        self.held -= client.held;
+        self.left.push(place);
+        if let Some((number, pipe)) = client.stream_of {
+            self.streams.remove(&number);
+            pipe.close();
+        }
+        match client.phase {
+            Phase::AtWork(pair) => {
+                self.parts.counts.gone.bump();
+                self.orphan(pair);
+            }
+            Phase::Answering(_) => self.parts.counts.gone.bump(),
+            _ => {}
+        }
+    }
+
+    /// Takes in those who are connected already, then nobody any more; those who have asked for nothing are let go.
+    fn begin_stop(&mut self) {
+        self.stopping = true;
+        self.acceptable = true;
+        self.accept(usize::MAX);
+        self.listener = None;
+        let quiet = [list::IDLE, list::HEAD];
+        let members: Vec<u32> = quiet.iter().flat_map(|list| self.lists.members(*list)).collect();
+        for member in members {
+            let place = member as usize;
+            // What has arrived and was not noticed yet is still a request.
+            if let Some(client) = self.clients[place].as_mut() {
+                client.readable = true;
+            }
+            self.serve_client(place);
+            let silent = |client: &Client| client.is_reading() && client.input.is_empty() && !client.reader.in_body();
+            if self.clients[place].as_ref().is_some_and(silent) {
+                self.remove(place);
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let until = *self.orders.until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let nobody = self.clients.iter().all(Option::is_none);
+        nobody || until.is_some_and(|until| self.now >= until)
+    }
+}
+
+/// Accepting failed because of the connection that was to be accepted, not for want of anything.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    ) || error.kind() == io::ErrorKind::PermissionDenied
+}

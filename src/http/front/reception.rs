@@ -1,0 +1,252 @@
+//! The front towards its clients: bytes become requests or rejections, answers leave, connections end.
+
+use super::client::{After, Client, Io, Phase, read};
+use super::reactor::{Reactor, list};
+use super::request::{Request, Step};
+use crate::http::Headers;
+use crate::http::handoff::{End, Taken};
+use crate::http::rejection::Rejection;
+
+/// Bytes read at once while there is no body: enough for most requests, and little to keep for those who send many at once.
+const HEAD_PIECE: usize = 4 << 10;
+/// Bytes read of one client in one turn.
+const QUOTA: usize = 64 << 10;
+/// A client with more than this to take is given no more of its stream.
+const HIGH: usize = 64 << 10;
+
+impl Reactor {
+    /// Does for a client what can be done now.
+    pub(super) fn serve_client(&mut self, place: usize) {
+        match self.clients.get(place).and_then(Option::as_ref).map(|client| client.phase) {
+            Some(Phase::Idle | Phase::Head | Phase::Body) => self.read_requests(place),
+            Some(Phase::Answering(_)) => self.pull(place),
+            Some(Phase::Lingering) => self.discard(place),
+            // What it sends meanwhile stays where it is until its turn comes.
+            Some(Phase::Queued | Phase::AtWork(_)) | None => {}
+        }
+    }
+
+    fn client(&mut self, place: usize) -> Option<&mut Client> {
+        self.clients.get_mut(place).and_then(Option::as_mut)
+    }
+
+    fn read_requests(&mut self, place: usize) {
+        let mut quota = QUOTA;
+        while let Some(client) = self.clients[place].as_mut().filter(|client| client.is_reading() && client.readable) {
+            if quota == 0 {
+                self.again.push(place);
+                break;
+            }
+            let size = if client.reader.in_body() { self.scratch.len().min(quota) } else { HEAD_PIECE.min(quota) };
+            match read(&mut client.stream, &mut self.scratch[..size]) {
+                Io::Some(length) => {
+                    client.readable = length == size || client.closing;
+                    client.moved += length as u64;
+                    quota -= length;
+                    self.parts.counts.bytes_in.add(length as u64);
+                    self.take_in(place, length);
+                }
+                Io::Later => client.readable = false,
+                Io::End | Io::Broken => return self.hung_up(place),
+            }
+        }
+        self.account(place);
+    }
+
+    /// It ended its half, or broke off, while it owed a request.
+    fn hung_up(&mut self, place: usize) {
+        if self.client(place).is_some_and(|client| client.reader.in_body() || !client.input.is_empty()) {
+            self.parts.counts.gone.bump();
+        }
+        self.remove(place);
+    }
+
+    /// Makes what can be made of the bytes that were left, and of so many new ones.
+    fn take_in(&mut self, place: usize, length: usize) {
+        let Some(client) = self.clients[place].as_mut() else { return };
+        let mut kept = std::mem::take(&mut client.input);
+        let fresh = &self.scratch[..length];
+        let step = if kept.is_empty() {
+            let (used, step) = client.reader.advance(fresh);
+            client.input.extend_from_slice(&fresh[used..]);
+            step
+        } else {
+            kept.extend_from_slice(fresh);
+            let (used, step) = client.reader.advance(&kept);
+            kept.drain(..used);
+            client.input = kept;
+            step
+        };
+        match step {
+            Step::More => self.note_progress(place),
+            Step::Waits => {
+                self.note_progress(place);
+                let Some(client) = self.client(place) else { return };
+                client.outbox.put(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec());
+                if client.flush().is_err() {
+                    self.remove(place);
+                }
+            }
+            Step::Request(request) => self.enqueue(place, request),
+            Step::Rejected(rejection, head) => {
+                match rejection {
+                    Rejection::BodyTooLarge(_) => self.parts.counts.too_large.bump(),
+                    _ => self.parts.counts.malformed.bump(),
+                }
+                self.reject_head(place, rejection, head.map(|head| head.handed));
+            }
+        }
+    }
+
+    /// Its time runs from the first byte of a head, and anew from that of a body.
+    fn note_progress(&mut self, place: usize) {
+        let Some(client) = self.clients[place].as_mut() else { return };
+        let (phase, list) = match (client.reader.in_body(), client.phase) {
+            (true, _) => (Phase::Body, list::BODY),
+            (false, Phase::Idle) if client.input.is_empty() => return,
+            (false, _) => (Phase::Head, list::HEAD),
+        };
+        if phase != client.phase {
+            (client.phase, client.moved) = (phase, 0);
+            self.lists.enter(place as u32, list, self.now);
+        }
+    }
+
+    fn enqueue(&mut self, place: usize, request: Request) {
+        self.parts.counts.requests.bump();
+        self.numbers += 1;
+        let (ticket, stopping) = (self.numbers, self.stopping);
+        let Some(client) = self.clients[place].as_mut() else { return };
+        client.framing.one_zero = request.head.one_zero;
+        client.framing.keep_alive = request.head.keep_alive && !stopping;
+        client.request = Some(Box::new(request));
+        (client.phase, client.ticket) = (Phase::Queued, ticket);
+        self.lists.enter(place as u32, list::QUEUED, self.now);
+        self.queue.push_back((place, ticket));
+        if self.lists.len(list::QUEUED) > self.parts.limits.max_queued {
+            self.parts.counts.overloaded.bump();
+            self.reject(place, Rejection::Overloaded);
+        }
+    }
+
+    /// Answers in place of a worker, and ends the connection.
+    pub(super) fn reject(&mut self, place: usize, rejection: Rejection) {
+        let Some(client) = self.client(place) else { return };
+        let queued = client.request.take().map(|request| request.head.handed);
+        let head = queued.or_else(|| client.reader.give_up().map(|head| head.handed));
+        self.reject_head(place, rejection, head);
+    }
+
+    /// As above; the head has told how the answer should look.
+    pub(super) fn reject_head(&mut self, place: usize, rejection: Rejection, handed: Option<Vec<u8>>) {
+        let handed = handed.unwrap_or_default();
+        let bytes = (self.parts.reject)(rejection, &headers_of(&handed), handed.starts_with(b"HEAD "));
+        let Some(client) = self.clients[place].as_mut() else { return };
+        client.input = Vec::new();
+        client.moved = 0;
+        client.phase = Phase::Answering(After::End);
+        client.outbox.put(bytes);
+        self.lists.enter(place as u32, list::ANSWERING, self.now);
+        self.flush(place);
+    }
+
+    /// Sends what waits to be sent, and goes on once that is all.
+    pub(super) fn flush(&mut self, place: usize) {
+        let Some(client) = self.clients[place].as_mut() else { return };
+        match client.flush() {
+            Ok(sent) => self.parts.counts.bytes_out.add(sent as u64),
+            Err(()) => return self.remove(place),
+        }
+        // Nobody half-closes a connection and reads a stream for ever.
+        if client.stream_of.is_some() && client.closing {
+            return self.remove(place);
+        }
+        self.account(place);
+        self.answered(place);
+    }
+
+    /// Takes from a client's stream what the client has room for.
+    pub(super) fn pull(&mut self, place: usize) {
+        let Some(client) = self.clients[place].as_mut() else { return };
+        while let Some((number, pipe)) = client.stream_of.as_ref().filter(|_| client.outbox.pending() <= HIGH) {
+            match pipe.take() {
+                Taken::Piece(piece) => client.outbox.put(client.framing.piece(piece)),
+                Taken::Nothing => break,
+                Taken::End(end) => {
+                    self.streams.remove(number);
+                    client.stream_of = None;
+                    if end == End::Broken {
+                        // What there was is given, but must not look whole.
+                        client.flush().ok();
+                        return self.remove(place);
+                    }
+                    client.outbox.put(client.framing.last_piece().to_vec());
+                }
+            }
+        }
+        self.flush(place);
+    }
+
+    /// What follows once a client has taken all of an answer.
+    fn answered(&mut self, place: usize) {
+        let done = |client: &&mut Client| client.outbox.pending() == 0 && client.stream_of.is_none();
+        let Some(client) = self.clients[place].as_mut().filter(done) else { return };
+        let Phase::Answering(after) = client.phase else { return };
+        client.moved = 0;
+        if after == After::End || self.stopping {
+            client.say_end();
+            client.phase = Phase::Lingering;
+            // Whatever it has sent meanwhile is to be read past.
+            client.readable = true;
+            self.lists.enter(place as u32, list::LINGERING, self.now);
+            return self.discard(place);
+        }
+        client.phase = Phase::Idle;
+        let (more, readable) = (!client.input.is_empty(), client.readable);
+        self.lists.enter(place as u32, list::IDLE, self.now);
+        if more {
+            self.take_in(place, 0);
+            self.account(place);
+        }
+        if readable {
+            self.again.push(place);
+        }
+    }
+
+    fn discard(&mut self, place: usize) {
+        let mut quota = QUOTA;
+        while let Some(client) = self.clients[place].as_mut().filter(|client| client.readable) {
+            if quota == 0 {
+                self.again.push(place);
+                return;
+            }
+            match read(&mut client.stream, &mut self.scratch[..quota]) {
+                Io::Some(length) => quota -= length,
+                Io::Later => client.readable = false,
+                Io::End | Io::Broken => return self.remove(place),
+            }
+        }
+    }
+
+    /// Counts what it holds, and makes others give way when that is too much.
+    pub(super) fn account(&mut self, place: usize) {
+        let Some(client) = self.clients.get_mut(place).and_then(Option::as_mut) else { return };
+        let (before, now) = (client.held, client.memory());
+        client.held = now;
+        self.held = self.held + now - before;
+        if now > before {
+            self.relieve();
+        }
+    }
+}
+
+/// The headers of a head that was made to be handed on.
+fn headers_of(handed: &[u8]) -> Headers {
+    let mut headers = Headers::new();
+    let lines = handed.split(|byte| *byte == b'\n').skip(1).filter_map(|line| std::str::from_utf8(line).ok());
+    for (name, value) in lines.filter_map(|line| line.trim_end_matches('\r').split_once(": ")) {
+        // It was read as a header before.
+        headers.append(name, value).ok();
+    }
+    headers
+}

@@ -1,0 +1,248 @@
+//! What passes between the front and the workers.
+//!
+//! A request goes over a private connection as HTTP, since tiny_http reads it: a head the front has made, with one field of its own
+//! that carries the request's number and the client's address. The answer comes back in memory ([`Returns`]) under that number, so that
+//! a large one is not copied and a slow client keeps no worker; one whose number is not waited for any more reaches nobody (H46). A
+//! stream comes piece by piece through a [`Pipe`], which makes its worker wait while the client does not take what is there.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// The field that only the front may set; what clients send under this name is dropped.
+pub(super) const FIELD: &str = "X-Open-Cli-Front";
+/// What a new connection is greeted with, in place of a client's address.
+const GREETING: &str = "hello";
+/// A pipe with this many bytes takes no more.
+const FULL: usize = 64 << 10;
+
+/// Whom a request is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// A client.
+    Client(SocketAddr),
+    /// The front, which wants to see whether anybody is there.
+    Greeting,
+}
+
+/// The field's line, with its CRLF.
+pub(super) fn line(number: u64, sender: Sender) -> String {
+    match sender {
+        Sender::Client(addr) => format!("{FIELD}: {number} {addr}\r\n"),
+        Sender::Greeting => format!("{FIELD}: {number} {GREETING}\r\n"),
+    }
+}
+
+/// Reads the field's value.
+pub(super) fn read_line(value: &str) -> Option<(u64, Sender)> {
+    let (number, sender) = value.split_once(' ')?;
+    let sender = match sender {
+        GREETING => Sender::Greeting,
+        addr => Sender::Client(addr.parse().ok()?),
+    };
+    Some((number.parse().ok()?, sender))
+}
+
+/// What a worker gives back.
+#[derive(Debug)]
+pub(super) enum Return {
+    /// It has heard this greeting.
+    Hello(u64),
+    /// The answer to this request.
+    Answer(u64, Reply),
+    /// There is something in the pipe of this request's stream.
+    News(u64),
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    /// Status line and fields, each with its CRLF, without those of the connection.
+    pub(super) head: Vec<u8>,
+    pub(super) body: Payload,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(super) enum Payload {
+    Bytes(Arc<[u8]>),
+    Pieces(Arc<Pipe>),
+}
+
+/// Everything that workers have given back and the front has not taken.
+#[derive(Default)]
+pub(super) struct Returns {
+    waiting: Mutex<Vec<Return>>,
+    /// Whether the front has to be woken.
+    asleep: AtomicBool,
+    wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Returns {
+    /// Whom to wake; said once.
+    pub(super) fn wakes(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        self.wake.get_or_init(|| wake);
+    }
+
+    /// Gives something back.
+    pub(super) fn give(&self, given: Return) {
+        lock(&self.waiting).push(given);
+        if self.asleep.swap(false, Ordering::SeqCst)
+            && let Some(wake) = self.wake.get()
+        {
+            wake();
+        }
+    }
+
+    /// Takes all that is there.
+    pub(super) fn take(&self) -> Vec<Return> {
+        self.asleep.store(false, Ordering::SeqCst);
+        std::mem::take(&mut *lock(&self.waiting))
+    }
+
+    /// From now on the front has to be woken; false when there is something for it already.
+    pub(super) fn fall_asleep(&self) -> bool {
+        self.asleep.store(true, Ordering::SeqCst);
+        lock(&self.waiting).is_empty()
+    }
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// As it should.
+    Whole,
+    /// In the middle; the client must not take it for whole.
+    Broken,
+}
+
+/// The pieces of one stream between its worker and the front.
+#[derive(Debug, Default)]
+pub(super) struct Pipe {
+    inside: Mutex<Inside>,
+    room: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    pieces: VecDeque<Vec<u8>>,
+    bytes: usize,
+    end: Option<End>,
+    closed: bool,
+}
+
+/// What a pipe had.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    Piece(Vec<u8>),
+    /// Nothing for now.
+    Nothing,
+    End(End),
+}
+
+impl Pipe {
+    /// Puts a piece in, as soon as there is room; whether the front is to be told, or `None` when nobody reads any more.
+    pub(super) fn put(&self, piece: Vec<u8>) -> Option<bool> {
+        let full = |inside: &mut Inside| inside.bytes >= FULL && !inside.closed;
+        let mut inside = self.room.wait_while(lock(&self.inside), full).unwrap_or_else(PoisonError::into_inner);
+        if inside.closed {
+            return None;
+        }
+        let first = inside.pieces.is_empty();
+        inside.bytes += piece.len();
+        inside.pieces.push_back(piece);
+        Some(first)
+    }
+
+    /// Nothing more comes.
+    pub(super) fn end(&self, end: End) {
+        lock(&self.inside).end = Some(end);
+    }
+
+    /// The next piece, or the end behind the last one.
+    pub(super) fn take(&self) -> Taken {
+        let mut inside = lock(&self.inside);
+        match (inside.pieces.pop_front(), inside.end) {
+            (Some(piece), _) => {
+                inside.bytes -= piece.len();
+                self.room.notify_one();
+                Taken::Piece(piece)
+            }
+            (None, Some(end)) => Taken::End(end),
+            (None, None) => Taken::Nothing,
+        }
+    }
+
+    /// Nobody reads any more.
+    pub(super) fn close(&self) {
+        let mut inside = lock(&self.inside);
+        inside.closed = true;
+        inside.pieces.clear();
+        self.room.notify_one();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::host;
+    use std::sync::atomic::AtomicUsize;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for sender in [Sender::Greeting, Sender::Client("[::1]:80".parse().unwrap())] {
+            let line = line(7, sender);
+            let value = line.strip_prefix(&format!("{FIELD}: ")).unwrap().trim_end();
+            assert_eq!(read_line(value), Some((7, sender)));
+        }
+        for value in ["", "7", "7 ", "x 1.2.3.4:5", "7 1.2.3.4", "-7 hello"] {
+            assert_eq!(read_line(value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_front_is_woken_once_and_only_when_it_sleeps() {
+        let (returns, woken) = (Returns::default(), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&woken);
+        returns.wakes(Box::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        }));
+        returns.give(Return::Hello(1));
+        assert_eq!(woken.load(Ordering::SeqCst), 0);
+        assert!(!returns.fall_asleep(), "there is something already");
+        assert_eq!(returns.take().len(), 1);
+        assert!(returns.fall_asleep());
+        returns.give(Return::News(2));
+        returns.give(Return::News(3));
+        assert_eq!((woken.load(Ordering::SeqCst), returns.take().len()), (1, 2));
+    }
+
+    #[test]
+    fn a_pipe_keeps_order_makes_its_worker_wait_and_lets_it_go() {
+        let pipe = Arc::new(Pipe::default());
+        assert_eq!((pipe.put(b"a".to_vec()), pipe.put(vec![b'b'; FULL])), (Some(true), Some(false)));
+        let other = Arc::clone(&pipe);
+        let waits =
+            host::spawn("worker", move || (other.put(b"c".to_vec()), other.put(vec![0; FULL]), other.put(vec![1])));
+        assert_eq!(pipe.take(), Taken::Piece(b"a".to_vec()));
+        assert_eq!(pipe.take(), Taken::Piece(vec![b'b'; FULL]));
+        while pipe.take() != Taken::Piece(b"c".to_vec()) {}
+        pipe.close();
+        let (first, _, last) = waits.unwrap().join().unwrap();
+        assert_eq!((first, last), (Some(true), None));
+    }
+
+    #[test]
+    fn the_end_comes_behind_the_last_piece() {
+        let pipe = Pipe::default();
+        assert_eq!(pipe.take(), Taken::Nothing);
+        pipe.put(b"a".to_vec());
+        pipe.end(End::Broken);
+        assert_eq!((pipe.take(), pipe.take()), (Taken::Piece(b"a".to_vec()), Taken::End(End::Broken)));
+    }
+}

@@ -1,0 +1,463 @@
+//! What the front does for its clients and against them, seen from a socket.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::http::server::{Answer, Body, Handler, Inbound, Running, ServerOptions, Stream, start};
+
+/// What it waits for, and how often it was dropped.
+struct Gates {
+    release: Mutex<Receiver<()>>,
+    arrived: Sender<String>,
+    streams_dropped: Arc<AtomicUsize>,
+}
+
+impl Handler for Gates {
+    fn handle(&self, request: Inbound) -> Answer {
+        self.arrived.send(request.path.clone()).ok();
+        match request.path.as_str() {
+            "/wait" => {
+                self.release.lock().unwrap().recv_timeout(PATIENCE).ok();
+                Answer::new(200, "text/plain", *b"waited")
+            }
+            "/large" => Answer::new(200, "text/plain", vec![b'x'; 32 << 20]),
+            "/stream" => stream("ada", Endless(Arc::clone(&self.streams_dropped))),
+            "/broken" => stream("ben", io::Cursor::new("one").chain(Failing)),
+            "/client" => Answer::new(200, "text/plain", request.client.port().to_string().into_bytes()),
+            path => {
+                let text = format!("{} {path} {}", request.method, request.body.len());
+                Answer::new(200, "text/plain", text.into_bytes())
+            }
+        }
+    }
+}
+
+fn stream(owner: &str, source: impl Read + Send + 'static) -> Answer {
+    let stream = Stream { source: Box::new(source), owner: owner.to_owned() };
+    Answer { body: Body::Stream(stream), ..Answer::empty(200) }
+}
+
+struct Endless(Arc<AtomicUsize>);
+
+impl Read for Endless {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        buffer[..4].copy_from_slice(b"more");
+        Ok(4)
+    }
+}
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+struct Failing;
+
+impl Read for Failing {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::other("on purpose"))
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_millis(150);
+
+/// A server, its gate, and what arrived at the handler.
+struct Scene {
+    server: Running,
+    release: Sender<()>,
+    arrived: Receiver<String>,
+    streams_dropped: Arc<AtomicUsize>,
+}
+
+fn scene(change: impl FnOnce(&mut ServerOptions)) -> Scene {
+    let mut options = ServerOptions::new(([127, 0, 0, 1], 0).into());
+    change(&mut options);
+    let (release, gate) = mpsc::channel();
+    let (bell, arrived) = mpsc::channel();
+    let streams_dropped = Arc::new(AtomicUsize::new(0));
+    let gates = Gates { release: Mutex::new(gate), arrived: bell, streams_dropped: Arc::clone(&streams_dropped) };
+    Scene { server: start(options, Arc::new(gates)).unwrap(), release, arrived, streams_dropped }
+}
+
+impl Scene {
+    fn connect(&self) -> Connection {
+        let stream = TcpStream::connect(self.server.addr()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Connection(BufReader::new(stream))
+    }
+
+    #[track_caller]
+    fn until(&self, what: &str, ask: impl Fn() -> bool) {
+        let until = Instant::now() + PATIENCE;
+        while !ask() {
+            assert!(Instant::now() < until, "not within {PATIENCE:?}: {what}; {:?}", self.server.counts());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    #[track_caller]
+    fn is_alive(&self) {
+        assert_eq!(self.connect().ask("GET", "/alive", ""), "GET /alive 0");
+    }
+}
+
+struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    fn send(&mut self, bytes: &str) {
+        self.0.get_mut().write_all(bytes.as_bytes()).unwrap();
+    }
+
+    fn request(&mut self, method: &str, path: &str, more: &str) {
+        self.send(&format!("{method} {path} HTTP/1.1\r\nHost: h\r\n{more}\r\n"));
+    }
+
+    /// Status, head and body.
+    #[track_caller]
+    fn answer(&mut self) -> (u16, String, String) {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(self.0.read_line(&mut head).unwrap(), 0, "it ends in {head:?}");
+        }
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).map_or(0, |n| n.parse().unwrap());
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        (head[9..12].parse().unwrap(), head, String::from_utf8(body).unwrap())
+    }
+
+    #[track_caller]
+    fn ask(&mut self, method: &str, path: &str, more: &str) -> String {
+        self.request(method, path, more);
+        self.answer().2
+    }
+
+    /// What comes until the end; a reset is an end too.
+    fn rest(&mut self) -> String {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).ok();
+        String::from_utf8(rest).unwrap()
+    }
+}
+
+#[test]
+fn h22_a_slow_head_is_408_and_a_silent_connection_just_ends() {
+    let scene = scene(|options| options.spans.head = SHORT);
+    let mut silent = scene.connect();
+    let mut slow = scene.connect();
+    slow.send("GET / HT");
+    assert!(slow.rest().starts_with("HTTP/1.1 408 Request Timeout\r\n"));
+    assert_eq!(silent.rest(), "");
+    let mut second = scene.connect();
+    second.ask("GET", "/", "");
+    second.send("G");
+    assert!(second.rest().starts_with("HTTP/1.1 408 "), "a further request has the same time");
+    assert_eq!((scene.server.counts().too_slow.value(), scene.server.counts().idle_closed.value()), (2, 1));
+}
+
+#[test]
+fn h22_a_body_that_stalls_is_408() {
+    let scene = scene(|options| options.spans.flow = SHORT);
+    for framing in ["Content-Length: 100", "Transfer-Encoding: chunked"] {
+        let mut stalled = scene.connect();
+        stalled.request("POST", "/", &format!("{framing}\r\n"));
+        stalled.send("1");
+        let rest = stalled.rest();
+        assert!(rest.starts_with("HTTP/1.1 408 ") && rest.contains("\r\nConnection: close\r\n"), "{framing}: {rest}");
+    }
+    scene.is_alive();
+}
+
+#[test]
+fn h22_silence_between_requests_ends_the_connection() {
+    let scene = scene(|options| options.spans.idle = SHORT);
+    let mut client = scene.connect();
+    client.ask("GET", "/", "");
+    assert_eq!(client.rest(), "");
+}
+
+#[test]
+fn at_the_cap_the_oldest_idle_connection_makes_room_and_a_busy_one_never() {
+    let scene = scene(|options| options.max_connections = 16);
+    let mut busy = scene.connect();
+    busy.request("GET", "/wait", "");
+    assert_eq!(scene.arrived.recv_timeout(PATIENCE).unwrap(), "/wait");
+    let mut idle: Vec<Connection> = (0..15).map(|_| scene.connect()).collect();
+    for client in &mut idle {
+        client.ask("GET", "/", "");
+    }
+    for _ in 0..5 {
+        scene.is_alive();
+    }
+    scene.until("others have made room", || scene.server.counts().evicted.value() >= 1);
+    assert_eq!(idle[0].rest(), "");
+    assert_eq!(idle[14].ask("GET", "/still", ""), "GET /still 0");
+    scene.release.send(()).unwrap();
+    assert_eq!(busy.answer().2, "waited");
+}
+
+#[test]
+fn h46_a_late_answer_reaches_nobody_and_stuck_workers_are_replaced() {
+    let scene = scene(|options| (options.workers, options.request_timeout) = (2, SHORT));
+    for round in 0..6 {
+        let mut late = scene.connect();
+        late.request("GET", "/wait", "");
+        let (status, head, _) = late.answer();
+        assert_eq!(status, 504, "{round}: {head}");
+        if round < 2 {
+            scene.is_alive();
+        }
+    }
+    for _ in 0..6 {
+        scene.release.send(()).unwrap();
+    }
+    // The late ones say "waited" to whoever they believe is there.
+    for _ in 0..50 {
+        scene.is_alive();
+    }
+    assert_eq!(scene.server.counts().unanswered.value(), 6);
+    assert!(scene.server.counts().pairs_lost.value() >= 6);
+}
+
+#[test]
+fn a_request_that_nobody_could_begin_is_never_begun_late() {
+    let scene = scene(|options| (options.workers, options.request_timeout) = (1, SHORT));
+    // Two workers, one for a stream, and as many again in place of those that are stuck.
+    let mut stuck: Vec<Connection> = (0..4).map(|_| scene.connect()).collect();
+    for client in &mut stuck {
+        client.request("GET", "/wait", "");
+        assert_eq!(client.answer().0, 504);
+    }
+    let mut never = scene.connect();
+    never.request("POST", "/never", "Content-Length: 0\r\n");
+    assert!(matches!(never.answer().0, 503 | 504));
+    for _ in 0..4 {
+        scene.release.send(()).unwrap();
+    }
+    scene.until("somebody is there again", || {
+        let mut client = scene.connect();
+        client.request("GET", "/again", "");
+        client.answer().0 == 200
+    });
+    let arrived: Vec<String> = scene.arrived.try_iter().collect();
+    assert!(!arrived.contains(&"/never".to_owned()), "{arrived:?}");
+}
+
+#[test]
+fn requests_that_wait_too_long_or_are_too_many_are_503() {
+    let scene = scene(|options| {
+        (options.workers, options.max_queued) = (1, 1);
+        options.spans.queued = SHORT;
+    });
+    let mut busy: Vec<Connection> = (0..40).map(|_| scene.connect()).collect();
+    for client in &mut busy {
+        client.request("GET", "/wait", "");
+    }
+    scene.until("some are refused", || scene.server.counts().overloaded.value() >= 25);
+    // By then workers are known to be slow, and nothing is handed over ahead of time.
+    let begun = Instant::now();
+    scene.until("the last one has waited too long", || begun.elapsed() > SHORT);
+    let mut refused = scene.connect();
+    refused.request("GET", "/", "");
+    let (status, head, _) = refused.answer();
+    assert_eq!(status, 503, "{head}");
+    for _ in 0..40 {
+        scene.release.send(()).unwrap();
+    }
+    let statuses: Vec<u16> = busy.iter_mut().map(|client| client.answer().0).collect();
+    assert_eq!(statuses.iter().filter(|status| **status != 200 && **status != 503).count(), 0, "{statuses:?}");
+    assert!(statuses.contains(&200), "{statuses:?}");
+}
+
+#[test]
+fn more_workers_come_while_upstreams_are_slow() {
+    let scene = scene(|options| options.workers = 24);
+    let mut clients: Vec<Connection> = (0..24).map(|_| scene.connect()).collect();
+    for client in &mut clients {
+        client.request("GET", "/wait", "");
+    }
+    // All of them wait inside the handler at once, though the server began with fewer workers.
+    for _ in 0..24 {
+        let arrived = scene.arrived.recv_timeout(Duration::from_secs(5));
+        assert_eq!(arrived.as_deref(), Ok("/wait"), "{:?}", scene.server.counts());
+    }
+    for _ in 0..24 {
+        scene.release.send(()).unwrap();
+    }
+    for client in &mut clients {
+        assert_eq!(client.answer().2, "waited");
+    }
+}
+
+#[test]
+fn memory_for_bodies_is_bounded_and_the_largest_gives_way() {
+    let scene = scene(|options| (options.max_body, options.max_held) = (1 << 20, 3 << 20));
+    let part = "x".repeat(900 << 10);
+    let mut large: Vec<Connection> = (0..6).map(|_| scene.connect()).collect();
+    for client in &mut large {
+        client.request("POST", "/", "Content-Length: 1048576\r\n");
+        // It may be refused in the middle.
+        client.0.get_mut().write_all(part.as_bytes()).ok();
+    }
+    scene.until("some gave way", || scene.server.counts().out_of_memory.value() >= 3);
+    let refused = large.iter_mut().filter_map(|client| {
+        client.0.get_ref().set_read_timeout(Some(SHORT)).unwrap();
+        client.rest().starts_with("HTTP/1.1 503 ").then_some(())
+    });
+    assert!(refused.count() >= 3);
+    let small = "y".repeat(1000);
+    let mut client = scene.connect();
+    assert_eq!(client.ask("POST", "/small", &format!("Content-Length: 1000\r\n\r\n{small}")), "POST /small 1000");
+    drop(large);
+    scene.until("all is given back", || scene.server.counts().held_bytes.value() < 100_000);
+}
+
+#[test]
+fn a_client_that_asks_for_leave_gets_it_and_one_that_has_begun_does_not() {
+    let scene = scene(|_| {});
+    let mut client = scene.connect();
+    client.request("POST", "/a", "Expect: 100-continue\r\nContent-Length: 3\r\n");
+    assert_eq!(client.answer().1, "HTTP/1.1 100 Continue\r\n\r\n");
+    client.send("abc");
+    assert_eq!(client.answer().2, "POST /a 3");
+    client.send("POST /b HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc");
+    assert_eq!(client.answer().2, "POST /b 3");
+}
+
+#[test]
+fn heads_are_answered_without_bodies_and_old_clients_as_they_ask() {
+    let scene = scene(|_| {});
+    let mut client = scene.connect();
+    client.request("HEAD", "/", "Connection: close\r\n");
+    let text = client.rest();
+    assert!(text.contains("\r\nContent-Length: 8\r\n") && text.ends_with("\r\n\r\n"), "{text}");
+    let mut old = scene.connect();
+    old.send("GET / HTTP/1.0\r\n\r\n");
+    let text = old.rest();
+    assert!(text.contains("\r\nConnection: close\r\n") && text.ends_with("GET / 0"), "{text}");
+    let mut kept = scene.connect();
+    for _ in 0..2 {
+        kept.send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+        assert!(kept.answer().1.contains("\r\nConnection: keep-alive\r\n"));
+    }
+}
+
+#[test]
+fn a_client_that_closes_its_half_still_gets_its_answer() {
+    let scene = scene(|_| {});
+    let mut client = scene.connect();
+    client.request("GET", "/wait", "");
+    client.0.get_ref().shutdown(Shutdown::Write).unwrap();
+    scene.arrived.recv_timeout(PATIENCE).unwrap();
+    scene.release.send(()).unwrap();
+    assert!(client.rest().ends_with("waited"));
+}
+
+#[test]
+fn handlers_see_who_is_connected_and_nothing_that_claims_to_be() {
+    let scene = scene(|_| {});
+    let mut client = scene.connect();
+    let port = client.0.get_ref().local_addr().unwrap().port().to_string();
+    assert_eq!(client.ask("GET", "/client", "X-Open-Cli-Front: 1 1.2.3.4:5\r\n"), port);
+}
+
+#[test]
+fn a_broken_stream_does_not_look_whole() {
+    let scene = scene(|_| {});
+    let mut client = scene.connect();
+    client.request("GET", "/broken", "");
+    let text = client.rest();
+    assert!(text.contains("\r\n3\r\none\r\n") && !text.ends_with("0\r\n\r\n"), "{text}");
+    scene.is_alive();
+}
+
+#[test]
+fn a_stream_ends_with_its_reader_and_each_owner_has_only_some() {
+    let scene = scene(|options| options.workers = 16);
+    // Four streams in all, one for each owner.
+    let mut reader = scene.connect();
+    reader.request("GET", "/stream", "");
+    let mut line = String::new();
+    reader.0.read_line(&mut line).unwrap();
+    assert_eq!(line, "HTTP/1.1 200 OK\r\n");
+    let mut second = scene.connect();
+    second.request("GET", "/stream", "");
+    assert_eq!(second.answer().0, 503);
+    assert_eq!(scene.server.counts().streams_refused.value(), 1);
+    drop(reader);
+    scene.until("the source is dropped", || scene.streams_dropped.load(Ordering::SeqCst) == 2);
+    scene.until("another may begin", || {
+        let mut third = scene.connect();
+        third.request("GET", "/stream", "");
+        let mut line = String::new();
+        third.0.read_line(&mut line).unwrap();
+        line == "HTTP/1.1 200 OK\r\n"
+    });
+    assert_eq!(scene.server.counts().pairs_lost.value(), 0, "a reader that goes is nobody's fault");
+}
+
+#[test]
+fn slow_readers_do_not_keep_workers_from_others() {
+    let scene = scene(|options| options.workers = 2);
+    let mut slow: Vec<Connection> = (0..30).map(|_| scene.connect()).collect();
+    for client in &mut slow {
+        client.request("GET", "/large", "");
+    }
+    for _ in 0..5 {
+        scene.is_alive();
+    }
+    // What they do not take is more than may be held for them, so most had to go.
+    scene.until("memory is given back", || scene.server.counts().held_bytes.value() <= 48 << 20);
+    assert!(scene.server.counts().out_of_memory.value() > 0);
+}
+
+#[test]
+fn large_answers_arrive_whole() {
+    let scene = scene(|_| {});
+    let mut client = scene.connect();
+    let body = client.ask("GET", "/large", "");
+    assert_eq!((body.len(), body.bytes().all(|byte| byte == b'x')), (32 << 20, true));
+}
+
+#[test]
+fn a_stop_answers_what_has_begun_ends_the_idle_and_refuses_the_rest() {
+    let scene = scene(|_| {});
+    let addr = scene.server.addr();
+    let mut idle = scene.connect();
+    idle.ask("GET", "/", "");
+    let mut busy = scene.connect();
+    busy.request("GET", "/wait", "");
+    let mut half = scene.connect();
+    half.send("GET /half HTTP/1.1\r\n");
+    scene.until("all are there", || scene.server.counts().connections.value() == 3);
+    while scene.arrived.recv_timeout(PATIENCE).unwrap() != "/wait" {}
+    let Scene { server, release, .. } = scene;
+    let stopping = std::thread::spawn(move || server.stop(PATIENCE));
+    assert_eq!(idle.rest(), "");
+    assert!(TcpStream::connect(addr).is_err());
+    half.send("Host: h\r\n\r\n");
+    let text = half.rest();
+    assert!(text.contains("\r\nConnection: close\r\n") && text.ends_with("GET /half 0"), "{text}");
+    release.send(()).unwrap();
+    let text = busy.rest();
+    assert!(text.contains("\r\nConnection: close\r\n") && text.ends_with("waited"), "{text}");
+    stopping.join().unwrap();
+}
+
+#[test]
+fn a_stop_does_not_wait_beyond_its_grace() {
+    let scene = scene(|_| {});
+    let mut busy = scene.connect();
+    busy.request("GET", "/wait", "");
+    scene.arrived.recv_timeout(PATIENCE).unwrap();
+    let Scene { server, release, .. } = scene;
+    server.stop(SHORT);
+    assert_eq!(busy.rest(), "");
+    drop(release);
+}

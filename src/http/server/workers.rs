@@ -1,0 +1,306 @@
+//! The workers behind the front: stock tiny_http on a private Unix socket, and threads that take its requests to the handler.
+//!
+//! Key type: [`Crew`]. There are a few workers while all is quiet, up to a bound while the front asks for more; one whose request was
+//! given up counts no more and ends when it comes back. Answers go back to the front in memory (`http::handoff`), past tiny_http, which only
+//! reads requests.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::mem::ManuallyDrop;
+use std::os::unix::net::UnixListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use super::streams::{Permit, Streams};
+use super::{Answer, Body, ErrorAnswer, Handler, Inbound, Stream};
+use crate::base::host::{self, Deadline};
+use crate::http::counts::Counts;
+use crate::http::front::descriptors::Shares;
+use crate::http::handoff::{self, End, Payload, Pipe, Reply, Return, Returns, Sender};
+use crate::http::rejection::Rejection;
+use crate::http::{Headers, framing, front};
+
+/// A worker that had nothing to do for this long ends, if there are more than a few.
+const QUIET: Duration = Duration::from_secs(20);
+/// Pieces of a stream.
+const PIECE: usize = 16 << 10;
+
+/// Most requests that are remembered as given up before anybody had begun with them.
+const MAX_REVOKED: usize = 1024;
+
+/// The numbers of requests, by what became of them.
+#[derive(Default)]
+struct Attendance {
+    at_work: BTreeSet<u64>,
+    /// Given up while somebody was at work on them.
+    given_up: BTreeSet<u64>,
+    /// Given up before.
+    revoked: BTreeSet<u64>,
+}
+
+impl Attendance {
+    /// Whether the work may begin.
+    fn begin(&mut self, number: u64) -> bool {
+        let may = !self.revoked.remove(&number);
+        if may {
+            self.at_work.insert(number);
+        }
+        may
+    }
+
+    /// Whether it was still waited for.
+    fn end(&mut self, number: u64) -> bool {
+        self.at_work.remove(&number);
+        !self.given_up.remove(&number)
+    }
+
+    /// Whether somebody is at work on it, who counts no more now.
+    fn give_up(&mut self, number: u64) -> bool {
+        if self.at_work.contains(&number) {
+            return self.given_up.insert(number);
+        }
+        self.revoked.insert(number);
+        if self.revoked.len() > MAX_REVOKED {
+            self.revoked.pop_first();
+        }
+        false
+    }
+}
+
+/// All workers.
+pub(super) struct Crew {
+    /// Never dropped: its destructor connects to itself and leaves threads behind that wake without end.
+    server: ManuallyDrop<tiny_http::Server>,
+    handler: Arc<dyn Handler>,
+    error: ErrorAnswer,
+    counts: Arc<Counts>,
+    returns: Arc<Returns>,
+    streams: Arc<Streams>,
+    /// How many count at most, and how many stay.
+    most: usize,
+    fewest: usize,
+    /// How many count: those that were not given up.
+    present: AtomicUsize,
+    /// How many threads there are.
+    threads: AtomicUsize,
+    attendance: Mutex<Attendance>,
+    stopping: AtomicBool,
+    me: Weak<Self>,
+}
+
+impl Crew {
+    pub(super) fn new(
+        listener: UnixListener,
+        handler: Arc<dyn Handler>,
+        error: ErrorAnswer,
+        shares: Shares,
+        counts: Arc<Counts>,
+        returns: Arc<Returns>,
+    ) -> io::Result<Arc<Self>> {
+        let server = tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)?;
+        Ok(Arc::new_cyclic(|me| Self {
+            server: ManuallyDrop::new(server),
+            handler,
+            error,
+            counts,
+            returns,
+            streams: Streams::new(shares.streams),
+            most: shares.workers + shares.streams,
+            fewest: 1,
+            present: AtomicUsize::new(0),
+            threads: AtomicUsize::new(0),
+            attendance: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            me: me.clone(),
+        }))
+    }
+
+    /// Streams end at their next piece.
+    pub(super) fn end_streams(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets every worker go that comes back before the deadline.
+    pub(super) fn stop(&self, deadline: Deadline) {
+        self.stopping.store(true, Ordering::SeqCst);
+        for _ in 0..self.threads.load(Ordering::SeqCst) {
+            self.server.unblock();
+        }
+        while self.threads.load(Ordering::SeqCst) > 0 && !deadline.passed() {
+            host::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn start_one(&self) -> bool {
+        let Some(crew) = self.me.upgrade() else { return false };
+        let number = self.threads.fetch_add(1, Ordering::SeqCst);
+        self.present.fetch_add(1, Ordering::SeqCst);
+        let started = host::spawn(&format!("http-{number}"), move || {
+            crew.work();
+            crew.threads.fetch_sub(1, Ordering::SeqCst);
+        });
+        if started.is_err() {
+            self.threads.fetch_sub(1, Ordering::SeqCst);
+            self.present.fetch_sub(1, Ordering::SeqCst);
+        }
+        started.is_ok()
+    }
+
+    fn work(&self) {
+        loop {
+            match self.server.recv_timeout(QUIET) {
+                Ok(Some(request)) => {
+                    let mut number = None;
+                    // What the crate's own plumbing does when a pair breaks at the wrong moment must not cost a worker.
+                    let served = catch_unwind(AssertUnwindSafe(|| self.serve(request, &mut number)));
+                    if let (Err(_), Some(number)) = (served, number) {
+                        self.answer(number, (self.error)(Rejection::Failed, &Headers::new()), false, &Headers::new());
+                    }
+                    if number.is_some_and(|number| !self.attendance().end(number)) {
+                        // Another one has taken its place.
+                        return;
+                    }
+                }
+                Ok(None) | Err(_) if self.stopping.load(Ordering::SeqCst) => return,
+                Ok(None) if self.leave() => return,
+                Ok(None) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Counts one worker less, unless the few that stay are left.
+    fn leave(&self) -> bool {
+        let fewer = |present: usize| (present > self.fewest).then(|| present - 1);
+        self.present.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_ok()
+    }
+
+    fn attendance(&self) -> MutexGuard<'_, Attendance> {
+        self.attendance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one request to its answer, and tells its number once somebody is at work on it.
+    fn serve(&self, mut request: tiny_http::Request, begun: &mut Option<u64>) {
+        let (headers, mark) = read_headers(&request);
+        let Some((number, sender)) = mark.as_deref().and_then(handoff::read_line) else {
+            return drop(request.into_writer());
+        };
+        let Sender::Client(client) = sender else {
+            drop(request.into_writer());
+            return self.returns.give(Return::Hello(number));
+        };
+        if !self.attendance().begin(number) {
+            return drop(request.into_writer());
+        }
+        *begun = Some(number);
+        let mut body = vec![0; request.body_length().unwrap_or(0)];
+        let is_whole = request.as_reader().read_exact(&mut body).is_ok();
+        let (path, query) = framing::split_target(request.url());
+        let bodiless = *request.method() == tiny_http::Method::Head;
+        let inbound = Inbound {
+            method: request.method().as_str().to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers,
+            body,
+            client,
+        };
+        // Now the pair may carry the next one.
+        drop(request.into_writer());
+        if !is_whole {
+            // The front has closed the pair.
+            return;
+        }
+        let told = inbound.headers.clone();
+        let answer = catch_unwind(AssertUnwindSafe(|| self.handler.handle(inbound))).unwrap_or_else(|_| {
+            self.counts.failed.bump();
+            (self.error)(Rejection::Failed, &told)
+        });
+        self.answer(number, answer, bodiless, &told);
+    }
+
+    fn answer(&self, number: u64, answer: Answer, bodiless: bool, told: &Headers) {
+        let Answer { status, headers, body } = answer;
+        let bodiless = bodiless || !framing::status_has_body(status);
+        let nothing = || Payload::Bytes(Arc::from([]));
+        match body {
+            Body::Bytes(bytes) => {
+                let head = framing::head_lines(status, &headers, Some(bytes.len()));
+                let body = if bodiless { nothing() } else { Payload::Bytes(bytes) };
+                self.returns.give(Return::Answer(number, Reply { head, body }));
+            }
+            Body::Stream(_) if bodiless => {
+                let head = framing::head_lines(status, &headers, None);
+                self.returns.give(Return::Answer(number, Reply { head, body: nothing() }));
+            }
+            Body::Stream(stream) => match self.streams.admit(&stream.owner) {
+                Some(permit) => {
+                    let (head, pipe) = (framing::head_lines(status, &headers, None), Arc::new(Pipe::default()));
+                    let body = Payload::Pieces(Arc::clone(&pipe));
+                    self.returns.give(Return::Answer(number, Reply { head, body }));
+                    self.pump(number, stream, &pipe, permit);
+                }
+                None => {
+                    self.counts.streams_refused.bump();
+                    self.answer(number, (self.error)(Rejection::Overloaded, told), bodiless, told);
+                }
+            },
+        }
+    }
+
+    /// Passes a stream on piece by piece, until its end, the runtime's, or that of whoever reads it.
+    fn pump(&self, number: u64, mut stream: Stream, pipe: &Pipe, permit: Permit) {
+        let mut buffer = vec![0; PIECE];
+        let end = loop {
+            match catch_unwind(AssertUnwindSafe(|| stream.source.read(&mut buffer))) {
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(Ok(_)) if self.stopping.load(Ordering::SeqCst) => break End::Whole,
+                Ok(Ok(0)) => break End::Whole,
+                Ok(Ok(read)) => match pipe.put(buffer[..read].to_vec()) {
+                    Some(true) => self.returns.give(Return::News(number)),
+                    Some(false) => {}
+                    None => break End::Broken,
+                },
+                Ok(Err(_)) | Err(_) => break End::Broken,
+            }
+        };
+        // Before the end is told, so that whoever has seen it may begin anew.
+        drop((stream, permit));
+        pipe.end(end);
+        self.returns.give(Return::News(number));
+    }
+}
+
+impl front::Crew for Crew {
+    fn hire(&self, wanted: usize) {
+        let wanted = (wanted + self.streams.running()).min(self.most);
+        // Those given up are threads too, and as many again are enough.
+        while self.present.load(Ordering::SeqCst) < wanted && self.threads.load(Ordering::SeqCst) < 2 * self.most {
+            if !self.start_one() {
+                return;
+            }
+        }
+    }
+
+    fn give_up(&self, number: u64) {
+        if self.attendance().give_up(number) {
+            self.present.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The headers for the handler, and the front's own.
+fn read_headers(request: &tiny_http::Request) -> (Headers, Option<String>) {
+    let (mut headers, mut mark) = (Headers::new(), None);
+    for header in request.headers() {
+        let (name, value) = (header.field.as_str().as_str(), header.value.as_str());
+        if name == handoff::FIELD {
+            mark = Some(value.to_owned());
+        } else if !name.eq_ignore_ascii_case("Content-Length") {
+            // The front has let nothing through that cannot be a header.
+            headers.append(name, value).ok();
+        }
+    }
+    (headers, mark)
+}
