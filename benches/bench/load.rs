@@ -18,7 +18,7 @@ const SLICES: usize = 15;
 /// Both, against their peers.
 pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
     let toolbox = scene.toolbox(plain_server(b""));
-    toolbox.until("/readyz", |head, _| head.starts_with("HTTP/1.1 200"));
+    toolbox.until_ready();
     let (head, body) = toolbox.ask("GET", CATALOG);
     let etag = header(&head, "etag").expect("the catalog has an ETag").to_owned();
     vec![not_modified(toolbox.addr, &etag), whole(toolbox.addr, body.len())]

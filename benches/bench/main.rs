@@ -15,8 +15,12 @@ mod catalog;
 mod load;
 mod measure;
 mod memory;
+mod nginx;
 mod processes;
+mod proxy;
 mod scene;
+mod toolbox;
+mod wrk;
 
 use measure::Row;
 use scene::Scene;
@@ -31,6 +35,7 @@ const SUBJECTS: &[(&str, Subject, bool)] = &[
     ("refresh", memory::after_refreshes, false),
     ("load", load::measure, true),
     ("processes", processes::measure, true),
+    ("proxy", proxy::measure, true),
 ];
 
 fn main() {
