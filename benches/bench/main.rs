@@ -10,8 +10,12 @@
     reason = "a measuring program that starts processes, reads clocks and prints"
 )]
 
+#[cfg(target_os = "linux")]
+mod attacks;
 mod auth;
 mod catalog;
+#[cfg(target_os = "linux")]
+mod crowd;
 mod load;
 mod measure;
 mod memory;
@@ -36,6 +40,8 @@ const SUBJECTS: &[(&str, Subject, bool)] = &[
     ("load", load::measure, true),
     ("processes", processes::measure, true),
     ("proxy", proxy::measure, true),
+    #[cfg(target_os = "linux")]
+    ("attacks", attacks::measure, true),
 ];
 
 fn main() {
