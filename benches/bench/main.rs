@@ -1,7 +1,7 @@
 //! `make bench`: the numbers that are promised, measured beside a peer of the same run.
 //!
 //! Each module measures one subject and gives back [`Row`]s; `measure` holds samples and the table. Names on the command line
-//! choose subjects; without any, all but `refresh` run. It needs the programs in ./bin and the GitHub description of the
+//! choose subjects; without any, all but `refresh` and `soak` run. It needs the programs in ./bin and the GitHub description of the
 //! corpus; a subject whose needs are not met says so and is left out.
 #![expect(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@
 mod attacks;
 mod auth;
 mod catalog;
+mod client;
 #[cfg(target_os = "linux")]
 mod crowd;
 mod load;
@@ -23,6 +24,8 @@ mod nginx;
 mod processes;
 mod proxy;
 mod scene;
+#[cfg(target_os = "linux")]
+mod soak;
 mod toolbox;
 mod wrk;
 
@@ -42,6 +45,8 @@ const SUBJECTS: &[(&str, Subject, bool)] = &[
     ("proxy", proxy::measure, true),
     #[cfg(target_os = "linux")]
     ("attacks", attacks::measure, true),
+    #[cfg(target_os = "linux")]
+    ("soak", soak::measure, false),
 ];
 
 fn main() {

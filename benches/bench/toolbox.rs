@@ -53,14 +53,19 @@ impl Toolbox {
     }
 
     /// A number of `/proc/<pid>/status`, in the unit that stands there; nothing when the process is gone.
-    pub(crate) fn status(&self, field: &str) -> Option<f64> {
+    fn status(&self, field: &str) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         number(&status, field)
     }
 
-    /// How many descriptors are open.
-    pub(crate) fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.child.id())).map_or(0, Iterator::count)
+    /// What it holds now; nothing when the process is gone.
+    pub(crate) fn held(&self) -> Option<Held> {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.child.id())).map_or(0, Iterator::count);
+        Some(Held {
+            resident: self.status("VmRSS")? / 1024.0,
+            threads: self.status("Threads")?,
+            descriptors: descriptors as f64,
+        })
     }
 
     /// How often its threads gave up the processor of their own will so far; threads that have ended are not counted.
@@ -110,6 +115,26 @@ impl Toolbox {
             }
             assert!(Instant::now() < deadline, "{target} did not become what it should: {head}");
             std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// What a toolbox holds.
+#[derive(Clone, Copy)]
+pub(crate) struct Held {
+    /// MiB.
+    pub(crate) resident: f64,
+    pub(crate) threads: f64,
+    pub(crate) descriptors: f64,
+}
+
+impl Held {
+    /// The larger of each.
+    pub(crate) fn or_more(self, other: Self) -> Self {
+        Self {
+            resident: self.resident.max(other.resident),
+            threads: self.threads.max(other.threads),
+            descriptors: self.descriptors.max(other.descriptors),
         }
     }
 }

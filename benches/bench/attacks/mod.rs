@@ -16,7 +16,7 @@ use self::kinds::{ATTACKS, Attack};
 use crate::crowd::{self, Tally};
 use crate::measure::{Row, Samples, as_millis};
 use crate::scene::{Scene, plain_server};
-use crate::toolbox::Toolbox;
+use crate::toolbox::{Held, Toolbox};
 
 const QUESTIONS: u32 = 200;
 /// The promises: milliseconds of the 99th percentile, MiB above idle, and threads: a worker and a thread of the server for each
@@ -27,7 +27,7 @@ const THREADS: f64 = 192.0;
 /// How long it may take to recover, and what may remain: workers that stay for a while, with two descriptors each.
 const RECOVERY: Duration = Duration::from_secs(15);
 const REMAINING_THREADS: f64 = 16.0;
-const REMAINING_DESCRIPTORS: usize = 32;
+const REMAINING_DESCRIPTORS: f64 = 32.0;
 
 /// One row for each attack.
 pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
@@ -44,7 +44,7 @@ pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
 
 fn under(scene: &Scene, attack: &Attack, span: Duration) -> Row {
     let toolbox = start(scene, attack);
-    let idle = Held::by(&toolbox).expect("it runs");
+    let idle = toolbox.held().expect("it runs");
     let stop = AtomicBool::new(false);
     let (answers, most, tally) = std::thread::scope(|scope| {
         let crowd = scope.spawn(|| crowd::run(toolbox.addr, attack.clients, attack.manner, &stop));
@@ -80,35 +80,11 @@ fn start(scene: &Scene, attack: &Attack) -> Toolbox {
     toolbox
 }
 
-/// What a toolbox holds.
-#[derive(Clone, Copy)]
-struct Held {
-    /// MiB.
-    resident: f64,
-    threads: f64,
-    descriptors: usize,
-}
-
-impl Held {
-    fn by(toolbox: &Toolbox) -> Option<Self> {
-        let resident = toolbox.status("VmRSS")? / 1024.0;
-        Some(Self { resident, threads: toolbox.status("Threads")?, descriptors: toolbox.descriptors() })
-    }
-
-    fn or_more(self, other: Self) -> Self {
-        Self {
-            resident: self.resident.max(other.resident),
-            threads: self.threads.max(other.threads),
-            descriptors: self.descriptors.max(other.descriptors),
-        }
-    }
-}
-
 /// The most of each that it held until `stop`, or nothing when it died.
 fn watch(toolbox: &Toolbox, stop: &AtomicBool) -> Option<Held> {
-    let mut most = Held::by(toolbox)?;
+    let mut most = toolbox.held()?;
     while !stop.load(Ordering::Relaxed) {
-        most = most.or_more(Held::by(toolbox)?);
+        most = most.or_more(toolbox.held()?);
         std::thread::sleep(Duration::from_millis(100));
     }
     Some(most)
@@ -118,7 +94,7 @@ fn watch(toolbox: &Toolbox, stop: &AtomicBool) -> Option<Held> {
 fn recover(toolbox: &Toolbox, idle: Held) -> Result<Duration, String> {
     let start = Instant::now();
     loop {
-        let Some(held) = Held::by(toolbox) else {
+        let Some(held) = toolbox.held() else {
             return Err("it died".to_owned());
         };
         let is_idle = held.threads <= idle.threads + REMAINING_THREADS
@@ -142,7 +118,7 @@ fn told(tally: &Tally, answers: &[Result<f64, String>], most: Option<Held>) -> S
         *causes.entry(cause).or_default() += 1;
     }
     let causes: String = causes.iter().map(|(cause, count)| format!("; {count} x {cause}")).collect();
-    let descriptors = most.map_or(0, |most| most.descriptors);
+    let descriptors = most.map_or(0.0, |most| most.descriptors);
     let Tally { connections, sent, read } = tally;
     let (sent, read) = (sent >> 10, read >> 10);
     format!("{connections} connections, {sent} KiB sent, {read} KiB read, up to {descriptors} descriptors{causes}")
