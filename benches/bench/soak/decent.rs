@@ -19,9 +19,11 @@ pub(super) struct Kind {
     every: Duration,
     /// Requests on one connection.
     renewal: usize,
-    /// The request with this number, and the statuses that are right.
-    request: Box<dyn Fn(usize) -> (Vec<u8>, &'static [u16]) + Send + Sync>,
+    request: Box<dyn Fn(usize) -> Request + Send + Sync>,
 }
+
+/// A request's bytes, and the statuses that are right.
+type Request = (Vec<u8>, &'static [u16]);
 
 /// All kinds, against a toolbox on the GitHub description whose catalog has this ETag.
 pub(super) fn kinds(tool: &str, etag: &str) -> Vec<Kind> {
@@ -92,7 +94,7 @@ fn fresh(number: usize) -> Vec<u8> {
 }
 
 /// No request of this kind is right, so that none goes on to the upstream.
-fn body(number: usize) -> (Vec<u8>, &'static [u16]) {
+fn body(number: usize) -> Request {
     let size = SIZES[number % SIZES.len()];
     let right: &[u16] = if size > (16 << 20) { &[413] } else { &[400, 404] };
     (post(&"x".repeat(size)), right)

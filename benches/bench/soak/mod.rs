@@ -72,7 +72,7 @@ fn unkind(number: u64) -> Manner {
 /// What it held, from the first to the last look; ends early when it died.
 fn look(toolbox: &Toolbox, span: Duration, every: Duration) -> Vec<Held> {
     let end = Instant::now() + span;
-    let mut looks = Vec::new();
+    let mut looks: Vec<_> = toolbox.held().into_iter().collect();
     while Instant::now() < end {
         std::thread::sleep(every);
         match toolbox.held() {

@@ -4,10 +4,11 @@
 //! crowd shares the processors with the server that it bothers, so it is paced and wakes at most once a millisecond. It judges
 //! nothing: answers are read and thrown away, or left unread.
 
-use std::borrow::Cow;
+mod line;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,55 +19,14 @@ use rustix::fd::OwnedFd;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use rustix::process::{Resource, Rlimit};
 
+use self::line::Line;
+pub(crate) use self::line::{Leave, Manner};
+
 const TICK: Duration = Duration::from_millis(1);
 /// What one connection may move before the others have their turn.
 const TURN: usize = 64 << 10;
 /// The crowd comes from this many addresses of 127.0.0.0/8, beside the one of decent clients, so that ports suffice.
 const ADDRESSES: u64 = 32;
-
-/// What one connection does.
-pub(crate) struct Manner {
-    /// Sent at once.
-    pub(crate) head: Vec<u8>,
-    /// Sent after it, over and over.
-    pub(crate) rest: Cow<'static, [u8]>,
-    /// How much of the rest is sent at a time, how often, and in all. Without a pause it is sent as fast as it is taken.
-    pub(crate) piece: u64,
-    pub(crate) every: Duration,
-    pub(crate) most: u64,
-    /// Whether what comes back is read.
-    pub(crate) reads: bool,
-    /// Whether the kernel is kept from taking much that is not read.
-    pub(crate) small_window: bool,
-    pub(crate) leave: Leave,
-    /// How long its place stays empty after it.
-    pub(crate) pause: Duration,
-}
-
-/// When a client goes by itself, counted from when its head is sent.
-#[derive(Clone, Copy)]
-pub(crate) enum Leave {
-    Never,
-    Close(Duration),
-    Reset(Duration),
-}
-
-/// One that sends this and then waits without reading.
-impl From<Vec<u8>> for Manner {
-    fn from(head: Vec<u8>) -> Self {
-        Self {
-            head,
-            rest: Cow::Borrowed(&[]),
-            piece: 0,
-            every: Duration::ZERO,
-            most: u64::MAX,
-            reads: false,
-            small_window: false,
-            leave: Leave::Never,
-            pause: Duration::from_millis(50),
-        }
-    }
-}
 
 /// What the crowd did.
 #[derive(Default)]
@@ -126,17 +86,6 @@ struct Place {
     count: u32,
 }
 
-struct Line {
-    stream: TcpStream,
-    manner: Manner,
-    sent: u64,
-    allowed: u64,
-    grows: Option<Instant>,
-    leaves: Option<Instant>,
-    /// The earliest time that is noted for it.
-    noted: Option<Instant>,
-}
-
 impl<M: Fn(u64) -> Manner> Crowd<M> {
     fn turn(&mut self) -> io::Result<()> {
         let mut ready = Vec::with_capacity(1024);
@@ -171,7 +120,7 @@ impl<M: Fn(u64) -> Manner> Crowd<M> {
         let Some(line) = &mut self.places[at].line else {
             return self.open(at);
         };
-        line.noted = line.noted.filter(|noted| *noted != when);
+        line.fired(when);
         self.tend(at);
     }
 
@@ -189,14 +138,13 @@ impl<M: Fn(u64) -> Manner> Crowd<M> {
         if epoll::add(&self.events, &stream, data, flags).is_err() {
             return self.end(at);
         }
-        let allowed = manner.head.len() as u64;
-        place.line = Some(Line { stream, manner, sent: 0, allowed, grows: None, leaves: None, noted: None });
+        place.line = Some(Line::new(stream, manner));
     }
 
     /// The connection is over; its place opens another one after a while.
     fn end(&mut self, at: usize) {
         let place = &mut self.places[at];
-        let pause = place.line.take().map_or(Duration::from_millis(100), |line| line.manner.pause);
+        let pause = place.line.take().map_or(Duration::from_millis(100), |line| line.pause());
         place.count = place.count.wrapping_add(1);
         self.due.push(Reverse((Instant::now() + pause, at, place.count)));
     }
@@ -212,89 +160,12 @@ impl<M: Fn(u64) -> Manner> Crowd<M> {
         };
         self.tally.read += read as u64;
         self.tally.sent += sent as u64;
-        if line.leaves.is_some_and(|when| when <= now) {
-            line.prepare_to_leave();
+        if line.leaves(now) {
             return self.end(at);
         }
-        if let Some(next) = line.next(now, read.max(sent))
-            && line.noted.is_none_or(|noted| next < noted)
-        {
-            line.noted = Some(next);
+        if let Some(next) = line.next(now, read.max(sent)) {
             self.due.push(Reverse((next, at, place.count)));
         }
-    }
-}
-
-impl Line {
-    /// Reads what is there, up to a turn's worth.
-    fn read(&mut self, scratch: &mut [u8]) -> io::Result<usize> {
-        if !self.manner.reads {
-            return Ok(0);
-        }
-        match self.stream.read(scratch) {
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            other => or_nothing(other),
-        }
-    }
-
-    /// Writes what may be sent by now, up to a turn's worth.
-    fn write(&mut self, now: Instant) -> io::Result<usize> {
-        let head = self.manner.head.len() as u64;
-        if self.grows.is_some_and(|when| when <= now) {
-            self.grows = None;
-            self.allowed = (self.allowed + self.manner.piece).min(head.saturating_add(self.manner.most));
-        }
-        let mut moved = 0;
-        while self.sent < self.allowed && moved < TURN {
-            let left = usize::try_from(self.allowed - self.sent).unwrap_or(usize::MAX);
-            let text = if self.sent < head { &self.manner.head[self.sent as usize..] } else { self.rest(head) };
-            let n = or_nothing((&self.stream).write(&text[..left.min(text.len())]))?;
-            if n == 0 {
-                break;
-            }
-            self.sent += n as u64;
-            moved += n;
-        }
-        Ok(moved)
-    }
-
-    fn rest(&self, head: u64) -> &[u8] {
-        let at = (self.sent - head) % self.manner.rest.len() as u64;
-        &self.manner.rest[at as usize..]
-    }
-
-    /// When it is to be tended again if nothing happens before, and it moved so much.
-    fn next(&mut self, now: Instant, moved: usize) -> Option<Instant> {
-        let head = self.manner.head.len() as u64;
-        let more = !self.manner.rest.is_empty() && self.allowed < head.saturating_add(self.manner.most);
-        if self.sent >= self.allowed && more && self.grows.is_none() {
-            if self.manner.every.is_zero() {
-                self.allowed = head.saturating_add(self.manner.most);
-                return Some(now);
-            }
-            self.grows = Some(now + self.manner.every);
-        }
-        if self.sent >= head && self.leaves.is_none() {
-            match self.manner.leave {
-                Leave::Never => {}
-                Leave::Close(after) | Leave::Reset(after) => self.leaves = Some(now + after),
-            }
-        }
-        let again = (moved >= TURN).then_some(now);
-        [self.grows, self.leaves, again].into_iter().flatten().min()
-    }
-
-    fn prepare_to_leave(&self) {
-        if let Leave::Reset(_) = self.manner.leave {
-            sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO)).ok();
-        }
-    }
-}
-
-fn or_nothing(moved: io::Result<usize>) -> io::Result<usize> {
-    match moved {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        other => other,
     }
 }
 
@@ -306,7 +177,6 @@ fn connect(server: SocketAddr, number: u64, small_window: bool) -> io::Result<Tc
         sockopt::set_socket_recv_buffer_size(&socket, 4096)?;
     }
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    #[expect(clippy::cast_possible_truncation, reason = "a small remainder")]
     let own = Ipv4Addr::new(127, 0, 0, 2 + (number % ADDRESSES) as u8);
     rustix::net::bind(&socket, &SocketAddrV4::new(own, 0))?;
     match rustix::net::connect(&socket, &server) {
