@@ -1,7 +1,7 @@
 # The commands of this project; `make help` lists them. CI runs `make check`, `make interop` and `make demo` (.ci/run).
 
 .DEFAULT_GOAL := help
-.PHONY: help build check fmt clippy test doc interop bench dist demo clean
+.PHONY: help build check fmt clippy test doc interop bench soak dist demo clean
 
 help: ## Print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,9 @@ interop: ## Test against an issuer and a browser of others (needs Node.js and Ch
 
 bench: build ## Measure; results and budgets are explained in docs/benchmarks.md
 	@scripts/bench.sh
+
+soak: build ## Hold the toolbox under mixed load for SOAK seconds (1,800), see whether it stays flat
+	@scripts/soak.sh
 
 dist: ## Build, check and checksum the programs into ./dist
 	@scripts/build.sh dist

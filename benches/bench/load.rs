@@ -3,10 +3,10 @@
 //! The load comes from this process, on the same processors; the peer is the barest server that can answer, under the same
 //! load, so the two together show what the machine allows.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::client::{Client, header};
 use crate::measure::{Row, interleaved};
 use crate::scene::{Scene, plain_server};
 
@@ -18,7 +18,7 @@ const SLICES: usize = 15;
 /// Both, against their peers.
 pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
     let toolbox = scene.toolbox(plain_server(b""));
-    toolbox.until("/readyz", |head, _| head.starts_with("HTTP/1.1 200"));
+    toolbox.until_ready();
     let (head, body) = toolbox.ask("GET", CATALOG);
     let etag = header(&head, "etag").expect("the catalog has an ETag").to_owned();
     vec![not_modified(toolbox.addr, &etag), whole(toolbox.addr, body.len())]
@@ -28,7 +28,7 @@ fn not_modified(toolbox: SocketAddr, etag: &str) -> Row {
     let request = format!("GET {CATALOG} HTTP/1.1\r\nHost: {toolbox}\r\nIf-None-Match: {etag}\r\n\r\n");
     let bare = plain_server(b"HTTP/1.1 304 Not Modified\r\nETag: \"0123456789abcdef\"\r\nContent-Length: 0\r\n\r\n");
     let [samples, peer] =
-        interleaved(SLICES, [&mut || per_second(toolbox, &request, "304"), &mut || per_second(bare, &request, "304")]);
+        interleaved(SLICES, [&mut || per_second(toolbox, &request, 304), &mut || per_second(bare, &request, 304)]);
     let row = Row::new("304 answers, 8 keep-alive connections", "/s", samples).peer("a bare server's 304", peer);
     let median = row.median();
     row.at_least("answers per second", median, 10_000.0)
@@ -41,85 +41,30 @@ fn whole(toolbox: SocketAddr, size: usize) -> Row {
     let mebibytes = |answers: f64| answers * size as f64 / f64::from(1 << 20);
     let [samples, peer] = interleaved(
         SLICES,
-        [&mut || mebibytes(per_second(toolbox, &request, "200")), &mut || mebibytes(per_second(bare, &request, "200"))],
+        [&mut || mebibytes(per_second(toolbox, &request, 200)), &mut || mebibytes(per_second(bare, &request, 200))],
     );
     Row::new("whole GitHub catalog", "MiB/s", samples).peer("a bare server's bytes", peer)
 }
 
 /// Asks on all connections for one slice of time, one request at a time on each.
-fn per_second(server: SocketAddr, request: &str, status: &str) -> f64 {
+fn per_second(server: SocketAddr, request: &str, status: u16) -> f64 {
     let start = Instant::now();
     let end = start + SLICE;
     let answers: u64 = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..CONNECTIONS)
-            .map(|_| scope.spawn(|| Connection::open(server).ask_until(end, request, status)))
-            .collect();
+        let threads: Vec<_> =
+            (0..CONNECTIONS).map(|_| scope.spawn(|| ask_until(server, end, request, status))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     answers as f64 / start.elapsed().as_secs_f64()
 }
 
-/// One keep-alive connection.
-struct Connection {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-}
-
-impl Connection {
-    fn open(server: SocketAddr) -> Self {
-        let stream = TcpStream::connect(server).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: vec![0; 256 << 10] }
+/// How many answers came until then on one connection.
+fn ask_until(server: SocketAddr, end: Instant, request: &str, status: u16) -> u64 {
+    let mut client = Client::open(server).unwrap();
+    let mut answers = 0;
+    while Instant::now() < end {
+        assert_eq!(client.ask(request.as_bytes()).unwrap(), status);
+        answers += 1;
     }
-
-    /// How many answers came until then.
-    fn ask_until(mut self, end: Instant, request: &str, status: &str) -> u64 {
-        let mut answers = 0;
-        while Instant::now() < end {
-            self.stream.write_all(request.as_bytes()).unwrap();
-            self.read_answer(status);
-            answers += 1;
-        }
-        answers
-    }
-
-    /// Reads head and body, framed by length or by chunks.
-    fn read_answer(&mut self, status: &str) {
-        let mut filled = 0;
-        let (head_end, head) = loop {
-            filled += self.read_some(filled);
-            if let Some(at) = self.buffer[..filled].windows(4).position(|window| window == b"\r\n\r\n") {
-                break (at + 4, String::from_utf8_lossy(&self.buffer[..at]).into_owned());
-            }
-        };
-        assert!(head["HTTP/1.1 ".len()..].starts_with(status), "{head}");
-        if header(&head, "transfer-encoding").is_some() {
-            let mut tail = self.buffer[head_end..filled].to_vec();
-            while !tail.ends_with(b"0\r\n\r\n") {
-                let n = self.read_some(0);
-                let keep = tail.len().saturating_sub(8);
-                tail.drain(..keep);
-                tail.extend_from_slice(&self.buffer[..n]);
-            }
-            return;
-        }
-        let length: usize = header(&head, "content-length").map_or(0, |length| length.parse().unwrap());
-        let mut left = (head_end + length).saturating_sub(filled);
-        while left > 0 {
-            left -= self.read_some(0);
-        }
-    }
-
-    fn read_some(&mut self, from: usize) -> usize {
-        let n = self.stream.read(&mut self.buffer[from..]).unwrap();
-        assert!(n > 0, "the server keeps the connection");
-        n
-    }
-}
-
-/// A header's value, found by its lower-case name.
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.lines()
-        .find_map(|line| line.split_once(':').filter(|(n, _)| n.eq_ignore_ascii_case(name)))
-        .map(|pair| pair.1.trim())
+    answers
 }

@@ -1,8 +1,9 @@
 //! `make bench`: the numbers that are promised, measured beside a peer of the same run.
 //!
 //! Each module measures one subject and gives back [`Row`]s; `measure` holds samples and the table. Names on the command line
-//! choose subjects; without any, all but `refresh` run. It needs the programs in ./bin and the GitHub description of the
-//! corpus; a subject whose needs are not met says so and is left out.
+//! choose subjects; without any, all but `refresh` and `soak` run. It needs the programs in ./bin and the GitHub description of the
+//! corpus; a subject whose needs are not met says so and is left out. Sockets by the thousand, nginx and what the kernel tells of
+//! a process are for Linux alone.
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -10,13 +11,29 @@
     reason = "a measuring program that starts processes, reads clocks and prints"
 )]
 
+#[cfg(target_os = "linux")]
+mod attacks;
 mod auth;
 mod catalog;
+mod client;
+#[cfg(target_os = "linux")]
+mod crowd;
 mod load;
 mod measure;
 mod memory;
+#[cfg(target_os = "linux")]
+mod nginx;
 mod processes;
+#[cfg(target_os = "linux")]
+mod proxy;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "some subjects are for Linux"))]
 mod scene;
+#[cfg(target_os = "linux")]
+mod soak;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "some subjects are for Linux"))]
+mod toolbox;
+#[cfg(target_os = "linux")]
+mod wrk;
 
 use measure::Row;
 use scene::Scene;
@@ -31,6 +48,12 @@ const SUBJECTS: &[(&str, Subject, bool)] = &[
     ("refresh", memory::after_refreshes, false),
     ("load", load::measure, true),
     ("processes", processes::measure, true),
+    #[cfg(target_os = "linux")]
+    ("proxy", proxy::measure, true),
+    #[cfg(target_os = "linux")]
+    ("attacks", attacks::measure, true),
+    #[cfg(target_os = "linux")]
+    ("soak", soak::measure, false),
 ];
 
 fn main() {

@@ -22,7 +22,7 @@ impl Samples {
     }
 
     /// The value that `part` of all values do not exceed.
-    fn at(&self, part: f64) -> f64 {
+    pub(crate) fn at(&self, part: f64) -> f64 {
         let last = self.sorted.len() - 1;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank between 0 and the last")]
         let rank = (part * last as f64).round() as usize;
@@ -36,12 +36,12 @@ pub(crate) struct Row {
     unit: &'static str,
     samples: Samples,
     peer: Option<(String, Samples)>,
-    verdict: Option<String>,
+    verdicts: Vec<String>,
 }
 
 impl Row {
     pub(crate) fn new(name: &str, unit: &'static str, samples: Samples) -> Self {
-        Self { name: name.to_owned(), unit, samples, peer: None, verdict: None }
+        Self { name: name.to_owned(), unit, samples, peer: None, verdicts: Vec::new() }
     }
 
     /// What the same run measured of something comparable.
@@ -51,16 +51,19 @@ impl Row {
     }
 
     /// The promise, as a value that should not be exceeded.
-    pub(crate) fn at_most(mut self, what: &str, value: f64, most: f64) -> Self {
-        let verdict = if value <= most { "kept" } else { "MISSED" };
-        self.verdict = Some(format!("{what} {value:.2}, budget <= {most}: {verdict}"));
-        self
+    pub(crate) fn at_most(self, what: &str, value: f64, most: f64) -> Self {
+        self.judged(&format!("{what} {value:.2}, budget <= {most}"), value <= most)
     }
 
     /// The promise, as a value that should be reached.
-    pub(crate) fn at_least(mut self, what: &str, value: f64, least: f64) -> Self {
-        let verdict = if value >= least { "kept" } else { "MISSED" };
-        self.verdict = Some(format!("{what} {value:.0}, budget >= {least}: {verdict}"));
+    pub(crate) fn at_least(self, what: &str, value: f64, least: f64) -> Self {
+        let digits = digits(value);
+        self.judged(&format!("{what} {value:.digits$}, budget >= {least}"), value >= least)
+    }
+
+    /// A promise of another kind.
+    pub(crate) fn judged(mut self, what: &str, kept: bool) -> Self {
+        self.verdicts.push(format!("{what}: {}", if kept { "kept" } else { "MISSED" }));
         self
     }
 
@@ -81,10 +84,7 @@ impl fmt::Display for Row {
         if let Some((name, samples)) = &self.peer {
             write!(f, "\n{:<44} {}", format!("  peer: {name}"), Spread(samples, self.unit))?;
         }
-        match &self.verdict {
-            Some(verdict) => write!(f, "\n{:<44} {verdict}", ""),
-            None => Ok(()),
-        }
+        self.verdicts.iter().try_for_each(|verdict| write!(f, "\n{:<44} {verdict}", ""))
     }
 }
 
@@ -95,9 +95,14 @@ impl fmt::Display for Spread<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(samples, unit) = self;
         let (median, low, high) = (samples.median(), samples.at(0.1), samples.at(0.9));
-        let digits = if median >= 1000.0 { 0 } else { 2 };
+        let digits = digits(median);
         write!(f, "{median:>10.digits$} {unit:<5} p10 {low:.digits$}, p90 {high:.digits$}")
     }
+}
+
+/// Decimals worth printing.
+fn digits(value: f64) -> usize {
+    if value >= 1000.0 { 0 } else { 2 }
 }
 
 /// How long `work` takes, in milliseconds.

@@ -8,7 +8,8 @@ use std::fs;
 use std::time::Duration;
 
 use crate::measure::{Row, Samples};
-use crate::scene::{Scene, Toolbox, plain_server};
+use crate::scene::{Scene, plain_server};
+use crate::toolbox::Toolbox;
 
 const REBUILDS: usize = 10;
 
@@ -43,7 +44,7 @@ pub(crate) fn after_refreshes(scene: &Scene) -> Vec<Row> {
 }
 
 fn after_start(toolbox: &Toolbox) -> Vec<Row> {
-    toolbox.until("/readyz", |head, _| head.starts_with("HTTP/1.1 200"));
+    toolbox.until_ready();
     vec![peak("toolbox peak, catalog built", toolbox), resident("toolbox resident, idle", toolbox, 120.0)]
 }
 

@@ -39,7 +39,7 @@ fn start(scene: &Scene) -> Row {
 fn dynamic(scene: &Scene) -> Row {
     let upstream = plain_server(UPSTREAM);
     let toolbox = scene.toolbox(upstream);
-    toolbox.until("/readyz", |head, _| head.starts_with("HTTP/1.1 200"));
+    toolbox.until_ready();
     let words = command_words(&toolbox.ask("GET", "/v1/tools?id=github%3Arate-limit%2Fget").1);
     let mut command = scene.program("open-cli");
     command.args(["--runtime", &toolbox.url, "github"]).args(words);

@@ -1,14 +1,15 @@
-//! What all subjects stand on: the machine's description, the programs, the corpus, a scratch directory, a toolbox on the
-//! GitHub description, and a plain upstream.
+//! What all subjects stand on: the machine's description, the programs, the corpus, a scratch directory, toolboxes on the
+//! GitHub description and on a tiny one, and a plain upstream.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use serde_json::json;
+
+use crate::toolbox::Toolbox;
 
 /// Where the programs, the corpus and the scratch files are.
 pub(crate) struct Scene {
@@ -57,81 +58,39 @@ impl Scene {
 
     /// A toolbox that serves the GitHub description as service `github`, whose upstream is `upstream`.
     pub(crate) fn toolbox(&self, upstream: SocketAddr) -> Toolbox {
+        Toolbox::start(self.github_command(upstream))
+    }
+
+    /// How that toolbox is started.
+    pub(crate) fn github_command(&self, upstream: SocketAddr) -> Command {
+        fs::copy(&self.github, self.scratch.join("github.json")).unwrap();
+        self.serving("github", upstream)
+    }
+
+    /// How a toolbox is started that serves one tool, `item:getItem`: `GET /item.json` of `upstream`.
+    pub(crate) fn item_command(&self, upstream: SocketAddr) -> Command {
+        let description = json!({
+            "openapi": "3.0.3",
+            "info": { "title": "Items", "version": "1" },
+            "paths": { "/item.json": { "get": { "operationId": "getItem", "responses": { "200": { "description": "An item" } } } } },
+        });
+        fs::write(self.scratch.join("item.json"), description.to_string()).unwrap();
+        self.serving("item", upstream)
+    }
+
+    /// A toolbox whose only service has this name and is described by the scratch file of that name.
+    fn serving(&self, name: &str, upstream: SocketAddr) -> Command {
         let config = json!({
             "cli": "1.0.0",
             "mode": { "default": "discover" },
-            "sources": { "github": { "type": "openapi", "uri": "github.json" } },
-            "services": { "github": { "source": "github", "server": format!("http://{upstream}") } },
+            "sources": { name: { "type": "openapi", "uri": format!("{name}.json") } },
+            "services": { name: { "source": name, "server": format!("http://{upstream}") } },
         });
-        fs::write(self.scratch.join(".cli.json"), config.to_string()).unwrap();
-        fs::copy(&self.github, self.scratch.join("github.json")).unwrap();
+        let file = self.scratch.join(format!("{name}.config.json"));
+        fs::write(&file, config.to_string()).unwrap();
         let mut command = self.program("open-cli-toolbox");
-        command.arg("--config").arg(self.scratch.join(".cli.json"));
-        command.args(["--addr", "127.0.0.1:0", "--instance-id", "bench"]);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line =
-            lines.find_map(|line| line.ok().filter(|line| line.contains("http://"))).expect("it says where it is");
-        let url = line[line.find("http://").unwrap()..].split_whitespace().next().unwrap().to_owned();
-        // Its further lines must not block it.
-        std::thread::spawn(move || lines.for_each(drop));
-        let addr = url["http://".len()..].parse().unwrap();
-        Toolbox { child, url, addr }
-    }
-}
-
-/// A running toolbox, killed when dropped.
-pub(crate) struct Toolbox {
-    child: Child,
-    pub(crate) url: String,
-    pub(crate) addr: SocketAddr,
-}
-
-impl Drop for Toolbox {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-impl Toolbox {
-    /// A field of `/proc/<pid>/status` in MiB: `VmHWM`, `VmRSS`.
-    pub(crate) fn memory(&self, field: &str) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the kernel tells it");
-        let kib: f64 = line.trim_matches([':', '\t', ' ']).trim_end_matches(" kB").parse().unwrap();
-        kib / 1024.0
-    }
-
-    pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
-        assert!(sent.success(), "the toolbox takes signals");
-    }
-
-    /// Head and body of one answer, on a connection of its own.
-    pub(crate) fn ask(&self, method: &str, target: &str) -> (String, Vec<u8>) {
-        let mut stream = TcpStream::connect(self.addr).unwrap();
-        let host = self.addr;
-        write!(stream, "{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-            .unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer has a head") + 4;
-        let body = answer.split_off(end);
-        (String::from_utf8(answer).unwrap(), body)
-    }
-
-    /// Waits until a question is answered as wished.
-    pub(crate) fn until(&self, target: &str, wished: impl Fn(&str, &[u8]) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let (head, body) = self.ask("GET", target);
-            if wished(&head, &body) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{target} did not become what it should: {head}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        command.arg("--config").arg(file).args(["--addr", "127.0.0.1:0", "--instance-id", "bench"]);
+        command
     }
 }
 
