@@ -93,6 +93,7 @@ const MAX_COALESCED: usize = 64;
 #[derive(Debug)]
 pub struct AuditLog {
     path: PathBuf,
+    identity: disk::Identity,
     clock: Clock,
     /// For syncing without the lock.
     handle: Arc<File>,
@@ -108,6 +109,8 @@ struct State {
     /// Number of the last record that is durable.
     durable: u64,
     syncing: bool,
+    /// Threads that wait for the one that syncs.
+    waiting: usize,
     uncertain: bool,
     counted: BTreeMap<Event, u64>,
 }
@@ -133,6 +136,7 @@ impl AuditLog {
             disk::sync_directory(parent).map_err(failed)?;
         }
         let length = file.metadata().map_err(failed)?.len();
+        let identity = disk::Identity::of(&file).map_err(failed)?;
         let file = Arc::new(file);
         let durable = head.seq;
         let state = State {
@@ -141,10 +145,18 @@ impl AuditLog {
             head,
             durable,
             syncing: false,
+            waiting: 0,
             uncertain: false,
             counted: BTreeMap::new(),
         };
-        let log = Self { path: path.to_owned(), clock, handle: file, state: Mutex::new(state), synced: Condvar::new() };
+        let log = Self {
+            path: path.to_owned(),
+            identity,
+            clock,
+            handle: file,
+            state: Mutex::new(state),
+            synced: Condvar::new(),
+        };
         Ok((log, Opened { torn, skipped }))
     }
 
@@ -193,8 +205,7 @@ impl AuditLog {
     /// Whether the file is still where it was and as long as it was: a record in a file that nobody can find, or behind a gap, is
     /// not kept (H37).
     fn is_there(&self, state: &State) -> bool {
-        let whole = state.file.metadata().is_ok_and(|metadata| metadata.len() >= state.length);
-        whole && disk::is_at(&state.file, &self.path)
+        self.identity.is_at(&self.path, state.length)
     }
 
     /// As after a sync that failed.
@@ -234,7 +245,9 @@ impl AuditLog {
                 return Err(AuditError::Uncertain);
             }
             if state.syncing {
+                state.waiting += 1;
                 state = self.synced.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.waiting -= 1;
                 continue;
             }
             state.syncing = true;
@@ -247,7 +260,9 @@ impl AuditLog {
                 Ok(()) => state.durable = state.durable.max(reached),
                 Err(_) => state.uncertain = true,
             }
-            self.synced.notify_all();
+            if state.waiting > 0 {
+                self.synced.notify_all();
+            }
         }
         Ok(())
     }

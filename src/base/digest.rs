@@ -9,7 +9,8 @@ pub fn of_bytes(bytes: &[u8]) -> String {
 
 /// Two hex digits a byte.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 /// SHA-256 of parts that cannot run into each other, as 64 hex digits.

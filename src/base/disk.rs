@@ -72,18 +72,36 @@ pub fn open_append(path: &Path) -> io::Result<File> {
     private(OpenOptions::new().read(true).append(true).create(true)).open(path)
 }
 
-/// Whether `path` still names this open file: not removed, not replaced. Always true where files have no numbers.
-pub fn is_at(file: &File, path: &Path) -> bool {
+/// Which file an open one is, whatever names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let number = |of: &fs::Metadata| (of.dev(), of.ino());
-        matches!((file.metadata(), fs::metadata(path)), (Ok(open), Ok(there)) if number(&open) == number(&there))
+    device: u64,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+impl Identity {
+    /// Of an open file.
+    pub fn of(file: &File) -> io::Result<Self> {
+        file.metadata().map(|metadata| Self::read(&metadata))
     }
+
+    #[cfg(unix)]
+    fn read(metadata: &fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+
+    /// Files have no numbers here, so there is nothing to compare.
     #[cfg(not(unix))]
-    {
-        // Nothing to compare with.
-        file.metadata().is_ok() && path.exists()
+    fn read(_: &fs::Metadata) -> Self {
+        Self {}
+    }
+
+    /// Whether `path` still names that file, not removed, not replaced, and it has `length` bytes at least; one look at the disk.
+    pub fn is_at(self, path: &Path, length: u64) -> bool {
+        fs::metadata(path).is_ok_and(|there| there.len() >= length && Self::read(&there) == self)
     }
 }
 

@@ -17,5 +17,6 @@ pub mod pace;
 pub mod pattern;
 pub mod places;
 pub mod redacted;
+pub mod serial;
 pub mod time;
 pub mod url;

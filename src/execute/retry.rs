@@ -43,8 +43,16 @@ pub enum Step {
     Done,
 }
 
-/// Decides after attempt number `attempts` (from 1). `left` is the time to the deadline, `jitter` lies in 0..1.
-pub fn next(nature: Nature, attempts: u32, ended: Ended, left: Duration, jitter: f64, now: SystemTime) -> Step {
+/// Decides after attempt number `attempts` (from 1). `left` is the time to the deadline, `jitter` gives a value in 0..1 and
+/// is asked only when it matters.
+pub fn next(
+    nature: Nature,
+    attempts: u32,
+    ended: Ended,
+    left: Duration,
+    jitter: impl FnOnce() -> f64,
+    now: SystemTime,
+) -> Step {
     if attempts >= ATTEMPTS || !may_repeat(nature, ended) {
         return Step::Done;
     }
@@ -52,7 +60,7 @@ pub fn next(nature: Nature, attempts: u32, ended: Ended, left: Duration, jitter:
         Ended::Answer { retry_after: Some(text), .. } => asked_for(text, now),
         _ => None,
     };
-    let wait = wait.unwrap_or_else(|| backoff(attempts, jitter));
+    let wait = wait.unwrap_or_else(|| backoff(attempts, jitter()));
     if wait < left { Step::Wait(wait) } else { Step::Done }
 }
 
@@ -100,7 +108,7 @@ mod tests {
 
     #[track_caller]
     fn check(nature: Nature, ended: Ended, repeats: bool) {
-        let step = next(nature, 1, ended, LEFT, 1.0, UNIX_EPOCH);
+        let step = next(nature, 1, ended, LEFT, || 1.0, UNIX_EPOCH);
         assert_eq!(step != Step::Done, repeats, "{nature:?} {ended:?}");
     }
 
@@ -136,8 +144,8 @@ mod tests {
 
     #[test]
     fn h21_no_wait_after_the_last_attempt_or_past_the_deadline() {
-        assert_eq!(next(GET, ATTEMPTS, answered(503), LEFT, 1.0, UNIX_EPOCH), Step::Done);
-        assert_eq!(next(GET, 1, answered(503), Duration::from_millis(250), 1.0, UNIX_EPOCH), Step::Done);
+        assert_eq!(next(GET, ATTEMPTS, answered(503), LEFT, || 1.0, UNIX_EPOCH), Step::Done);
+        assert_eq!(next(GET, 1, answered(503), Duration::from_millis(250), || 1.0, UNIX_EPOCH), Step::Done);
         let asked = |text: &'static str| Ended::Answer { status: 429, retry_after: Some(text) };
         for (text, expected) in [
             ("0", Step::Wait(Duration::ZERO)),
@@ -149,11 +157,11 @@ mod tests {
             ("soon", Step::Wait(Duration::from_millis(250))),
             ("-3", Step::Wait(Duration::from_millis(250))),
         ] {
-            assert_eq!(next(GET, 1, asked(text), LEFT, 1.0, UNIX_EPOCH), expected, "{text}");
+            assert_eq!(next(GET, 1, asked(text), LEFT, || 1.0, UNIX_EPOCH), expected, "{text}");
         }
         let later = UNIX_EPOCH + Duration::from_secs(100);
         let past = asked("Thu, 01 Jan 1970 00:00:09 GMT");
-        assert_eq!(next(GET, 1, past, LEFT, 1.0, later), Step::Wait(Duration::ZERO));
+        assert_eq!(next(GET, 1, past, LEFT, || 1.0, later), Step::Wait(Duration::ZERO));
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl Executor {
                 Err(error) => Ended::Failure(error),
             };
             let now = self.clock.now();
-            match retry::next(prepared.nature, attempts, seen, deadline.left(), jitter(), now) {
+            match retry::next(prepared.nature, attempts, seen, deadline.left(), jitter, now) {
                 Step::Wait(duration) => (self.wait)(duration),
                 Step::Done => return finish(ended, attempts - 1),
             }

@@ -21,6 +21,7 @@ use crate::base::count::Counter;
 use crate::base::host::Clock;
 use crate::base::log::Log;
 use crate::base::pace::Pace;
+use crate::base::serial::Serial;
 use crate::base::url::Url;
 use crate::config::scope::clean;
 use crate::contract::{ErrorCode, path};
@@ -57,6 +58,8 @@ pub struct App {
     pub orders: Sender<Order>,
     /// Whether `runtime_stop` is in the audit file already.
     pub stop_recorded: AtomicBool,
+    /// Ids of requests that bring none.
+    pub ids: Serial,
     /// Wall clock.
     pub clock: Clock,
     /// How many requests were not let in.
@@ -90,7 +93,7 @@ impl fmt::Debug for App {
 
 impl Handler for App {
     fn handle(&self, request: Inbound) -> Answer {
-        let id = error::request_id(&request.headers);
+        let id = error::request_id(&request.headers, || self.ids.next());
         let outcome = self.admit(&request).and_then(|()| router::answer(self, &request, &id));
         let mut answer = outcome.unwrap_or_else(|failure| {
             let challenge = failure.challenge(self.metadata_url().as_deref());

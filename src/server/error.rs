@@ -102,13 +102,12 @@ fn names_json(accept: &str) -> bool {
 }
 
 /// The caller's own id when it is printable and at most 128 characters, else a new one.
-pub fn request_id(headers: &Headers) -> String {
+pub fn request_id(headers: &Headers, make: impl FnOnce() -> String) -> String {
     let given = headers.get("X-Request-ID").unwrap_or("");
     if !given.is_empty() && given.len() <= 128 && given.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
         return given.to_owned();
     }
-    // Without randomness requests cannot be told apart, which is no reason to refuse them.
-    host::random_id().unwrap_or_else(|_| "unknown".to_owned())
+    make()
 }
 
 /// The answers that the HTTP server gives by itself.
@@ -134,7 +133,8 @@ pub fn framing_answer(rejection: Rejection, headers: &Headers) -> Answer {
         Rejection::Version => (ErrorCode::BadRequest, "only HTTP/1.1 and HTTP/1.0 are spoken here".to_owned()),
         Rejection::Failed => (ErrorCode::Internal, "the runtime failed; its log may say why".to_owned()),
     };
-    let id = request_id(headers);
+    // Without randomness requests cannot be told apart, which is no reason to refuse them.
+    let id = request_id(headers, || host::random_id().unwrap_or_else(|_| "unknown".to_owned()));
     Failure::new(code, detail).answer_as(rejection.status(), headers.get("Accept"), &id)
 }
 
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn request_ids_are_taken_or_made() {
-        let id = |text: &str| request_id(&Headers::new().with("X-Request-ID", text));
+        let id = |text: &str| request_id(&Headers::new().with("X-Request-ID", text), || "m".repeat(32));
         assert_eq!(id("abc 1"), "abc 1");
         for bad in ["", &"x".repeat(129), "ü"] {
             let made = id(bad);

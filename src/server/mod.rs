@@ -21,6 +21,7 @@ use crate::base::disk;
 use crate::base::host::{self, Deadline, Host};
 use crate::base::log::Log;
 use crate::base::pace::Pace;
+use crate::base::serial::Serial;
 use crate::base::time::rfc3339;
 use crate::config::load::Surroundings;
 use crate::execute::run::Executor;
@@ -291,6 +292,7 @@ impl Toolbox {
             log,
             orders: orders.clone(),
             stop_recorded: AtomicBool::new(false),
+            ids: Serial::new(random()?),
             clock: host.clock.clone(),
             failures: Counter::default(),
             failures_told: Pace::new(app::TELL_FAILURES),
@@ -338,6 +340,10 @@ impl Toolbox {
         self.orders.send(Order::Stop).ok();
         self.wait();
     }
+}
+
+fn random() -> Result<[u8; 16], StartError> {
+    host::random().map_err(|error| StartError::other(format!("no randomness can be had: {error}")))
 }
 
 fn open_audit(host: &Host, instance: &Instance, log: &Log) -> Result<AuditLog, StartError> {

@@ -18,6 +18,7 @@ use super::{Headers, Limits, Method, Reach, Request, Response, Transport, Transp
 
 mod failure;
 mod resolver;
+mod steady;
 mod tls;
 
 use failure::Failure;

@@ -18,6 +18,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::failure::Failure;
+use super::steady::SteadyConnector;
 use crate::base::disk;
 use crate::http::TransportErrorKind;
 
@@ -26,7 +27,7 @@ const MAX_AUTHORITIES: usize = 4 << 20;
 
 /// What opens connections for an agent.
 pub(super) fn connector(trust: Trust) -> impl Connector<(), Out = impl Transport> {
-    Opening(ConnectProxyConnector::default().chain(TcpConnector::default()).chain(Tls(trust)))
+    Opening(ConnectProxyConnector::default().chain(TcpConnector::default()).chain(SteadyConnector).chain(Tls(trust)))
 }
 
 /// Reads a PEM file of authorities; the error says why it cannot be used.

@@ -3,6 +3,7 @@
 //! Key type: [`Chunked`]. Extensions and trailers are read past and dropped; sizes are hexadecimal digits and nothing else, lines
 //! end with CRLF, and what is not data is bounded, so that one byte of body cannot cost a thousand on the wire.
 
+use super::body::Body;
 use super::head::{MAX_FIELDS, MAX_HEAD};
 use crate::http::rejection::Rejection;
 
@@ -59,7 +60,7 @@ impl Chunked {
     pub(in crate::http) fn feed(
         &mut self,
         input: &[u8],
-        out: &mut Vec<u8>,
+        out: &mut Body,
         max: usize,
     ) -> Result<(usize, bool), Rejection> {
         let mut at = 0;
@@ -81,12 +82,12 @@ impl Chunked {
         Ok((at, self.place == Place::Done))
     }
 
-    fn take(&mut self, input: &[u8], out: &mut Vec<u8>, max: usize) -> Result<usize, Rejection> {
+    fn take(&mut self, input: &[u8], out: &mut Body, max: usize) -> Result<usize, Rejection> {
         let length = usize::try_from(self.left).unwrap_or(usize::MAX).min(input.len());
         if length > max - out.len() {
             return Err(Rejection::BodyTooLarge(max));
         }
-        out.extend_from_slice(&input[..length]);
+        out.extend(&input[..length]);
         self.left -= length as u64;
         self.data += length as u64;
         if self.left == 0 {
@@ -155,12 +156,12 @@ mod tests {
     }
 
     fn fed(input: &str, step: usize) -> Result<(String, String), Rejection> {
-        let (mut chunked, mut body, mut used) = (Chunked::default(), Vec::new(), 0);
+        let (mut chunked, mut body, mut used) = (Chunked::default(), Body::default(), 0);
         for piece in input.as_bytes().chunks(step) {
             let (taken, done) = chunked.feed(piece, &mut body, 20)?;
             used += taken;
             if done {
-                return Ok((String::from_utf8(body).unwrap(), input[used..].to_owned()));
+                return Ok((String::from_utf8(body.into_pieces().concat()).unwrap(), input[used..].to_owned()));
             }
         }
         Err(Rejection::TooSlow)

@@ -129,8 +129,7 @@ impl Client {
 
     /// Memory that it holds.
     pub(super) fn memory(&self) -> usize {
-        let request =
-            self.request.as_ref().map_or(0, |request| request.body.capacity() + request.head.handed.capacity());
+        let request = self.request.as_ref().map_or(0, |request| request.body.memory() + request.head.handed.capacity());
         self.input.capacity() + self.reader.held() + self.outbox.memory() + request
     }
 

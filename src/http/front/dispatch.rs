@@ -13,8 +13,6 @@ use crate::http::rejection::Rejection;
 
 /// Requests that are with the workers already while all of them are at work, so that they never wait for the next one.
 const AHEAD: usize = 12;
-/// Bodies up to this size follow their head in one write.
-const ONE_WRITE: usize = 64 << 10;
 /// How long a greeting may go without an answer.
 const GREETING: Duration = Duration::from_secs(5);
 /// Bits of a number that hold the place of a pair.
@@ -78,15 +76,16 @@ impl Reactor {
         let number = self.number_for(pair_place);
         let Some(client) = self.clients[place].as_mut() else { return self.free.push(pair_place) };
         let Some(request) = client.request.take() else { return self.free.push(pair_place) };
-        let (mut head, mut body) = (request.head.handed, request.body);
-        if !body.is_empty() {
+        let (mut head, body) = (request.head.handed, request.body);
+        if body.len() > 0 {
             head.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
         }
         head.extend_from_slice(handoff::line(number, Sender::Client(client.addr)).as_bytes());
         head.extend_from_slice(b"\r\n");
         let reserved = head.len() + body.len();
-        if body.len() <= ONE_WRITE {
-            head.append(&mut body);
+        let mut pieces = body.into_pieces();
+        if let [only] = pieces.as_mut_slice() {
+            head.append(only);
         }
         client.phase = Phase::AtWork(pair_place);
         self.lists.leave(place as u32);
@@ -97,7 +96,7 @@ impl Reactor {
         let Some(pair) = self.pairs[pair_place].as_mut() else { return };
         pair.duty = Duty::Busy(Errand { number, client: Some(place), reserved });
         pair.since = self.now;
-        match pair.hand_over(head, body) {
+        match pair.hand_over(head, pieces) {
             Ok(()) => self.watch_for_room(pair_place),
             Err(()) => self.lose_pair(pair_place, Rejection::Failed),
         }

@@ -22,6 +22,7 @@ use super::server::Spans;
 use crate::base::host;
 
 mod answer;
+mod body;
 pub(super) mod chunked;
 mod client;
 pub(super) mod descriptors;

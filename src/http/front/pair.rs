@@ -3,6 +3,7 @@
 //! Key types: [`Pair`] and [`Duty`]. A pair carries one request at a time, and nothing ever comes back over it: when something does, or
 //! when it ends, it is not as it should be and is closed, and another one takes its place.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::time::Instant;
 
@@ -38,26 +39,26 @@ pub(super) struct Pair {
     pub(super) since: Instant,
     /// Whether it is watched for room to write.
     pub(super) watched: bool,
-    parts: [Vec<u8>; 2],
+    parts: VecDeque<Vec<u8>>,
     at: usize,
 }
 
 impl Pair {
     pub(super) fn new(stream: UnixStream, greeting: u64, now: Instant) -> Self {
         let duty = Duty::Greeted(greeting);
-        Self { stream, duty, since: now, watched: false, parts: [Vec::new(), Vec::new()], at: 0 }
+        Self { stream, duty, since: now, watched: false, parts: VecDeque::new(), at: 0 }
     }
 
-    /// Hands over a request: its head and its body.
-    pub(super) fn hand_over(&mut self, head: Vec<u8>, body: Vec<u8>) -> Result<(), ()> {
-        self.parts = [head, body];
+    /// Hands over a request: its head and the pieces of its body.
+    pub(super) fn hand_over(&mut self, head: Vec<u8>, body: Vec<Vec<u8>>) -> Result<(), ()> {
+        self.parts = std::iter::once(head).chain(body).collect();
         self.at = 0;
         self.flush()
     }
 
     /// Goes on handing over.
     pub(super) fn flush(&mut self) -> Result<(), ()> {
-        for part in &mut self.parts {
+        while let Some(part) = self.parts.front() {
             while self.at < part.len() {
                 match self.stream.write(&part[self.at..]) {
                     Ok(0) => return Err(()),
@@ -67,13 +68,14 @@ impl Pair {
                     Err(_) => return Err(()),
                 }
             }
-            (*part, self.at) = (Vec::new(), 0);
+            self.parts.pop_front();
+            self.at = 0;
         }
         Ok(())
     }
 
     /// Whether something is still to be handed over.
     pub(super) fn is_pending(&self) -> bool {
-        self.parts.iter().any(|part| !part.is_empty())
+        !self.parts.is_empty()
     }
 }

@@ -28,6 +28,8 @@ const ACCEPTED_IN_A_TURN: usize = 128;
 /// The listener's queue of connections that were not accepted yet; 128 make bursts wait for a second.
 const BACKLOG: i32 = 4096;
 
+/// Bytes of an answer that the system keeps for each client.
+const SEND_BUFFER: usize = 256 << 10;
 /// In each span of flow a body, or an answer, has to move by so many bytes or come to its end.
 const STEP: u64 = 512 << 10;
 /// How often pairs are looked at while some are at work.
@@ -95,6 +97,8 @@ impl Reactor {
         rustix::net::listen(&listener, BACKLOG)?;
         // Accepted connections inherit it; without it clients wait for delayed acknowledgements.
         rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
+        // Inherited too. The system would keep megabytes for each client that does not read; this is enough for a fast and distant one.
+        rustix::net::sockopt::set_socket_send_buffer_size(&listener, SEND_BUFFER)?;
         listener.set_nonblocking(true)?;
         let mut listener = TcpListener::from_std(listener);
         let poll = Poll::new()?;

@@ -10,7 +10,7 @@ use crate::http::rejection::Rejection;
 /// Bytes read at once while there is no body: enough for most requests, and little to keep for those who send many at once.
 const HEAD_PIECE: usize = 4 << 10;
 /// Bytes read of one client in one turn.
-const QUOTA: usize = 64 << 10;
+const QUOTA: usize = 32 << 10;
 /// A client with more than this to take is given no more of its stream.
 const HIGH: usize = 64 << 10;
 

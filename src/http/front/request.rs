@@ -3,6 +3,7 @@
 //! Key types: [`Reader`], which is given what is there and says what it used and what it found, and [`Request`]. It reads nothing and
 //! knows no time. After a rejection the connection has no further requests, since nobody knows where the next one would begin.
 
+use super::body::Body;
 use super::chunked::Chunked;
 use super::head::{Head, Scan};
 use crate::http::framing::Length;
@@ -10,8 +11,6 @@ use crate::http::rejection::Rejection;
 
 /// Empty lines that may stand before a request line (RFC 9112 section 2.2).
 const MAX_EMPTY_LINES: u8 = 4;
-/// What a body's buffer begins with; it grows with what came, never with what was announced.
-const FIRST_PIECE: usize = 16 << 10;
 
 /// A complete request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +18,7 @@ pub(in crate::http) struct Request {
     /// Its head.
     pub(in crate::http) head: Head,
     /// Its body, decoded.
-    pub(in crate::http) body: Vec<u8>,
+    pub(in crate::http) body: Body,
 }
 
 /// What came of some bytes.
@@ -38,7 +37,7 @@ pub(in crate::http) enum Step {
 #[derive(Debug)]
 enum State {
     Head(Scan, u8),
-    Body(Head, Rest, Vec<u8>),
+    Body(Head, Rest, Body),
     Over,
 }
 
@@ -77,7 +76,7 @@ impl Reader {
 
     /// The bytes of memory that an unfinished body takes.
     pub(in crate::http) fn held(&self) -> usize {
-        if let State::Body(_, _, body) = &self.state { body.capacity() } else { 0 }
+        if let State::Body(_, _, body) = &self.state { body.memory() } else { 0 }
     }
 
     /// Gives up what was begun.
@@ -123,7 +122,7 @@ impl Reader {
         let rest = match head.length {
             Length::None => {
                 self.state = State::Head(Scan::default(), 0);
-                return (0, Step::Request(Request { head, body: Vec::new() }));
+                return (0, Step::Request(Request { head, body: Body::default() }));
             }
             Length::Fixed(length) => match usize::try_from(length).ok().filter(|length| *length <= self.max_body) {
                 Some(length) => Rest::Fixed(length),
@@ -132,7 +131,7 @@ impl Reader {
             Length::Chunked => Rest::Chunked(Chunked::default()),
         };
         let waits = head.waits && bytes.is_empty();
-        self.state = State::Body(head, rest, Vec::new());
+        self.state = State::Body(head, rest, Body::default());
         if waits { (0, Step::Waits) } else { self.body(bytes) }
     }
 
@@ -142,8 +141,7 @@ impl Reader {
         let fed = match rest {
             Rest::Fixed(left) => {
                 let length = bytes.len().min(*left);
-                make_room(body, length, body.len() + *left);
-                body.extend_from_slice(&bytes[..length]);
+                body.extend(&bytes[..length]);
                 *left -= length;
                 Ok((length, *left == 0))
             }
@@ -169,14 +167,5 @@ impl Reader {
     fn reject(&mut self, rejection: Rejection, head: Option<Head>) -> Step {
         self.state = State::Over;
         Step::Rejected(rejection, head.map(Box::new))
-    }
-}
-
-/// Doubles what a body's buffer holds, up to the whole body and no further.
-fn make_room(body: &mut Vec<u8>, more: usize, whole: usize) {
-    let needed = body.len() + more;
-    if needed > body.capacity() {
-        let target = needed.max((2 * body.len()).max(FIRST_PIECE).min(whole));
-        body.reserve_exact(target - body.len());
     }
 }

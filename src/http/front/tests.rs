@@ -97,7 +97,12 @@ fn what_is_well_formed_is_handed_on_without_its_framing() {
         let (requests, rejection, rest) = read(&[case.request.as_bytes()]);
         assert_eq!((requests.len(), rejection, rest.len()), (1, None, 0), "{}", case.name);
         assert_eq!(String::from_utf8_lossy(&requests[0].head.handed), case.handed, "{}", case.name);
-        assert_eq!(String::from_utf8_lossy(&requests[0].body), case.body, "{}", case.name);
+        assert_eq!(
+            String::from_utf8_lossy(&requests[0].body.clone().into_pieces().concat()),
+            case.body,
+            "{}",
+            case.name
+        );
     }
 }
 
@@ -133,7 +138,7 @@ fn a_body_takes_the_memory_that_came_not_what_was_announced() {
     reader.advance(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 16000000\r\n\r\nabc");
     assert!(reader.held() <= 16 << 10, "{}", reader.held());
     reader.advance(&[b'x'; 100_000]);
-    assert!(reader.held() <= 200_006, "{}", reader.held());
+    assert!(reader.held() <= 100_000 + (128 << 10), "{}", reader.held());
     assert!(reader.give_up().is_some());
     assert_eq!(reader.held(), 0);
 }

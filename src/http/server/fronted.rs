@@ -21,7 +21,7 @@ use crate::http::rejection::Rejection;
 /// Workers for each processor while nobody waits for upstreams; more of them only take turns.
 const FLOOR: usize = 2;
 /// How many of the largest bodies there is always memory for.
-const LARGEST: usize = 3;
+const LARGEST: usize = 2;
 /// One stream for so many workers.
 const WORKERS_A_STREAM: usize = 4;
 

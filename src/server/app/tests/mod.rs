@@ -167,6 +167,7 @@ impl World {
             listening: OnceLock::from(std::net::SocketAddr::from(([127, 0, 0, 1], 8765))),
             log: Log::silent(),
             orders,
+            ids: Serial::new([0; 16]),
             stop_recorded: AtomicBool::new(false),
             clock,
             failures: Counter::default(),
