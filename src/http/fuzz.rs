@@ -278,14 +278,22 @@ mod tests {
         }
     }
 
+    /// Below the larger limit this is one request.
+    #[track_caller]
+    fn whole(bytes: &str) {
+        framing(bytes.as_bytes());
+        let outcome = read(std::iter::once(bytes.as_bytes()), LIMITS[1]);
+        assert_eq!(outcome.requests.len(), 1, "{:?}", outcome.end);
+    }
+
     #[test]
     fn bodies_at_the_limit_keep_every_promise() {
         for length in [0, 1, 999, 1_000, 1_001, 4_096, 4_097, 140_000] {
             let body = "y".repeat(length);
-            framing(format!("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes());
+            whole(&format!("PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{body}"));
             let head = "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
             let chunk = if length == 0 { String::new() } else { format!("{length:x}\r\n{body}\r\n") };
-            framing(format!("{head}{chunk}0\r\n\r\n").as_bytes());
+            whole(&format!("{head}{chunk}0\r\n\r\n"));
             framing(format!("{head}{}0\r\n\r\n", "1\r\ny\r\n".repeat(length)).as_bytes());
         }
     }
