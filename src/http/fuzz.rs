@@ -264,16 +264,26 @@ mod tests {
         assert!(files.len() >= 100, "only {} files", files.len());
     }
 
+    fn requests(kind: &str) -> Vec<String> {
+        let table: serde_json::Value = serde_json::from_str(include_str!("../../testdata/http/requests.json")).unwrap();
+        let cases = table[kind].as_array().unwrap().iter();
+        cases.map(|case| case["request"].as_str().unwrap().replace("<17K>", &"y".repeat(17 << 10))).collect()
+    }
+
     #[test]
     fn h22_requests_in_any_pairs_keep_every_promise() {
-        let table: serde_json::Value = serde_json::from_str(include_str!("../../testdata/http/requests.json")).unwrap();
-        let requests = |kind: &str| -> Vec<String> {
-            let cases = table[kind].as_array().unwrap();
-            cases.iter().map(|case| case["request"].as_str().unwrap().replace("<17K>", &"y".repeat(17 << 10))).collect()
-        };
         for first in requests("accepted") {
             for second in requests("accepted").into_iter().chain(requests("rejected")) {
                 framing(format!("{first}{second}").as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn requests_that_break_off_keep_every_promise() {
+        for request in requests("accepted") {
+            for end in 0..request.len() {
+                framing(&request.as_bytes()[..end]);
             }
         }
     }
