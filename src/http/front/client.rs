@@ -24,8 +24,8 @@ pub(super) enum Phase {
     Body,
     /// Its request waits for a worker.
     Queued,
-    /// Its request is at the worker behind this pair, which has not answered yet.
-    AtWork(usize),
+    /// Its request, under this number, is with the workers.
+    AtWork(u64),
     /// Its answer is here and is being sent; and whether the connection goes on after it.
     Answering(After),
     /// Everything is said; what it still sends is thrown away, so that it sees the answer and not a reset.

@@ -47,8 +47,10 @@ use reactor::Reactor;
 pub(super) trait Crew: Send + Sync {
     /// Sees to it that so many requests can be worked on at once, besides all streams, if that may be.
     fn hire(&self, wanted: usize);
-    /// The answer to this request is no longer waited for: whoever works on it counts no more.
+    /// The answer to this request is no longer waited for: whoever works on it counts no more, and nobody begins with it.
     fn give_up(&self, number: u64);
+    /// Nobody is to begin with this request; false when somebody has.
+    fn revoke(&self, number: u64) -> bool;
 }
 
 /// The bytes of an answer that the front gives by itself, for a request with these headers; `true` leaves the body out. It says that

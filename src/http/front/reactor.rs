@@ -11,6 +11,7 @@ use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::client::{Client, Phase};
+use super::dispatch::Errand;
 use super::limit::Limit;
 use super::lists::Lists;
 use super::pair::Pair;
@@ -67,11 +68,15 @@ pub(super) struct Reactor {
     pub(super) held: usize,
     pub(super) queue: VecDeque<(usize, u64)>,
     pub(super) pairs: Vec<Option<Pair>>,
+    /// The pair of all small requests.
+    pub(super) shared: Option<usize>,
+    /// Pairs for large ones that carry none.
     pub(super) free: Vec<usize>,
+    /// Requests that are with the workers, by their numbers.
+    pub(super) errands: BTreeMap<u64, Errand>,
     /// Who reads the stream that answers this request.
     pub(super) streams: BTreeMap<u64, usize>,
     pub(super) greeting: Option<usize>,
-    pub(super) at_work: usize,
     /// Microseconds since `start` at which those at work began, summed.
     pub(super) began: u128,
     pub(super) start: Instant,
@@ -124,10 +129,11 @@ impl Reactor {
             held: 0,
             queue: VecDeque::new(),
             pairs: Vec::new(),
+            shared: None,
             free: Vec::new(),
+            errands: BTreeMap::new(),
             streams: BTreeMap::new(),
             greeting: None,
-            at_work: 0,
             began: 0,
             start: now,
             limit: Limit::new(limits.floor, limits.shares.workers, now),
@@ -165,7 +171,7 @@ impl Reactor {
                 WAKER => {}
                 Token(token) if (token - FIRST).is_multiple_of(2) => {
                     let place = (token - FIRST) / 2;
-                    self.serve_pair(place, event.is_writable(), event.is_readable() || event.is_read_closed());
+                    self.serve_pair(place, event.is_readable() || event.is_read_closed());
                 }
                 Token(token) => {
                     let place = (token - FIRST) / 2;
@@ -200,7 +206,7 @@ impl Reactor {
         let counts = &self.parts.counts;
         counts.connections.set(self.clients.len() - self.vacant.len());
         counts.queued.set(self.lists.len(list::QUEUED));
-        counts.at_work.set(self.at_work);
+        counts.at_work.set(self.at_work());
         counts.streaming.set(self.streams.len());
         counts.held_bytes.set(self.held);
     }
@@ -213,7 +219,7 @@ impl Reactor {
         let lists = (0..).zip(self.spans()).filter_map(|(list, span)| self.lists.left(list, span, self.now));
         let short = self.is_short() && self.limit.can_grow();
         let soon = (self.acceptable && self.listener.is_some()) || short;
-        let busy = self.at_work > 0
+        let busy = self.at_work() > 0
             || self.lists.len(list::QUEUED) > 0
             || self.stopping
             || self.greeting.is_some()
@@ -392,9 +398,9 @@ impl Reactor {
             pipe.close();
         }
         match client.phase {
-            Phase::AtWork(pair) => {
+            Phase::AtWork(number) => {
                 self.parts.counts.gone.bump();
-                self.orphan(pair);
+                self.orphan(number);
             }
             Phase::Answering(_) => self.parts.counts.gone.bump(),
             _ => {}

@@ -58,14 +58,19 @@ impl Attendance {
 
     /// Whether somebody is at work on it, who counts no more now.
     fn give_up(&mut self, number: u64) -> bool {
+        !self.revoke(number) && self.given_up.insert(number)
+    }
+
+    /// Whether nobody is at work on it, and nobody will be.
+    fn revoke(&mut self, number: u64) -> bool {
         if self.at_work.contains(&number) {
-            return self.given_up.insert(number);
+            return false;
         }
         self.revoked.insert(number);
         if self.revoked.len() > MAX_REVOKED {
             self.revoked.pop_first();
         }
-        false
+        true
     }
 }
 
@@ -212,7 +217,7 @@ impl Crew {
             // The front has closed the pair.
             return;
         }
-        let told = inbound.headers.clone();
+        let told = for_errors(&inbound.headers);
         let answer = catch_unwind(AssertUnwindSafe(|| self.handler.handle(inbound))).unwrap_or_else(|_| {
             self.counts.failed.bump();
             (self.error)(Rejection::Failed, &told)
@@ -283,11 +288,25 @@ impl front::Crew for Crew {
         }
     }
 
+    fn revoke(&self, number: u64) -> bool {
+        self.attendance().revoke(number)
+    }
+
     fn give_up(&self, number: u64) {
         if self.attendance().give_up(number) {
             self.present.fetch_sub(1, Ordering::SeqCst);
         }
     }
+}
+
+/// What the server's own answers want to know of a request.
+fn for_errors(headers: &Headers) -> Headers {
+    let mut told = Headers::new();
+    for (name, value) in ["Accept", "X-Request-ID"].iter().filter_map(|name| Some((name, headers.get(name)?))) {
+        // It was a header before.
+        told.append(name, value).ok();
+    }
+    told
 }
 
 /// The headers for the handler, and the front's own.
