@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -155,12 +156,38 @@ impl Reactor {
                 _ => {}
             }
             self.now = Instant::now();
-            self.note(&events);
-            self.turn();
+            let turn = || {
+                self.note(&events);
+                self.turn();
+            };
+            if catch_unwind(AssertUnwindSafe(turn)).is_err() {
+                self.start_over();
+            }
             if self.stopping && self.is_over() {
                 return;
             }
         }
+    }
+
+    /// After a bug of its own nothing that it knows can be trusted: every connection ends, and the next ones find it as at the start.
+    fn start_over(&mut self) {
+        self.parts.counts.failed.bump();
+        for (_, pipe) in self.clients.iter_mut().flatten().filter_map(|client| client.stream_of.take()) {
+            pipe.close();
+        }
+        for number in std::mem::take(&mut self.errands).into_keys() {
+            self.parts.crew.give_up(number);
+        }
+        self.clients = Vec::new();
+        self.pairs = Vec::new();
+        self.lists = Lists::new();
+        (self.vacant, self.left, self.again, self.free) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        (self.queue, self.streams) = (VecDeque::new(), BTreeMap::new());
+        (self.shared, self.greeting) = (None, None);
+        (self.held, self.began) = (0, 0);
+        self.acceptable = true;
+        // The look at pairs tries again when it cannot be done now.
+        self.open_pair().ok();
     }
 
     /// Marks what is ready.

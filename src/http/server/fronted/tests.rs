@@ -422,6 +422,24 @@ fn slow_readers_do_not_keep_workers_from_others() {
 }
 
 #[test]
+fn a_bug_of_the_front_ends_connections_and_not_the_server() {
+    let scene = scene(|options| options.error = |_, _| panic!("on purpose"));
+    let mut open = scene.connect();
+    open.ask("GET", "/", "");
+    let mut busy = scene.connect();
+    busy.request("GET", "/wait", "");
+    assert_eq!(scene.arrived.recv_timeout(PATIENCE).as_deref(), Ok("/"));
+    assert_eq!(scene.arrived.recv_timeout(PATIENCE).as_deref(), Ok("/wait"));
+    let mut malformed = scene.connect();
+    malformed.send("(");
+    assert_eq!((malformed.rest(), open.rest(), busy.rest()), Default::default());
+    scene.is_alive();
+    scene.release.send(()).unwrap();
+    scene.until("the answer to who is gone is dropped", || scene.server.counts().late_answers.value() == 1);
+    scene.is_alive();
+}
+
+#[test]
 fn large_answers_arrive_whole() {
     let scene = scene(|_| {});
     let mut client = scene.connect();
