@@ -250,6 +250,7 @@ impl Reactor {
             || self.lists.len(list::QUEUED) > 0
             || self.stopping
             || self.greeting.is_some()
+            || self.shared.is_none()
             || self.limit.can_fall();
         let further = [soon.then_some(SOON), busy.then_some(LOOK)];
         // A millisecond more, since the system rounds down.
