@@ -8,4 +8,4 @@ cargo fuzz --version >/dev/null 2>&1 || { echo "fuzz: there is no cargo-fuzz her
 mkdir -p fuzz/corpus/framing
 export RUSTC_BOOTSTRAP=1
 exec cargo fuzz run framing fuzz/corpus/framing testdata/fuzz/framing -- \
-  -max_total_time="${FUZZ:-60}" -max_len=4096 -timeout=10 -dict=fuzz/framing.dict
+  -max_total_time="${FUZZ:-60}" -max_len=20480 -timeout=10 -dict=fuzz/framing.dict

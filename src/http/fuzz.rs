@@ -1,8 +1,8 @@
 //! What fuzz targets call: what the reading of requests promises, held against any bytes.
 //!
 //! Key item: [`framing`]. It panics where a promise is broken. No program calls it: `fuzz/` does with bytes that libFuzzer makes up, and
-//! the tests below with the corpus of `testdata/fuzz`. [`naive`] reads requests a second time, in another way, so that the end of a
-//! request is not only what [`Reader`] takes it for.
+//! the tests below with the corpus of `testdata/fuzz`. `naive` reads requests a second time, in another way, so that the end of a
+//! request is not only what the reader of `front` takes it for.
 
 use super::framing::Length;
 use super::front::head::{Head, MAX_FIELDS, MAX_HEAD};
@@ -22,7 +22,7 @@ const NOT_HANDED: [&str; 5] = ["Content-Length", "Transfer-Encoding", "Connectio
 ///
 /// # Panics
 ///
-/// When the pieces make a difference, when a request ends elsewhere than where [`naive`] sees its end, when what is handed on is not one
+/// When the pieces make a difference, when a request ends elsewhere than where `naive` sees its end, when what is handed on is not one
 /// plain head, when memory is taken for bytes that have not come, or when anything is read behind a rejection.
 pub fn framing(bytes: &[u8]) {
     for max_body in LIMITS {
