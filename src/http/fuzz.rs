@@ -310,7 +310,15 @@ mod tests {
 
     #[track_caller]
     fn check(handed: &[u8], one_zero: bool, expected: Option<&str>) {
-        let head = Head { length: Length::None, one_zero, keep_alive: true, waits: false, handed: handed.to_vec() };
+        let head = Head {
+            length: Length::None,
+            one_zero,
+            keep_alive: true,
+            waits: false,
+            bodiless: false,
+            told: Vec::new(),
+            handed: handed.to_vec(),
+        };
         assert_eq!(fault(&head), expected, "{:?}", String::from_utf8_lossy(handed));
     }
 

@@ -293,6 +293,9 @@ pub fn help() -> String {
     for few in later.chunks(4) {
         writeln!(text, "  {}", few.join(" ")).expect("writing to a String does not fail");
     }
+    if !server::SERVES_ANY_ADDRESS {
+        text.push_str("\nThis build has no front, so it serves loopback addresses only.\n");
+    }
     text.push_str(
         "\nSIGTERM and SIGINT stop it, SIGHUP reloads the configuration.\n\
          Exit codes: 0 ok, 1 other failure, 2 usage, 3 configuration.\n",

@@ -40,6 +40,9 @@ pub fn allows(headers: &Headers, port: u16, public: Option<&Url>, reach: Reach) 
 }
 
 fn host_is_ours(host: &str, public: Option<&Url>, reach: Reach) -> bool {
+    if is_plainly_loopback(host) {
+        return true;
+    }
     let Ok(url) = Url::parse(&format!("http://{host}/")) else {
         return false;
     };
@@ -50,6 +53,12 @@ fn host_is_ours(host: &str, public: Option<&Url>, reach: Reach) -> bool {
         Reach::Open => is_address(name) || is_single_label(name),
     };
     by_reach || is_loopback_host(name) || public.is_some_and(|public| public.host() == name)
+}
+
+/// The usual names of this machine with a port or without; what is less usual takes the longer way.
+fn is_plainly_loopback(host: &str) -> bool {
+    let (name, port) = host.split_once(':').unwrap_or((host, ""));
+    matches!(name, "127.0.0.1" | "localhost") && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A name that only the local network knows.

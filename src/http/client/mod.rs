@@ -243,12 +243,15 @@ fn read(answer: ureq::http::Response<Body>, max_body: usize) -> Result<Response,
     let (parts, body) = answer.into_parts();
     let mut headers = Headers::new();
     for (name, value) in &parts.headers {
-        let value = match std::str::from_utf8(value.as_bytes()) {
-            Ok(text) => text.to_owned(),
-            Err(_) => value.as_bytes().iter().map(|&byte| char::from(byte)).collect(),
+        let appended = match std::str::from_utf8(value.as_bytes()) {
+            Ok(text) => headers.append(name.as_str(), text),
+            Err(_) => {
+                let text: String = value.as_bytes().iter().map(|&byte| char::from(byte)).collect();
+                headers.append(name.as_str(), &text)
+            }
         };
         // A field that could not be passed on is worth nothing; the rest of the answer is.
-        headers.append(name.as_str(), &value).ok();
+        appended.ok();
     }
     let limit = max_body.saturating_add(1) as u64;
     let mut bytes = Vec::new();

@@ -1,41 +1,88 @@
 //! The front towards its workers: requests go out over pairs, answers come back in memory.
-//!
-//! A request's number holds the place of its pair, so that an answer finds whom it is for without a search.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::client::{After, Client, Phase};
-use super::pair::{Duty, Errand, Pair};
+use super::door::Door;
+use super::pair::{Duty, Pair};
 use super::reactor::{Reactor, list};
 use crate::http::handoff::{self, Payload, Reply, Return, Sender};
 use crate::http::rejection::Rejection;
 
 /// Requests that are with the workers already while all of them are at work, so that they never wait for the next one.
 const AHEAD: usize = 12;
+/// Bodies up to this size are read by tiny_http itself, before it gives a request to a worker.
+pub(super) const SMALL: usize = 1024;
 /// How long a greeting may go without an answer.
 const GREETING: Duration = Duration::from_secs(5);
-/// Bits of a number that hold the place of a pair.
-const PLACE_BITS: u32 = 16;
+/// After so many greetings that idle workers did not hear, they cannot hear.
+const UNHEARD: u8 = 2;
+/// Time between two attempts to mend that.
+const RENEWAL: Duration = Duration::from_secs(1);
+/// Pairs for large requests that are kept although there are none.
+const SPARE: usize = 2;
+
+/// A request whose answer is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Errand {
+    /// `None` once the client has gone.
+    client: Option<usize>,
+    pair: usize,
+    since: Instant,
+    /// Memory that the request takes here and at the worker.
+    reserved: usize,
+}
 
 impl Reactor {
-    /// Gives waiting requests to workers, in the order they came.
+    /// Gives waiting requests to workers, in the order they came; large ones apart, since they may have to wait for memory.
     pub(super) fn dispatch(&mut self) {
-        while let Some(&(place, ticket)) = self.queue.front() {
-            let waits = |client: &Client| client.phase == Phase::Queued && client.ticket == ticket;
-            if !self.clients.get(place).and_then(Option::as_ref).is_some_and(waits) {
-                self.queue.pop_front();
-                continue;
-            }
-            // What is handed over while workers are slow would wait where nobody can refuse it.
-            let ahead = if self.limit.is_quick(self.mean_age()) { AHEAD } else { 0 };
-            if self.at_work >= self.limit.now() + ahead {
-                return;
-            }
-            let Some(pair) = self.free.pop() else { return self.open_pairs() };
+        while let Some(place) = self.next_waiting(false) {
+            let Some(pair) = self.shared else {
+                self.open_pairs(false);
+                break;
+            };
             self.queue.pop_front();
             self.hand_over(place, pair);
         }
+        while let Some(place) = self.next_waiting(true) {
+            let size =
+                self.clients[place].as_ref().and_then(|client| client.request.as_ref()).map_or(0, |r| r.body.len());
+            if self.reserved > 0 && self.reserved + size > self.parts.limits.max_held {
+                break;
+            }
+            let Some(pair) = self.free.pop() else {
+                self.open_pairs(true);
+                break;
+            };
+            self.large.pop_front();
+            self.hand_over(place, pair);
+        }
+        if let Some(shared) = self.shared {
+            self.flush_pair(shared);
+        }
+    }
+
+    /// Who has waited longest and may be handed over now.
+    fn next_waiting(&mut self, large: bool) -> Option<usize> {
+        // What is handed over while workers are slow would wait where nobody can refuse it.
+        let ahead = if self.limit.is_quick(self.mean_age()) { AHEAD } else { 0 };
+        if self.at_work() >= self.limit.now() + ahead {
+            return None;
+        }
+        let queue = if large { &mut self.large } else { &mut self.queue };
+        while let Some(&(place, ticket)) = queue.front() {
+            let waits = |client: &Client| client.phase == Phase::Queued && client.ticket == ticket;
+            if self.clients.get(place).and_then(Option::as_ref).is_some_and(waits) {
+                return Some(place);
+            }
+            queue.pop_front();
+        }
+        None
+    }
+
+    pub(super) fn at_work(&self) -> usize {
+        self.errands.len()
     }
 
     /// Changes the number of workers to what their requests call for.
@@ -44,7 +91,7 @@ impl Reactor {
         if self.is_short() {
             self.limit.short(self.mean_age(), self.now);
         } else {
-            self.limit.plenty(self.at_work, self.now);
+            self.limit.plenty(self.at_work(), self.now);
         }
         if self.limit.now() > before {
             self.parts.crew.hire(self.limit.now());
@@ -54,12 +101,12 @@ impl Reactor {
     /// Whether more is to be done than there are workers.
     pub(super) fn is_short(&self) -> bool {
         let waiting = self.lists.len(list::QUEUED);
-        self.at_work >= self.limit.now() && self.at_work + waiting > self.limit.now()
+        self.at_work() >= self.limit.now() && self.at_work() + waiting > self.limit.now()
     }
 
     /// How long those at work have been at it, on average.
     fn mean_age(&self) -> Duration {
-        let mean = self.began / (self.at_work.max(1) as u128);
+        let mean = self.began / (self.at_work().max(1) as u128);
         Duration::from_micros(u64::try_from(self.micros(self.now).saturating_sub(mean)).unwrap_or(u64::MAX))
     }
 
@@ -67,15 +114,11 @@ impl Reactor {
         at.saturating_duration_since(self.start).as_micros()
     }
 
-    fn number_for(&mut self, pair: usize) -> u64 {
-        self.numbers += 1;
-        self.numbers << PLACE_BITS | pair as u64
-    }
-
     fn hand_over(&mut self, place: usize, pair_place: usize) {
-        let number = self.number_for(pair_place);
-        let Some(client) = self.clients[place].as_mut() else { return self.free.push(pair_place) };
-        let Some(request) = client.request.take() else { return self.free.push(pair_place) };
+        let Some(client) = self.clients[place].as_mut() else { return };
+        let (Some(request), Some(pair)) = (client.request.take(), self.pairs[pair_place].as_mut()) else { return };
+        self.numbers += 1;
+        let number = self.numbers;
         let (mut head, body) = (request.head.handed, request.body);
         if body.len() > 0 {
             head.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
@@ -83,38 +126,62 @@ impl Reactor {
         head.extend_from_slice(handoff::line(number, Sender::Client(client.addr)).as_bytes());
         head.extend_from_slice(b"\r\n");
         let reserved = head.len() + body.len();
-        let mut pieces = body.into_pieces();
-        if let [only] = pieces.as_mut_slice() {
-            head.append(only);
+        pair.put(head);
+        body.into_pieces().into_iter().for_each(|piece| pair.put(piece));
+        if pair.duty == Duty::Free {
+            pair.duty = Duty::Carrying(number);
         }
-        client.phase = Phase::AtWork(pair_place);
+        client.phase = Phase::AtWork(number);
+        self.errands.insert(number, Errand { client: Some(place), pair: pair_place, since: self.now, reserved });
         self.lists.leave(place as u32);
         self.account(place);
-        self.held += reserved;
-        self.at_work += 1;
+        self.reserved += reserved;
         self.began += self.micros(self.now);
-        let Some(pair) = self.pairs[pair_place].as_mut() else { return };
-        pair.duty = Duty::Busy(Errand { number, client: Some(place), reserved });
-        pair.since = self.now;
-        match pair.hand_over(head, pieces) {
-            Ok(()) => self.watch_for_room(pair_place),
-            Err(()) => self.lose_pair(pair_place, Rejection::Failed),
+        if self.shared != Some(pair_place) {
+            self.flush_pair(pair_place);
         }
     }
 
-    /// How many pairs there should be.
-    fn wanted_pairs(&self) -> usize {
-        self.limit.now() + AHEAD + 1
+    fn flush_pair(&mut self, place: usize) {
+        match self.pairs[place].as_mut().map(Pair::flush) {
+            Some(Err(())) => self.lose_pair(place),
+            Some(Ok(())) => self.watch_for_room(place),
+            None => {}
+        }
     }
 
-    fn present_pairs(&self) -> usize {
-        self.pairs.iter().flatten().count()
-    }
-
-    fn open_pairs(&mut self) {
-        if self.greeting.is_none() && self.present_pairs() < self.wanted_pairs() {
+    /// Opens the shared pair when there is none, else one for a large request when one is asked for.
+    fn open_pairs(&mut self, for_large: bool) {
+        if self.greeting.is_none() && (self.shared.is_none() || for_large) {
             // It is tried again soon.
-            self.open_pair().ok();
+            if self.open_pair().is_err() {
+                self.parts.counts.pair_failures.bump();
+            }
+        }
+    }
+
+    /// tiny_http's own accept thread ends at its first failure, and nothing is heard after that: a new one takes its place.
+    fn renew_when_deaf(&mut self, unheard: bool) {
+        // Greetings go unheard also while all workers are busy.
+        self.unheard = if unheard && !self.is_short() {
+            self.unheard + 1
+        } else if unheard {
+            self.unheard
+        } else {
+            0
+        };
+        let due = self.now.saturating_duration_since(self.renewed) >= RENEWAL;
+        if !due || !(self.unheard >= UNHEARD || self.parts.crew.is_deaf()) {
+            return;
+        }
+        (self.unheard, self.renewed) = (0, self.now);
+        self.parts.counts.pair_failures.bump();
+        let Ok((door, listener)) = Door::open(&self.parts.directories) else { return };
+        if self.parts.crew.renew(listener) {
+            self.parts.door = door;
+            for place in 0..self.pairs.len() {
+                self.lose_pair(place);
+            }
         }
     }
 
@@ -122,25 +189,22 @@ impl Reactor {
     pub(super) fn open_pair(&mut self) -> std::io::Result<()> {
         self.parts.crew.hire(self.limit.now());
         let stream = self.parts.door.connect()?;
-        let place = self.watch(Pair::new(stream, 0, self.now))?;
-        let number = self.number_for(place);
+        let place = self.watch(Pair::new(stream, self.now))?;
+        self.numbers += 1;
         self.greeting = Some(place);
-        let head = format!("GET / HTTP/1.1\r\n{}\r\n", handoff::line(number, Sender::Greeting));
-        let Some(pair) = self.pairs[place].as_mut() else { return Ok(()) };
-        pair.duty = Duty::Greeted(number);
-        if pair.hand_over(head.into_bytes(), Vec::new()).is_err() {
-            self.lose_pair(place, Rejection::Failed);
+        if let Some(pair) = self.pairs[place].as_mut() {
+            pair.duty = Duty::Greeted(self.numbers);
+            pair.put(format!("GET / HTTP/1.1\r\n{}\r\n", handoff::line(self.numbers, Sender::Greeting)).into_bytes());
         }
+        self.flush_pair(place);
         Ok(())
     }
 
     /// Something happened on a pair's socket: room to write, or what must not be.
-    pub(super) fn serve_pair(&mut self, place: usize, writable: bool, readable: bool) {
-        let Some(pair) = self.pairs.get_mut(place).and_then(Option::as_mut) else { return };
-        if readable || (writable && pair.flush().is_err()) {
-            return self.lose_pair(place, Rejection::Failed);
+    pub(super) fn serve_pair(&mut self, place: usize, readable: bool) {
+        if self.pairs.get(place).is_some_and(Option::is_some) {
+            if readable { self.lose_pair(place) } else { self.flush_pair(place) }
         }
-        self.watch_for_room(place);
     }
 
     /// Takes everything that workers have given back.
@@ -159,47 +223,51 @@ impl Reactor {
     }
 
     fn greeted(&mut self, number: u64) {
-        let place = place_of(number);
-        let Some(pair) = self.pairs.get_mut(place).and_then(Option::as_mut) else { return };
-        if !matches!(pair.duty, Duty::Greeted(expected) if expected == number) {
-            return;
+        let Some(place) = self.greeting else { return };
+        let Some(pair) = self.pairs[place].as_mut().filter(|pair| pair.duty == Duty::Greeted(number)) else { return };
+        (self.greeting, self.unheard) = (None, 0);
+        if self.shared.is_none() {
+            pair.duty = Duty::Shared;
+            self.shared = Some(place);
+        } else {
+            pair.duty = Duty::Free;
+            self.free.push(place);
         }
-        pair.duty = Duty::Free;
-        self.free.push(place);
-        self.greeting = None;
-        self.open_pairs();
     }
 
     fn take_answer(&mut self, number: u64, reply: Reply) {
-        let place = place_of(number);
-        let pair = self.pairs.get_mut(place).and_then(Option::as_mut);
-        let (errand, since, pair) = match pair {
-            Some(pair) => match pair.duty {
-                Duty::Busy(errand) if errand.number == number => (errand, pair.since, pair),
-                _ => return self.drop_late(&reply),
-            },
-            // Nobody waits for it any more (H46).
-            None => return self.drop_late(&reply),
-        };
-        pair.duty = Duty::Free;
-        self.off_work(errand, since);
-        if self.pairs[place].as_ref().is_some_and(Pair::is_pending) {
-            // It was answered before it was read, which no worker of this house does.
-            self.lose_pair(place, Rejection::Failed);
-        } else {
-            self.free.push(place);
-        }
-        match errand.client {
+        // Nobody waits for it any more when there is no errand (H46).
+        let client = self.end_errand(number).and_then(|errand| {
+            self.release(errand.pair, number);
+            errand.client
+        });
+        match client {
             Some(client) => self.answer(client, number, reply),
-            None => self.drop_late(&reply),
+            None => {
+                self.parts.counts.late_answers.bump();
+                if let Payload::Pieces(pipe) = &reply.body {
+                    pipe.close();
+                }
+            }
         }
     }
 
-    fn drop_late(&self, reply: &Reply) {
-        self.parts.counts.late_answers.bump();
-        if let Payload::Pieces(pipe) = &reply.body {
-            pipe.close();
+    fn end_errand(&mut self, number: u64) -> Option<Errand> {
+        let errand = self.errands.remove(&number)?;
+        self.reserved -= errand.reserved;
+        self.began -= self.micros(errand.since);
+        Some(errand)
+    }
+
+    /// A pair that carried this large request may carry the next one.
+    fn release(&mut self, place: usize, number: u64) {
+        let Some(pair) = self.pairs[place].as_mut().filter(|pair| pair.duty == Duty::Carrying(number)) else { return };
+        if pair.is_pending() {
+            // It was answered before it was read, which no worker of this house does.
+            return self.lose_pair(place);
         }
+        pair.duty = Duty::Free;
+        self.free.push(place);
     }
 
     /// Begins to send an answer.
@@ -212,7 +280,7 @@ impl Reactor {
         head.extend_from_slice(framing.last_lines(streams));
         client.outbox.put(head);
         let after = if framing.survives(streams) { After::Next } else { After::End };
-        (client.phase, client.moved) = (Phase::Answering(after), 0);
+        (client.phase, client.moved, client.took) = (Phase::Answering(after), 0, None);
         self.lists.enter(place as u32, list::ANSWERING, self.now);
         self.parts.counts.answered.bump();
         match reply.body {
@@ -228,64 +296,68 @@ impl Reactor {
         self.flush(place);
     }
 
-    fn off_work(&mut self, errand: Errand, since: Instant) {
-        self.held -= errand.reserved;
-        self.at_work -= 1;
-        self.began -= self.micros(since);
-    }
-
-    /// The client of this pair is gone; its answer will reach nobody.
-    pub(super) fn orphan(&mut self, place: usize) {
-        if let Some(Duty::Busy(errand)) = self.pairs[place].as_mut().map(|pair| &mut pair.duty) {
+    /// The client of this request is gone; its answer will reach nobody.
+    pub(super) fn orphan(&mut self, number: u64) {
+        if let Some(errand) = self.errands.get_mut(&number) {
             errand.client = None;
         }
     }
 
-    /// Closes a pair, and answers for it whoever has waited for it.
-    fn lose_pair(&mut self, place: usize, rejection: Rejection) {
+    /// Closes a pair. Requests that went over it and that nobody has begun are answered for; the others are at work all the same.
+    fn lose_pair(&mut self, place: usize) {
         let Some(pair) = self.pairs[place].take() else { return };
-        if self.greeting == Some(place) {
-            self.greeting = None;
-        }
-        let Duty::Busy(errand) = pair.duty else { return self.free.retain(|free| *free != place) };
-        self.off_work(errand, pair.since);
         self.parts.counts.pairs_lost.bump();
-        let Some(client_place) = errand.client else { return };
-        if rejection == Rejection::Failed {
-            self.parts.counts.failed.bump();
+        self.greeting = self.greeting.filter(|greeting| *greeting != place);
+        self.shared = self.shared.filter(|shared| *shared != place);
+        self.free.retain(|free| *free != place);
+        if matches!(pair.duty, Duty::Greeted(_) | Duty::Free) {
+            return;
         }
-        self.reject(client_place, rejection);
+        let lost = self.errands.iter().filter(|(_, errand)| errand.pair == place);
+        let lost: Vec<u64> = lost.map(|(number, _)| *number).collect();
+        for number in lost {
+            if self.parts.crew.revoke(number) {
+                self.parts.counts.failed.bump();
+                self.give_up(number, Rejection::Failed);
+            }
+        }
+    }
+
+    fn give_up(&mut self, number: u64, rejection: Rejection) {
+        if let Some(client) = self.end_errand(number).and_then(|errand| errand.client) {
+            self.reject(client, rejection);
+        }
     }
 
     /// Looks for what comes late, and keeps the numbers of pairs and workers right.
     pub(super) fn look_at_pairs(&mut self) {
         let (now, timeout) = (self.now, self.parts.limits.request_timeout);
-        let is_late = |pair: &Pair| {
-            let age = now.saturating_duration_since(pair.since);
-            match pair.duty {
-                Duty::Busy(_) => age >= timeout,
-                Duty::Greeted(_) => age >= GREETING,
-                Duty::Free => false,
+        let late = self.errands.iter().filter(|(_, errand)| now.saturating_duration_since(errand.since) >= timeout);
+        let late: Vec<(u64, usize)> = late.map(|(number, errand)| (*number, errand.pair)).collect();
+        for (number, pair) in late {
+            self.parts.crew.give_up(number);
+            self.parts.counts.unanswered.bump();
+            self.give_up(number, Rejection::Unanswered);
+            let carries = |pair: &Pair| pair.duty == Duty::Carrying(number);
+            if self.pairs[pair].as_ref().is_some_and(carries) {
+                self.lose_pair(pair);
             }
+        }
+        let unheard = |place: &usize| {
+            self.pairs[*place].as_ref().is_some_and(|pair| now.saturating_duration_since(pair.since) >= GREETING)
         };
-        let late: Vec<usize> =
-            (0..self.pairs.len()).filter(|place| self.pairs[*place].as_ref().is_some_and(is_late)).collect();
-        for place in late {
-            if let Some(Duty::Busy(errand)) = self.pairs[place].as_ref().map(|pair| pair.duty) {
-                self.parts.crew.give_up(errand.number);
-                self.parts.counts.unanswered.bump();
-            }
-            self.lose_pair(place, Rejection::Unanswered);
+        let unheard = self.greeting.filter(unheard);
+        if let Some(place) = unheard {
+            self.lose_pair(place);
+        }
+        if unheard.is_some() || self.parts.crew.is_deaf() {
+            self.renew_when_deaf(unheard.is_some());
         }
         self.parts.crew.hire(self.limit.now());
-        self.open_pairs();
-        if self.free.len() > 1 && self.present_pairs() > self.wanted_pairs() + 1 {
-            let place = self.free[0];
-            self.lose_pair(place, Rejection::Failed);
+        self.open_pairs(false);
+        if self.free.len() > SPARE {
+            let place = self.free.remove(0);
+            self.pairs[place] = None;
         }
     }
-}
-
-fn place_of(number: u64) -> usize {
-    (number & ((1 << PLACE_BITS) - 1)) as usize
 }

@@ -1,7 +1,7 @@
 //! One private connection to the workers.
 //!
-//! Key types: [`Pair`] and [`Duty`]. A pair carries one request at a time, and nothing ever comes back over it: when something does, or
-//! when it ends, it is not as it should be and is closed, and another one takes its place.
+//! Key types: [`Pair`] and [`Duty`]. Nothing ever comes back over a pair: when something does, or when it ends, it is not as it should be
+//! and is closed, and another one takes its place.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -9,25 +9,20 @@ use std::time::Instant;
 
 use mio::net::UnixStream;
 
-/// What a pair is doing.
-#[derive(Clone, Copy, Debug)]
+/// A part of what waits to be handed over grows up to this size, so that many requests go in one write.
+const PART: usize = 32 << 10;
+
+/// What a pair is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Duty {
     /// It was greeted with this number, which nobody has heard yet.
     Greeted(u64),
-    /// Nothing.
+    /// All small requests, one behind the other: tiny_http reads each whole before it gives it to a worker.
+    Shared,
+    /// A large request at a time: tiny_http leaves its body to the worker, who may come later than the next request.
     Free,
-    /// Carrying a request.
-    Busy(Errand),
-}
-
-/// A request whose answer is waited for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Errand {
-    pub(super) number: u64,
-    /// `None` once the client has gone.
-    pub(super) client: Option<usize>,
-    /// Memory that the request takes here and at the worker.
-    pub(super) reserved: usize,
+    /// The one with this number.
+    Carrying(u64),
 }
 
 /// A pair.
@@ -35,7 +30,7 @@ pub(super) struct Errand {
 pub(super) struct Pair {
     pub(super) stream: UnixStream,
     pub(super) duty: Duty,
-    /// When its duty began.
+    /// When it was opened.
     pub(super) since: Instant,
     /// Whether it is watched for room to write.
     pub(super) watched: bool,
@@ -44,19 +39,19 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    pub(super) fn new(stream: UnixStream, greeting: u64, now: Instant) -> Self {
-        let duty = Duty::Greeted(greeting);
-        Self { stream, duty, since: now, watched: false, parts: VecDeque::new(), at: 0 }
+    pub(super) fn new(stream: UnixStream, now: Instant) -> Self {
+        Self { stream, duty: Duty::Free, since: now, watched: false, parts: VecDeque::new(), at: 0 }
     }
 
-    /// Hands over a request: its head and the pieces of its body.
-    pub(super) fn hand_over(&mut self, head: Vec<u8>, body: Vec<Vec<u8>>) -> Result<(), ()> {
-        self.parts = std::iter::once(head).chain(body).collect();
-        self.at = 0;
-        self.flush()
+    /// Puts bytes behind what is to be handed over.
+    pub(super) fn put(&mut self, bytes: Vec<u8>) {
+        match self.parts.back_mut() {
+            Some(last) if last.len() + bytes.len() <= PART => last.extend_from_slice(&bytes),
+            _ => self.parts.push_back(bytes),
+        }
     }
 
-    /// Goes on handing over.
+    /// Hands over what can be handed over now.
     pub(super) fn flush(&mut self) -> Result<(), ()> {
         while let Some(part) = self.parts.front() {
             while self.at < part.len() {

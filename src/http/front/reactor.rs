@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::client::{Client, Phase};
+use super::dispatch::Errand;
 use super::limit::Limit;
 use super::lists::Lists;
 use super::pair::Pair;
@@ -32,6 +35,12 @@ const BACKLOG: i32 = 4096;
 const SEND_BUFFER: usize = 256 << 10;
 /// In each span of flow a body, or an answer, has to move by so many bytes or come to its end.
 const STEP: u64 = 512 << 10;
+/// A client that has something to take and took nothing for so long stands still; among so many who have been answered for longest one is
+/// looked for when there is no place.
+const STILL: Duration = Duration::from_secs(3);
+const LOOKED_AT: usize = 256;
+/// Clients that hold less are not sent away for their memory; there are no more of them than connections.
+const LITTLE: usize = 8 << 10;
 /// How often pairs are looked at while some are at work.
 const LOOK: Duration = Duration::from_millis(100);
 /// How soon something is tried again that could not be done, or is given to one more worker.
@@ -64,14 +73,26 @@ pub(super) struct Reactor {
     pub(super) lists: Lists<{ list::ALL }>,
     /// Clients to look at again in the next turn.
     pub(super) again: Vec<usize>,
+    /// Bytes of unfinished and waiting requests and of untaken answers.
     pub(super) held: usize,
+    /// Bytes of requests that are with the workers.
+    pub(super) reserved: usize,
+    /// Who waits for a worker, with which ticket; those with large bodies apart.
     pub(super) queue: VecDeque<(usize, u64)>,
+    pub(super) large: VecDeque<(usize, u64)>,
+    /// Greetings in a row that idle workers did not hear, and when that was mended last.
+    pub(super) unheard: u8,
+    pub(super) renewed: Instant,
     pub(super) pairs: Vec<Option<Pair>>,
+    /// The pair of all small requests.
+    pub(super) shared: Option<usize>,
+    /// Pairs for large ones that carry none.
     pub(super) free: Vec<usize>,
+    /// Requests that are with the workers, by their numbers.
+    pub(super) errands: BTreeMap<u64, Errand>,
     /// Who reads the stream that answers this request.
     pub(super) streams: BTreeMap<u64, usize>,
     pub(super) greeting: Option<usize>,
-    pub(super) at_work: usize,
     /// Microseconds since `start` at which those at work began, summed.
     pub(super) began: u128,
     pub(super) start: Instant,
@@ -84,6 +105,7 @@ pub(super) struct Reactor {
 /// What the front was given and does not change.
 pub(super) struct Workplace {
     pub(super) door: super::Door,
+    pub(super) directories: Vec<PathBuf>,
     pub(super) crew: Arc<dyn super::Crew>,
     pub(super) returns: Arc<Returns>,
     pub(super) reject: super::Reject,
@@ -93,10 +115,12 @@ pub(super) struct Workplace {
 
 impl Reactor {
     pub(super) fn new(parts: Parts, orders: Arc<Orders>) -> io::Result<(Self, Arc<Waker>)> {
-        let Parts { listener, door, crew, returns, reject, counts, limits } = parts;
+        let Parts { listener, door, directories, crew, returns, reject, counts, limits } = parts;
         rustix::net::listen(&listener, BACKLOG)?;
         // Accepted connections inherit it; without it clients wait for delayed acknowledgements.
         rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
+        // Inherited too, so that a client which vanished does not read a quiet stream for ever.
+        rustix::net::sockopt::set_socket_keepalive(&listener, true)?;
         // Inherited too. The system would keep megabytes for each client that does not read; this is enough for a fast and distant one.
         rustix::net::sockopt::set_socket_send_buffer_size(&listener, SEND_BUFFER)?;
         listener.set_nonblocking(true)?;
@@ -112,7 +136,7 @@ impl Reactor {
             poll,
             listener: Some(listener),
             acceptable: true,
-            parts: Workplace { door, crew, returns, reject, counts, limits },
+            parts: Workplace { door, directories, crew, returns, reject, counts, limits },
             orders,
             stopping: false,
             now,
@@ -122,12 +146,17 @@ impl Reactor {
             lists: Lists::new(),
             again: Vec::new(),
             held: 0,
+            reserved: 0,
             queue: VecDeque::new(),
+            large: VecDeque::new(),
+            unheard: 0,
+            renewed: now,
             pairs: Vec::new(),
+            shared: None,
             free: Vec::new(),
+            errands: BTreeMap::new(),
             streams: BTreeMap::new(),
             greeting: None,
-            at_work: 0,
             began: 0,
             start: now,
             limit: Limit::new(limits.floor, limits.shares.workers, now),
@@ -149,12 +178,38 @@ impl Reactor {
                 _ => {}
             }
             self.now = Instant::now();
-            self.note(&events);
-            self.turn();
+            let turn = || {
+                self.note(&events);
+                self.turn();
+            };
+            if catch_unwind(AssertUnwindSafe(turn)).is_err() {
+                self.start_over();
+            }
             if self.stopping && self.is_over() {
                 return;
             }
         }
+    }
+
+    /// After a bug of its own nothing that it knows can be trusted: every connection ends, and the next ones find it as at the start.
+    fn start_over(&mut self) {
+        self.parts.counts.failed.bump();
+        for (_, pipe) in self.clients.iter_mut().flatten().filter_map(|client| client.stream_of.take()) {
+            pipe.close();
+        }
+        for number in std::mem::take(&mut self.errands).into_keys() {
+            self.parts.crew.give_up(number);
+        }
+        self.clients = Vec::new();
+        self.pairs = Vec::new();
+        self.lists = Lists::new();
+        (self.vacant, self.left, self.again, self.free) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        (self.queue, self.large, self.streams) = (VecDeque::new(), VecDeque::new(), BTreeMap::new());
+        (self.shared, self.greeting) = (None, None);
+        (self.held, self.reserved, self.began) = (0, 0, 0);
+        self.acceptable = true;
+        // The look at pairs tries again when it cannot be done now.
+        self.open_pair().ok();
     }
 
     /// Marks what is ready.
@@ -165,7 +220,7 @@ impl Reactor {
                 WAKER => {}
                 Token(token) if (token - FIRST).is_multiple_of(2) => {
                     let place = (token - FIRST) / 2;
-                    self.serve_pair(place, event.is_writable(), event.is_readable() || event.is_read_closed());
+                    self.serve_pair(place, event.is_readable() || event.is_read_closed());
                 }
                 Token(token) => {
                     let place = (token - FIRST) / 2;
@@ -200,9 +255,9 @@ impl Reactor {
         let counts = &self.parts.counts;
         counts.connections.set(self.clients.len() - self.vacant.len());
         counts.queued.set(self.lists.len(list::QUEUED));
-        counts.at_work.set(self.at_work);
+        counts.at_work.set(self.at_work());
         counts.streaming.set(self.streams.len());
-        counts.held_bytes.set(self.held);
+        counts.held_bytes.set(self.held + self.reserved);
     }
 
     /// How long there is nothing to do without news.
@@ -213,10 +268,11 @@ impl Reactor {
         let lists = (0..).zip(self.spans()).filter_map(|(list, span)| self.lists.left(list, span, self.now));
         let short = self.is_short() && self.limit.can_grow();
         let soon = (self.acceptable && self.listener.is_some()) || short;
-        let busy = self.at_work > 0
+        let busy = self.at_work() > 0
             || self.lists.len(list::QUEUED) > 0
             || self.stopping
             || self.greeting.is_some()
+            || self.shared.is_none()
             || self.limit.can_fall();
         let further = [soon.then_some(SOON), busy.then_some(LOOK)];
         // A millisecond more, since the system rounds down.
@@ -301,10 +357,24 @@ impl Reactor {
     }
 
     /// The connection that is missed least: one that has nothing more to get, then the one silent for longest, then the one that has been
-    /// longest about its request. Whoever has a complete request is left alone.
+    /// longest about its request, then one that does not take its answer. Whoever waits for an answer is left alone.
     fn least_missed(&self) -> Option<usize> {
         let order = [list::LINGERING, list::IDLE, list::HEAD, list::BODY];
-        order.iter().find_map(|list| self.lists.oldest(*list)).map(|(member, _)| member as usize)
+        let oldest = order.iter().find_map(|list| self.lists.oldest(*list)).map(|(member, _)| member as usize);
+        oldest.or_else(|| {
+            self.lists
+                .members(list::ANSWERING)
+                .take(LOOKED_AT)
+                .map(|member| member as usize)
+                .find(|place| self.stands_still(*place))
+        })
+    }
+
+    fn stands_still(&self, place: usize) -> bool {
+        let Some(client) = self.clients[place].as_ref().filter(|client| client.outbox.pending() > 0) else {
+            return false;
+        };
+        client.took.is_some_and(|took| self.now.saturating_duration_since(took) >= STILL)
     }
 
     fn make_room(&mut self) {
@@ -317,16 +387,17 @@ impl Reactor {
     /// Gives memory back while there is too much in use: the client that holds most has to go.
     pub(super) fn relieve(&mut self) {
         while self.held > self.parts.limits.max_held {
-            let lists = [list::BODY, list::ANSWERING, list::HEAD, list::QUEUED];
+            let lists = [list::BODY, list::ANSWERING, list::HEAD, list::QUEUED, list::IDLE, list::LINGERING];
             let members = lists.iter().flat_map(|list| self.lists.members(*list));
             let held = |place: usize| self.clients[place].as_ref().map_or(0, |client| client.held);
             let Some(place) = members.map(|member| member as usize).max_by_key(|place| held(*place)) else { return };
-            if held(place) == 0 {
+            // To send those away who hold next to nothing would help nobody.
+            if held(place) < LITTLE {
                 return;
             }
             self.parts.counts.out_of_memory.bump();
             match self.clients[place].as_ref().map(|client| client.phase) {
-                Some(Phase::Answering(_)) => self.remove(place),
+                Some(Phase::Answering(_) | Phase::Idle | Phase::Lingering) => self.remove(place),
                 _ => self.reject(place, Rejection::Overloaded),
             }
         }
@@ -392,9 +463,9 @@ impl Reactor {
             pipe.close();
         }
         match client.phase {
-            Phase::AtWork(pair) => {
+            Phase::AtWork(number) => {
                 self.parts.counts.gone.bump();
-                self.orphan(pair);
+                self.orphan(number);
             }
             Phase::Answering(_) => self.parts.counts.gone.bump(),
             _ => {}
@@ -405,7 +476,7 @@ impl Reactor {
     fn begin_stop(&mut self) {
         self.stopping = true;
         self.acceptable = true;
-        self.accept(usize::MAX);
+        self.accept(BACKLOG as usize);
         self.listener = None;
         let quiet = [list::IDLE, list::HEAD];
         let members: Vec<u32> = quiet.iter().flat_map(|list| self.lists.members(*list)).collect();
