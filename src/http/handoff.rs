@@ -5,7 +5,8 @@
 //! a large one is not copied and a slow client keeps no worker; one whose number is not waited for any more reaches nobody (H46). A
 //! stream comes piece by piece through a [`Pipe`], which makes its worker wait while the client does not take what is there.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -44,6 +45,52 @@ pub(super) fn read_line(value: &str) -> Option<(u64, Sender)> {
     Some((number.parse().ok()?, sender))
 }
 
+/// A client's socket, as far as workers may use it: what can be written at once is written.
+pub(super) trait Socket: Send + Sync {
+    /// As [`std::io::Write::write`], without blocking.
+    fn write(&self, bytes: &[u8]) -> io::Result<usize>;
+}
+
+/// What a worker needs to send a small answer itself, which saves waking the front in between.
+pub(super) struct Delivery {
+    pub(super) socket: Arc<dyn Socket>,
+    /// The last lines of the head.
+    pub(super) last_lines: &'static [u8],
+}
+
+/// Deliveries that nobody has begun, by the numbers of their requests. Who takes one out is the only one who may write to that client.
+#[derive(Default)]
+pub(super) struct Deliveries(Mutex<BTreeMap<u64, Delivery>>);
+
+impl Deliveries {
+    pub(super) fn offer(&self, number: u64, delivery: Delivery) {
+        lock(&self.0).insert(number, delivery);
+    }
+
+    /// For whoever begins, or wants nobody to begin.
+    pub(super) fn take(&self, number: u64) -> Option<Delivery> {
+        lock(&self.0).remove(&number)
+    }
+}
+
+impl Delivery {
+    /// Sends an answer as far as that goes at once; what is left, or that the client is gone.
+    pub(super) fn send(&self, mut answer: Vec<u8>) -> Result<Vec<u8>, ()> {
+        let mut sent = 0;
+        while sent < answer.len() {
+            match self.socket.write(&answer[sent..]) {
+                Ok(0) => return Err(()),
+                Ok(written) => sent += written,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => return Err(()),
+            }
+        }
+        answer.drain(..sent);
+        Ok(answer)
+    }
+}
+
 /// What a worker gives back.
 #[derive(Debug)]
 pub(super) enum Return {
@@ -51,6 +98,8 @@ pub(super) enum Return {
     Hello(u64),
     /// The answer to this request.
     Answer(u64, Reply),
+    /// The answer to this request was sent but for these bytes; an error when the client is gone.
+    Sent(u64, Result<Vec<u8>, ()>),
     /// There is something in the pipe of this request's stream.
     News(u64),
 }
@@ -76,6 +125,10 @@ pub(super) struct Returns {
     waiting: Mutex<Vec<Return>>,
     /// Whether the front has to be woken.
     asleep: AtomicBool,
+    /// Whether it has to be woken also by what can wait.
+    eager: AtomicBool,
+    /// What workers may send themselves.
+    pub(super) deliveries: Deliveries,
     wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
@@ -85,9 +138,21 @@ impl Returns {
         self.wake.get_or_init(|| wake);
     }
 
+    /// Gives something back that can wait until the front is awake for some other reason.
+    pub(super) fn give_quietly(&self, given: Return) {
+        lock(&self.waiting).push(given);
+        if self.eager.load(Ordering::SeqCst) {
+            self.ring();
+        }
+    }
+
     /// Gives something back.
     pub(super) fn give(&self, given: Return) {
         lock(&self.waiting).push(given);
+        self.ring();
+    }
+
+    fn ring(&self) {
         if self.asleep.swap(false, Ordering::SeqCst)
             && let Some(wake) = self.wake.get()
         {
@@ -102,7 +167,8 @@ impl Returns {
     }
 
     /// From now on the front has to be woken; false when there is something for it already.
-    pub(super) fn fall_asleep(&self) -> bool {
+    pub(super) fn fall_asleep(&self, eager: bool) -> bool {
+        self.eager.store(eager, Ordering::SeqCst);
         self.asleep.store(true, Ordering::SeqCst);
         lock(&self.waiting).is_empty()
     }
@@ -214,12 +280,17 @@ mod tests {
         }));
         returns.give(Return::Hello(1));
         assert_eq!(woken.load(Ordering::SeqCst), 0);
-        assert!(!returns.fall_asleep(), "there is something already");
+        assert!(!returns.fall_asleep(false), "there is something already");
         assert_eq!(returns.take().len(), 1);
-        assert!(returns.fall_asleep());
+        assert!(returns.fall_asleep(false));
+        returns.give_quietly(Return::News(1));
+        assert_eq!(woken.load(Ordering::SeqCst), 0, "that can wait");
         returns.give(Return::News(2));
         returns.give(Return::News(3));
-        assert_eq!((woken.load(Ordering::SeqCst), returns.take().len()), (1, 2));
+        assert_eq!((woken.load(Ordering::SeqCst), returns.take().len()), (1, 3));
+        assert!(returns.fall_asleep(true));
+        returns.give_quietly(Return::News(1));
+        assert_eq!(woken.load(Ordering::SeqCst), 2, "the front wants to know all");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 /// The first piece, for those that are small.
 const FIRST: usize = 4 << 10;
 /// Every further one.
-const FURTHER: usize = 128 << 10;
+const FURTHER: usize = 64 << 10;
 
 /// Bytes in order.
 #[derive(Clone, Debug, Default)]

@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 use super::answer::Framing;
 use super::outbox::Outbox;
 use super::request::{Reader, Request};
-use crate::http::handoff::Pipe;
+use crate::http::handoff::{Pipe, Socket};
 
 /// Where a client stands. All but [`Phase::AtWork`] have a time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +76,20 @@ pub(super) fn read(stream: &mut impl Read, buffer: &mut [u8]) -> Io {
     }
 }
 
+/// A client's socket, which a worker may hold while it sends an answer.
+#[derive(Debug)]
+pub(super) struct Stream(pub(super) TcpStream);
+
+impl Socket for Stream {
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        io::Write::write(&mut &self.0, bytes)
+    }
+}
+
 /// A client.
 #[derive(Debug)]
 pub(super) struct Client {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Arc<Stream>,
     pub(super) addr: SocketAddr,
     pub(super) phase: Phase,
     pub(super) reader: Reader,
@@ -110,7 +120,7 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(stream: TcpStream, addr: SocketAddr, max_body: usize) -> Self {
         Self {
-            stream,
+            stream: Arc::new(Stream(stream)),
             addr,
             phase: Phase::Head,
             reader: Reader::new(max_body),
@@ -143,7 +153,7 @@ impl Client {
 
     /// Sends what can be sent; how many bytes went, or that it is gone.
     pub(super) fn flush(&mut self) -> Result<usize, ()> {
-        let written = self.outbox.flush(&mut self.stream)?;
+        let written = self.outbox.flush(&mut &self.stream.0)?;
         self.moved += written as u64;
         Ok(written)
     }
@@ -151,6 +161,6 @@ impl Client {
     /// Tells it that nothing more comes.
     pub(super) fn say_end(&self) {
         // It may be gone, which is an end too.
-        self.stream.shutdown(Shutdown::Write).ok();
+        self.stream.0.shutdown(Shutdown::Write).ok();
     }
 }

@@ -7,7 +7,7 @@ use super::client::{After, Client, Phase};
 use super::door::Door;
 use super::pair::{Duty, Pair};
 use super::reactor::{Reactor, list};
-use crate::http::handoff::{self, Payload, Reply, Return, Sender};
+use crate::http::handoff::{self, Delivery, Payload, Reply, Return, Sender};
 use crate::http::rejection::Rejection;
 
 /// Requests that are with the workers already while all of them are at work, so that they never wait for the next one.
@@ -27,11 +27,13 @@ const SPARE: usize = 2;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Errand {
     /// `None` once the client has gone.
-    client: Option<usize>,
+    pub(super) client: Option<usize>,
     pair: usize,
     since: Instant,
     /// Memory that the request takes here and at the worker.
     reserved: usize,
+    /// Whether its worker may send the answer itself.
+    offered: bool,
 }
 
 impl Reactor {
@@ -131,8 +133,16 @@ impl Reactor {
         if pair.duty == Duty::Free {
             pair.duty = Duty::Carrying(number);
         }
+        // Only when nothing is to be sent before it.
+        let offered = client.outbox.pending() == 0 && !self.stopping;
+        if offered {
+            let last_lines = client.framing.last_lines(false);
+            let socket = Arc::clone(&client.stream) as Arc<dyn handoff::Socket>;
+            self.parts.returns.deliveries.offer(number, Delivery { socket, last_lines });
+        }
         client.phase = Phase::AtWork(number);
-        self.errands.insert(number, Errand { client: Some(place), pair: pair_place, since: self.now, reserved });
+        let errand = Errand { client: Some(place), pair: pair_place, since: self.now, reserved, offered };
+        self.errands.insert(number, errand);
         self.lists.leave(place as u32);
         self.account(place);
         self.reserved += reserved;
@@ -213,6 +223,7 @@ impl Reactor {
             match given {
                 Return::Hello(number) => self.greeted(number),
                 Return::Answer(number, reply) => self.take_answer(number, reply),
+                Return::Sent(number, rest) => self.take_sent(number, rest),
                 Return::News(number) => {
                     if let Some(place) = self.streams.get(&number) {
                         self.pull(*place);
@@ -252,8 +263,38 @@ impl Reactor {
         }
     }
 
+    /// A worker has sent an answer itself, but for the rest.
+    fn take_sent(&mut self, number: u64, rest: Result<Vec<u8>, ()>) {
+        let Some(errand) = self.end_errand(number) else { return };
+        self.release(errand.pair, number);
+        let Some(place) = errand.client else { return };
+        let Some(client) = self.clients[place].as_mut() else { return };
+        let after = if client.framing.survives(false) { After::Next } else { After::End };
+        (client.phase, client.moved, client.took) = (Phase::Answering(after), 0, None);
+        self.lists.enter(place as u32, list::ANSWERING, self.now);
+        self.parts.counts.answered.bump();
+        match rest {
+            Ok(rest) => {
+                client.outbox.put(rest);
+                self.flush(place);
+            }
+            Err(()) => self.remove(place),
+        }
+    }
+
+    /// Takes back from the worker of this request that it may answer itself; false when it has begun to.
+    pub(super) fn withdraw(&mut self, number: u64) -> bool {
+        let offered = self.errands.get_mut(&number).is_some_and(|errand| errand.offered);
+        let is_free = !offered || self.parts.returns.deliveries.take(number).is_some();
+        if let Some(errand) = self.errands.get_mut(&number).filter(|_| is_free) {
+            errand.offered = false;
+        }
+        is_free
+    }
+
     fn end_errand(&mut self, number: u64) -> Option<Errand> {
         let errand = self.errands.remove(&number)?;
+        self.parts.returns.deliveries.take(number);
         self.reserved -= errand.reserved;
         self.began -= self.micros(errand.since);
         Some(errand)
@@ -298,6 +339,7 @@ impl Reactor {
 
     /// The client of this request is gone; its answer will reach nobody.
     pub(super) fn orphan(&mut self, number: u64) {
+        self.parts.returns.deliveries.take(number);
         if let Some(errand) = self.errands.get_mut(&number) {
             errand.client = None;
         }
@@ -316,7 +358,7 @@ impl Reactor {
         let lost = self.errands.iter().filter(|(_, errand)| errand.pair == place);
         let lost: Vec<u64> = lost.map(|(number, _)| *number).collect();
         for number in lost {
-            if self.parts.crew.revoke(number) {
+            if self.parts.crew.revoke(number) && self.withdraw(number) {
                 self.parts.counts.failed.bump();
                 self.give_up(number, Rejection::Failed);
             }
@@ -335,6 +377,10 @@ impl Reactor {
         let late = self.errands.iter().filter(|(_, errand)| now.saturating_duration_since(errand.since) >= timeout);
         let late: Vec<(u64, usize)> = late.map(|(number, errand)| (*number, errand.pair)).collect();
         for (number, pair) in late {
+            if !self.withdraw(number) {
+                // It is being answered at this moment.
+                continue;
+            }
             self.parts.crew.give_up(number);
             self.parts.counts.unanswered.bump();
             self.give_up(number, Rejection::Unanswered);

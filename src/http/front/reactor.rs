@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpListener;
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::client::{Client, Phase};
@@ -39,6 +41,10 @@ const STEP: u64 = 512 << 10;
 /// looked for when there is no place.
 const STILL: Duration = Duration::from_secs(3);
 const LOOKED_AT: usize = 256;
+/// One that has taken something within this time takes its answer.
+const SLACK: Duration = Duration::from_secs(1);
+/// How many times as much as others those may hold who take their answers.
+const PATIENCE: usize = 4;
 /// Clients that hold less are not sent away for their memory; there are no more of them than connections.
 const LITTLE: usize = 8 << 10;
 /// How often pairs are looked at while some are at work.
@@ -73,6 +79,8 @@ pub(super) struct Reactor {
     pub(super) lists: Lists<{ list::ALL }>,
     /// Clients to look at again in the next turn.
     pub(super) again: Vec<usize>,
+    /// Bytes read in this turn.
+    pub(super) spent: usize,
     /// Bytes of unfinished and waiting requests and of untaken answers.
     pub(super) held: usize,
     /// Bytes of requests that are with the workers.
@@ -145,6 +153,7 @@ impl Reactor {
             left: Vec::new(),
             lists: Lists::new(),
             again: Vec::new(),
+            spent: 0,
             held: 0,
             reserved: 0,
             queue: VecDeque::new(),
@@ -172,7 +181,7 @@ impl Reactor {
     pub(super) fn run(&mut self) {
         let mut events = Events::with_capacity(1024);
         loop {
-            let wait = if self.parts.returns.fall_asleep() { self.wait() } else { Some(Duration::ZERO) };
+            let wait = if self.parts.returns.fall_asleep(self.is_eager()) { self.wait() } else { Some(Duration::ZERO) };
             match self.poll.poll(&mut events, wait) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
                 _ => {}
@@ -198,6 +207,7 @@ impl Reactor {
             pipe.close();
         }
         for number in std::mem::take(&mut self.errands).into_keys() {
+            self.parts.returns.deliveries.take(number);
             self.parts.crew.give_up(number);
         }
         self.clients = Vec::new();
@@ -235,6 +245,7 @@ impl Reactor {
     }
 
     fn turn(&mut self) {
+        self.spent = 0;
         // First, since it frees workers.
         self.take_returns();
         for place in std::mem::take(&mut self.again) {
@@ -250,6 +261,7 @@ impl Reactor {
         if self.now.saturating_duration_since(self.looked) >= LOOK {
             self.looked = self.now;
             self.look_at_pairs();
+            self.relieve();
         }
         self.vacant.append(&mut self.left);
         let counts = &self.parts.counts;
@@ -258,6 +270,13 @@ impl Reactor {
         counts.at_work.set(self.at_work());
         counts.streaming.set(self.streams.len());
         counts.held_bytes.set(self.held + self.reserved);
+    }
+
+    /// Whether every answer that was sent has to be known at once, because somebody waits for what comes after it.
+    fn is_eager(&self) -> bool {
+        let has_more = |client: &Client| client.readable || !client.input.is_empty();
+        let mut clients = self.errands.values().filter_map(|errand| self.clients[errand.client?].as_ref());
+        self.stopping || self.lists.len(list::QUEUED) > 0 || clients.any(has_more)
     }
 
     /// How long there is nothing to do without news.
@@ -273,6 +292,7 @@ impl Reactor {
             || self.stopping
             || self.greeting.is_some()
             || self.shared.is_none()
+            || self.held > self.parts.limits.max_held
             || self.limit.can_fall();
         let further = [soon.then_some(SOON), busy.then_some(LOOK)];
         // A millisecond more, since the system rounds down.
@@ -315,10 +335,10 @@ impl Reactor {
         self.clients.len() - self.vacant.len() - self.left.len()
     }
 
-    fn welcome(&mut self, mut client: Client) {
+    fn welcome(&mut self, client: Client) {
         let place = self.vacant.pop().unwrap_or(self.clients.len());
-        let token = Token(FIRST + 2 * place + 1);
-        if self.poll.registry().register(&mut client.stream, token, Interest::READABLE | Interest::WRITABLE).is_err() {
+        let (token, interest) = (Token(FIRST + 2 * place + 1), Interest::READABLE | Interest::WRITABLE);
+        if self.poll.registry().register(&mut SourceFd(&client.stream.0.as_raw_fd()), token, interest).is_err() {
             self.parts.counts.accept_failures.bump();
             if place < self.clients.len() {
                 self.vacant.push(place);
@@ -384,13 +404,17 @@ impl Reactor {
         }
     }
 
-    /// Gives memory back while there is too much in use: the client that holds most has to go.
+    /// Gives memory back while there is too much in use: the client that holds most has to go. One that takes its answer may keep it, as
+    /// long as all of those do not hold several times as much.
     pub(super) fn relieve(&mut self) {
-        while self.held > self.parts.limits.max_held {
+        let most = self.parts.limits.max_held;
+        while self.held > most {
+            let patient = self.held <= PATIENCE * most;
             let lists = [list::BODY, list::ANSWERING, list::HEAD, list::QUEUED, list::IDLE, list::LINGERING];
-            let members = lists.iter().flat_map(|list| self.lists.members(*list));
+            let members = lists.iter().flat_map(|list| self.lists.members(*list)).map(|member| member as usize);
+            let candidates = members.filter(|place| !(patient && self.takes_its_answer(*place)));
             let held = |place: usize| self.clients[place].as_ref().map_or(0, |client| client.held);
-            let Some(place) = members.map(|member| member as usize).max_by_key(|place| held(*place)) else { return };
+            let Some(place) = candidates.max_by_key(|place| held(*place)) else { return };
             // To send those away who hold next to nothing would help nobody.
             if held(place) < LITTLE {
                 return;
@@ -401,6 +425,12 @@ impl Reactor {
                 _ => self.reject(place, Rejection::Overloaded),
             }
         }
+    }
+
+    fn takes_its_answer(&self, place: usize) -> bool {
+        let is_answered = |client: &Client| matches!(client.phase, Phase::Answering(_));
+        let took = self.clients[place].as_ref().filter(|client| is_answered(client)).map(|client| client.took);
+        took.is_some_and(|took| took.is_none_or(|took| self.now.saturating_duration_since(took) < SLACK))
     }
 
     fn expire(&mut self) {
@@ -455,6 +485,8 @@ impl Reactor {
     /// Takes a client out of everything.
     pub(super) fn remove(&mut self, place: usize) {
         let Some(client) = self.clients.get_mut(place).and_then(Option::take) else { return };
+        // A worker may hold the socket for a moment longer, and nothing of it may be taken for the next one in this place.
+        self.poll.registry().deregister(&mut SourceFd(&client.stream.0.as_raw_fd())).ok();
         self.lists.leave(place as u32);
         self.held -= client.held;
         self.left.push(place);
@@ -478,6 +510,10 @@ impl Reactor {
         self.acceptable = true;
         self.accept(BACKLOG as usize);
         self.listener = None;
+        // From now on answers say that the connection ends, which a worker does not know.
+        for number in self.errands.keys().copied().collect::<Vec<_>>() {
+            self.withdraw(number);
+        }
         let quiet = [list::IDLE, list::HEAD];
         let members: Vec<u32> = quiet.iter().flat_map(|list| self.lists.members(*list)).collect();
         for member in members {

@@ -13,6 +13,8 @@ use crate::http::rejection::Rejection;
 const HEAD_PIECE: usize = 4 << 10;
 /// Bytes read of one client in one turn.
 const QUOTA: usize = 32 << 10;
+/// Bytes of bodies read in one turn of all clients: those who ask for little must not wait for those who send much.
+const TURN: usize = 1 << 20;
 /// How often a client that takes everything is given more of its stream in one turn.
 const PULLS: usize = 4;
 /// A client with more than this to take is given no more of its stream.
@@ -41,16 +43,17 @@ impl Reactor {
         }
         let mut quota = QUOTA;
         while let Some(client) = self.clients[place].as_mut().filter(|client| client.is_reading() && client.readable) {
-            if quota == 0 {
+            if quota == 0 || (client.reader.in_body() && self.spent >= TURN) {
                 self.again.push(place);
                 break;
             }
             let size = if client.reader.in_body() { self.scratch.len().min(quota) } else { HEAD_PIECE.min(quota) };
-            match read(&mut client.stream, &mut self.scratch[..size]) {
+            match read(&mut &client.stream.0, &mut self.scratch[..size]) {
                 Io::Some(length) => {
                     client.readable = length == size || client.closing;
                     client.moved += length as u64;
                     quota -= length;
+                    self.spent += length;
                     self.parts.counts.bytes_in.add(length as u64);
                     self.take_in(place, length);
                 }
@@ -252,12 +255,15 @@ impl Reactor {
     fn discard(&mut self, place: usize) {
         let mut quota = QUOTA;
         while let Some(client) = self.clients[place].as_mut().filter(|client| client.readable) {
-            if quota == 0 {
+            if quota == 0 || self.spent >= TURN {
                 self.again.push(place);
                 return;
             }
-            match read(&mut client.stream, &mut self.scratch[..quota]) {
-                Io::Some(length) => quota -= length,
+            match read(&mut &client.stream.0, &mut self.scratch[..quota]) {
+                Io::Some(length) => {
+                    quota -= length;
+                    self.spent += length;
+                }
                 Io::Later => client.readable = false,
                 Io::End | Io::Broken => return self.remove(place),
             }

@@ -21,7 +21,7 @@ use crate::http::rejection::Rejection;
 /// Workers for each processor while nobody waits for upstreams; more of them only take turns.
 const FLOOR: usize = 2;
 /// How many of the largest bodies there is always memory for.
-const LARGEST: usize = 2;
+const LARGEST: usize = 1;
 /// What a body may take beyond its bytes.
 const SLACK: usize = 256 << 10;
 /// One stream for so many workers.

@@ -128,7 +128,7 @@ pub struct ServerOptions {
     pub request_timeout: Duration,
     /// How long clients may take.
     pub spans: Spans,
-    /// Bytes of memory that unfinished requests and untaken answers may take in all; two of the largest bodies at least.
+    /// Bytes of memory that unfinished requests and untaken answers may take in all; one of the largest bodies at least.
     pub max_held: usize,
     /// Complete requests that may wait for a worker.
     pub max_queued: usize,
@@ -180,7 +180,7 @@ impl ServerOptions {
             max_body: DEFAULT_MAX_BODY,
             request_timeout: DEFAULT_REQUEST_TIMEOUT,
             spans: Spans::default(),
-            max_held: 32 << 20,
+            max_held: 24 << 20,
             max_queued: 1024,
             error: plain_error,
             scratch: None,

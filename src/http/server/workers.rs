@@ -24,6 +24,8 @@ use crate::http::{Headers, framing, front};
 
 /// A worker that had nothing to do for this long ends, if there are more than a few.
 const QUIET: Duration = Duration::from_secs(20);
+/// Answers up to this size are sent by their worker, as far as they can be at once.
+const SMALL: usize = 64 << 10;
 /// Pieces of a stream.
 const PIECE: usize = 16 << 10;
 
@@ -271,6 +273,15 @@ impl Crew {
         match body {
             Body::Bytes(bytes) => {
                 let head = framing::head_lines(status, &headers, Some(bytes.len()));
+                let body: &[u8] = if bodiless { &[] } else { &bytes };
+                let delivery = self.returns.deliveries.take(number).filter(|_| body.len() <= SMALL);
+                if let Some(delivery) = delivery {
+                    let answer = [&head, delivery.last_lines, body].concat();
+                    let length = answer.len();
+                    let rest = delivery.send(answer);
+                    self.counts.bytes_out.add((length - rest.as_ref().map_or(length, Vec::len)) as u64);
+                    return self.returns.give_quietly(Return::Sent(number, rest));
+                }
                 let body = if bodiless { nothing() } else { Payload::Bytes(bytes) };
                 self.returns.give(Return::Answer(number, Reply { head, body }));
             }

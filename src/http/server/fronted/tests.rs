@@ -473,7 +473,7 @@ fn slow_readers_do_not_keep_workers_from_others() {
         scene.is_alive();
     }
     // What they do not take is more than may be held for them, so most had to go.
-    scene.until("memory is given back", || scene.server.counts().held_bytes.value() <= 32 << 20);
+    scene.until("memory is given back", || scene.server.counts().held_bytes.value() <= 24 << 20);
     assert!(scene.server.counts().out_of_memory.value() > 0);
 }
 
