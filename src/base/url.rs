@@ -79,7 +79,7 @@ impl Url {
         }
         let text = encode_illegal(text.trim());
         let uri = Uri::parse(text.as_str()).map_err(|_| UrlError::Malformed)?;
-        Self::checked(&uri.normalize())
+        Self::checked(uri.normalize())
     }
 
     /// Resolves a reference against this URL (RFC 3986 section 5).
@@ -91,10 +91,10 @@ impl Url {
         let reference = UriRef::parse(reference.as_str()).map_err(|_| UrlError::Malformed)?;
         let base = Uri::parse(self.without_fragment()).map_err(|_| UrlError::Malformed)?;
         let joined = reference.resolve_against(&base).map_err(|_| UrlError::Malformed)?;
-        Self::checked(&joined.normalize())
+        Self::checked(joined.normalize())
     }
 
-    fn checked(uri: &Uri<String>) -> Result<Self, UrlError> {
+    fn checked(uri: Uri<String>) -> Result<Self, UrlError> {
         let scheme = uri.scheme().as_str();
         let authority = uri.authority();
         match scheme {
@@ -114,7 +114,7 @@ impl Url {
             }
             other => return Err(UrlError::Scheme(other.to_owned())),
         }
-        Ok(Self(uri.as_str().to_owned()))
+        Ok(Self(uri.into_string()))
     }
 
     /// The `file` URL of an absolute path.
@@ -170,6 +170,14 @@ impl Url {
             host: self.host().to_ascii_lowercase(),
             port: self.port(),
         })
+    }
+
+    /// Whether both are `http` or `https` and have one origin.
+    pub fn shares_origin(&self, other: &Self) -> bool {
+        self.is_http()
+            && self.scheme() == other.scheme()
+            && self.host().eq_ignore_ascii_case(other.host())
+            && self.port() == other.port()
     }
 
     fn authority(&self) -> &str {
@@ -325,6 +333,26 @@ mod tests {
         assert_eq!((v6.host(), v6.port()), ("[::1]", 80));
         assert_eq!(v6.origin().unwrap().to_string(), "http://[::1]");
         assert_eq!(parsed("http://h").path(), "/");
+    }
+
+    #[test]
+    fn urls_share_an_origin_when_their_origins_are_equal() {
+        let urls = [
+            "http://h/a",
+            "http://h:80/b?c#d",
+            "HTTP://H",
+            "http://h:81",
+            "https://h",
+            "https://h:443",
+            "http://g",
+            "http://[::1]",
+            "http://[::1]:80/x",
+            "http://h.evil",
+        ];
+        for (one, other) in urls.iter().flat_map(|one| urls.iter().map(move |other| (parsed(one), parsed(other)))) {
+            assert_eq!(one.shares_origin(&other), one.origin() == other.origin(), "{one} {other}");
+        }
+        assert!(!parsed("file:///a").shares_origin(&parsed("file:///a")), "files have none");
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl Call<'_> {
     }
 
     /// What may change something leaves a trace before it does.
-    fn begin(&self, prepared: &Prepared) -> Result<(), Failure> {
+    fn begin(&self, prepared: &Prepared<'_>) -> Result<(), Failure> {
         let app = self.exchange.app;
         if !self.tool.safety.read_only {
             let mut event = self.event(EventType::ExecutionStarted, Verdict::Allowed);
@@ -126,13 +126,13 @@ impl Call<'_> {
         ))
     }
 
-    fn say_what_was_sent(&self, event: &mut Event, prepared: &Prepared) {
+    fn say_what_was_sent(&self, event: &mut Event, prepared: &Prepared<'_>) {
         event.target_base_url = Some(prepared.target.clone());
         event.auth_scheme = Some(prepared.auth_scheme.clone()).filter(|scheme| !scheme.is_empty());
         event.request_size = Some(prepared.request_size as u64);
     }
 
-    fn finish(&self, prepared: &Prepared, outcome: Result<Executed, ExecuteError>, watch: &Stopwatch) -> Outcome {
+    fn finish(&self, prepared: &Prepared<'_>, outcome: Result<Executed, ExecuteError>, watch: &Stopwatch) -> Outcome {
         let mut event = match &outcome {
             Ok(done) => {
                 let mut event = self.event(EventType::ToolExecution, Verdict::Allowed);
