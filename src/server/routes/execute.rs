@@ -5,13 +5,13 @@ use crate::access::policy::{self, Selection, Standing};
 use crate::audit::{Event, EventType, Verdict};
 use crate::base::host::Stopwatch;
 use crate::catalog::Tool;
-use crate::contract::{ErrorCode, ExecuteRequest};
+use crate::contract::{ErrorCode, ExecuteRequest, ExecuteResponse};
 use crate::execute::run::{ExecuteError, Outcome as Executed, Prepared};
 
 use super::super::error::Failure;
 use super::super::router::{Exchange, Outcome};
 use super::super::snapshot::Snapshot;
-use super::{body, json};
+use super::{body, json, json_of_size};
 
 /// Runs one tool.
 pub fn execute(exchange: &Exchange<'_>) -> Outcome {
@@ -41,6 +41,14 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
     let watch = Stopwatch::start();
     let outcome = app.executor.send(&prepared);
     call.finish(&prepared, outcome, &watch)
+}
+
+/// About how long an answer will be: what carries the upstream's body, and the rest.
+fn size(response: &ExecuteResponse) -> usize {
+    const REST: usize = 256;
+    let body = response.body.as_ref().map_or(0, |body| body.get().len());
+    let text = [&response.text, &response.body_base64].into_iter().flatten().map(String::len).sum::<usize>();
+    body + text + REST
 }
 
 /// With auth on, hidden and unknown answer alike (H09).
@@ -153,6 +161,8 @@ impl Call<'_> {
             let detail = "the request was sent, but its audit record could not be kept, so its answer is withheld";
             Failure::new(ErrorCode::Internal, detail)
         })?;
-        outcome.map(|done| json(&done.response)).map_err(|error| Failure::new(error.code, error.detail))
+        outcome
+            .map(|done| json_of_size(&done.response, size(&done.response)))
+            .map_err(|error| Failure::new(error.code, error.detail))
     }
 }
