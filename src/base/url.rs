@@ -174,22 +174,20 @@ impl Url {
 
     /// Whether both are `http` or `https` and have one origin.
     pub fn shares_origin(&self, other: &Self) -> bool {
-        self.is_http()
-            && self.scheme() == other.scheme()
-            && self.host().eq_ignore_ascii_case(other.host())
-            && self.port() == other.port()
+        let same_place = || self.host().eq_ignore_ascii_case(other.host()) && self.port() == other.port();
+        self.is_http() && self.scheme() == other.scheme() && (self.authority() == other.authority() || same_place())
     }
 
     fn authority(&self) -> &str {
-        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let rest = self.0[self.scheme().len()..].strip_prefix("://").unwrap_or("");
         &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]
     }
 
     /// The path, `/` at least for `http` and `https`.
     pub fn path(&self) -> &str {
         let rest = self.without_fragment();
-        let start = rest.find("://").map_or_else(|| self.scheme().len() + 1, |at| at + 3 + self.authority().len());
-        let path = &rest[start..];
+        let rest = &rest[self.scheme().len() + 1..];
+        let path = rest.strip_prefix("//").map_or(rest, |rest| &rest[self.authority().len()..]);
         let path = path.split_once('?').map_or(path, |(path, _)| path);
         if path.is_empty() { "/" } else { path }
     }
@@ -333,6 +331,10 @@ mod tests {
         assert_eq!((v6.host(), v6.port()), ("[::1]", 80));
         assert_eq!(v6.origin().unwrap().to_string(), "http://[::1]");
         assert_eq!(parsed("http://h").path(), "/");
+        let colons = parsed("file:/a://b/c");
+        assert_eq!((colons.host(), colons.path()), ("", "/a://b/c"));
+        let query = parsed("http://h?to=http://g/x#://f");
+        assert_eq!((query.host(), query.path(), query.query()), ("h", "/", Some("to=http://g/x")));
     }
 
     #[test]

@@ -64,9 +64,10 @@ impl<'a> Binding<'a> {
 
     /// Whether credentials may go there.
     pub fn may_receive(&self, target: &Url) -> Result<(), String> {
-        let documents_agree =
-            !self.documents.is_empty() && self.documents.iter().all(|document| self.document_covers(document, target));
-        if self.is_named(target) || documents_agree {
+        let documents_agree = || {
+            !self.documents.is_empty() && self.documents.iter().all(|document| self.document_covers(document, target))
+        };
+        if self.is_named(target) || documents_agree() {
             return Ok(());
         }
         let (host, service) = (target.host(), self.service);
@@ -78,12 +79,12 @@ impl<'a> Binding<'a> {
 
     /// Which addresses a request to `target` may reach.
     pub fn reach(&self, target: &Url) -> Reach {
-        let documents_agree = !self.documents.is_empty()
-            && self.documents.iter().all(|document| match document {
-                Location::File(_) => self.is_described(target),
-                Location::Remote(url) => url.host() == target.host() || is_on_private_address(url),
-            });
-        if self.is_named(target) || documents_agree { Reach::Named } else { Reach::PublicOnly }
+        let agrees = |document: &&Location| match document {
+            Location::File(_) => self.is_described(target),
+            Location::Remote(url) => url.host() == target.host() || is_on_private_address(url),
+        };
+        let documents_agree = || !self.documents.is_empty() && self.documents.iter().all(|document| agrees(document));
+        if self.is_named(target) || documents_agree() { Reach::Named } else { Reach::PublicOnly }
     }
 
     /// Which addresses a redirect may lead to. Coming from an answer and not from a description, only names in the config and the
