@@ -56,7 +56,7 @@ fn passed(headers: &Headers) -> Map<String, Value> {
 
 fn is_passed(name: &str) -> bool {
     let begins = |prefix: &&str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    PASSED.iter().any(|passed| passed.eq_ignore_ascii_case(name)) || PREFIXES.iter().any(|prefix| begins(&prefix))
+    PASSED.iter().any(|passed| passed.eq_ignore_ascii_case(name)) || PREFIXES.iter().any(begins)
 }
 
 #[cfg(test)]

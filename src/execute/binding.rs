@@ -83,7 +83,7 @@ impl<'a> Binding<'a> {
             Location::File(_) => self.is_described(target),
             Location::Remote(url) => url.host() == target.host() || is_on_private_address(url),
         };
-        let documents_agree = || !self.documents.is_empty() && self.documents.iter().all(|document| agrees(document));
+        let documents_agree = || !self.documents.is_empty() && self.documents.iter().all(agrees);
         if self.is_named(target) || documents_agree() { Reach::Named } else { Reach::PublicOnly }
     }
 
