@@ -1,7 +1,7 @@
 # The commands of this project; `make help` lists them. CI runs `make check`, `make interop` and `make demo` (.ci/run).
 
 .DEFAULT_GOAL := help
-.PHONY: help build check fmt clippy test doc interop bench soak dist demo clean
+.PHONY: help build check fmt clippy test doc interop bench soak fuzz dist demo clean
 
 help: ## Print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ bench: build ## Measure; results and budgets are explained in docs/benchmarks.md
 
 soak: build ## Hold the toolbox under mixed load for SOAK seconds (1,800), see whether it stays flat
 	@scripts/soak.sh
+
+fuzz: ## Feed made-up bytes to the framing of requests for FUZZ seconds (60; needs cargo-fuzz)
+	@scripts/fuzz.sh
 
 dist: ## Build, check and checksum the programs into ./dist
 	@scripts/build.sh dist

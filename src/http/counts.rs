@@ -72,8 +72,10 @@ counts! {
     failed: Counter,
     /// Streams refused because there were too many: 503.
     streams_refused: Counter,
-    /// Private connections given up: their worker was late, failed, or answered another request.
+    /// Private connections given up: their worker was late, or something came where nothing may.
     pairs_lost: Counter,
+    /// Times a private connection could not be opened, or nobody listened at its other end any more.
+    pair_failures: Counter,
     /// Answers that came for a request which had been given up.
     late_answers: Counter,
     /// Times a connection could not be accepted, most often for want of descriptors.

@@ -15,6 +15,8 @@ mod framing;
 #[cfg(unix)]
 mod front;
 #[cfg(unix)]
+pub mod fuzz;
+#[cfg(unix)]
 mod handoff;
 pub mod rejection;
 pub mod server;

@@ -16,6 +16,7 @@ const KINDS: &[(&str, Read)] = &[
     ("unanswered", |counts| counts.unanswered.value()),
     ("failed", |counts| counts.failed.value()),
     ("acceptFailures", |counts| counts.accept_failures.value()),
+    ("pairFailures", |counts| counts.pair_failures.value()),
     ("streamsRefused", |counts| counts.streams_refused.value()),
 ];
 

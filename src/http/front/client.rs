@@ -5,6 +5,7 @@
 use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use mio::net::TcpStream;
 
@@ -93,11 +94,15 @@ pub(super) struct Client {
     pub(super) stream_of: Option<(u64, Arc<Pipe>)>,
     /// The request while it waits, and how it wants its answer.
     pub(super) request: Option<Box<Request>>,
+    pub(super) bodiless: bool,
+    pub(super) told: Vec<u8>,
     pub(super) framing: Framing,
     /// Distinguishes this wait in the queue from others.
     pub(super) ticket: u64,
     /// Bytes it brought or took since its time began to run.
     pub(super) moved: u64,
+    /// When it last took something of an answer, or when that began.
+    pub(super) took: Option<Instant>,
     /// What it was last counted to hold.
     pub(super) held: usize,
 }
@@ -115,9 +120,12 @@ impl Client {
             outbox: Outbox::default(),
             stream_of: None,
             request: None,
+            bodiless: false,
+            told: Vec::new(),
             framing: Framing { one_zero: false, keep_alive: false },
             ticket: 0,
             moved: 0,
+            took: None,
             held: 0,
         }
     }
@@ -130,7 +138,7 @@ impl Client {
     /// Memory that it holds.
     pub(super) fn memory(&self) -> usize {
         let request = self.request.as_ref().map_or(0, |request| request.body.memory() + request.head.handed.capacity());
-        self.input.capacity() + self.reader.held() + self.outbox.memory() + request
+        self.input.capacity() + self.reader.held() + self.outbox.memory() + self.told.capacity() + request
     }
 
     /// Sends what can be sent; how many bytes went, or that it is gone.

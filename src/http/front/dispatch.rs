@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::client::{After, Client, Phase};
+use super::door::Door;
 use super::pair::{Duty, Pair};
 use super::reactor::{Reactor, list};
-use super::request::Request;
 use crate::http::handoff::{self, Payload, Reply, Return, Sender};
 use crate::http::rejection::Rejection;
 
 /// Requests that are with the workers already while all of them are at work, so that they never wait for the next one.
 const AHEAD: usize = 12;
 /// Bodies up to this size are read by tiny_http itself, before it gives a request to a worker.
-const SMALL: usize = 1024;
+pub(super) const SMALL: usize = 1024;
 /// How long a greeting may go without an answer.
 const GREETING: Duration = Duration::from_secs(5);
+/// After so many greetings that idle workers did not hear, they cannot hear.
+const UNHEARD: u8 = 2;
+/// Time between two attempts to mend that.
+const RENEWAL: Duration = Duration::from_secs(1);
 /// Pairs for large requests that are kept although there are none.
 const SPARE: usize = 2;
 
@@ -31,26 +35,27 @@ pub(super) struct Errand {
 }
 
 impl Reactor {
-    /// Gives waiting requests to workers, in the order they came.
+    /// Gives waiting requests to workers, in the order they came; large ones apart, since they may have to wait for memory.
     pub(super) fn dispatch(&mut self) {
-        while let Some(&(place, ticket)) = self.queue.front() {
-            let waits = |client: &Client| client.phase == Phase::Queued && client.ticket == ticket;
-            if !self.clients.get(place).and_then(Option::as_ref).is_some_and(waits) {
-                self.queue.pop_front();
-                continue;
-            }
-            // What is handed over while workers are slow would wait where nobody can refuse it.
-            let ahead = if self.limit.is_quick(self.mean_age()) { AHEAD } else { 0 };
-            if self.at_work() >= self.limit.now() + ahead {
-                break;
-            }
-            let is_small = self.waiting(place).is_none_or(|request| request.body.len() <= SMALL);
-            let pair = if is_small { self.shared } else { self.free.pop() };
-            let Some(pair) = pair else {
-                self.open_pairs(!is_small);
+        while let Some(place) = self.next_waiting(false) {
+            let Some(pair) = self.shared else {
+                self.open_pairs(false);
                 break;
             };
             self.queue.pop_front();
+            self.hand_over(place, pair);
+        }
+        while let Some(place) = self.next_waiting(true) {
+            let size =
+                self.clients[place].as_ref().and_then(|client| client.request.as_ref()).map_or(0, |r| r.body.len());
+            if self.reserved > 0 && self.reserved + size > self.parts.limits.max_held {
+                break;
+            }
+            let Some(pair) = self.free.pop() else {
+                self.open_pairs(true);
+                break;
+            };
+            self.large.pop_front();
             self.hand_over(place, pair);
         }
         if let Some(shared) = self.shared {
@@ -58,8 +63,22 @@ impl Reactor {
         }
     }
 
-    fn waiting(&self, place: usize) -> Option<&Request> {
-        self.clients[place].as_ref()?.request.as_deref()
+    /// Who has waited longest and may be handed over now.
+    fn next_waiting(&mut self, large: bool) -> Option<usize> {
+        // What is handed over while workers are slow would wait where nobody can refuse it.
+        let ahead = if self.limit.is_quick(self.mean_age()) { AHEAD } else { 0 };
+        if self.at_work() >= self.limit.now() + ahead {
+            return None;
+        }
+        let queue = if large { &mut self.large } else { &mut self.queue };
+        while let Some(&(place, ticket)) = queue.front() {
+            let waits = |client: &Client| client.phase == Phase::Queued && client.ticket == ticket;
+            if self.clients.get(place).and_then(Option::as_ref).is_some_and(waits) {
+                return Some(place);
+            }
+            queue.pop_front();
+        }
+        None
     }
 
     pub(super) fn at_work(&self) -> usize {
@@ -116,7 +135,7 @@ impl Reactor {
         self.errands.insert(number, Errand { client: Some(place), pair: pair_place, since: self.now, reserved });
         self.lists.leave(place as u32);
         self.account(place);
-        self.held += reserved;
+        self.reserved += reserved;
         self.began += self.micros(self.now);
         if self.shared != Some(pair_place) {
             self.flush_pair(pair_place);
@@ -135,7 +154,34 @@ impl Reactor {
     fn open_pairs(&mut self, for_large: bool) {
         if self.greeting.is_none() && (self.shared.is_none() || for_large) {
             // It is tried again soon.
-            self.open_pair().ok();
+            if self.open_pair().is_err() {
+                self.parts.counts.pair_failures.bump();
+            }
+        }
+    }
+
+    /// tiny_http's own accept thread ends at its first failure, and nothing is heard after that: a new one takes its place.
+    fn renew_when_deaf(&mut self, unheard: bool) {
+        // Greetings go unheard also while all workers are busy.
+        self.unheard = if unheard && !self.is_short() {
+            self.unheard + 1
+        } else if unheard {
+            self.unheard
+        } else {
+            0
+        };
+        let due = self.now.saturating_duration_since(self.renewed) >= RENEWAL;
+        if !due || !(self.unheard >= UNHEARD || self.parts.crew.is_deaf()) {
+            return;
+        }
+        (self.unheard, self.renewed) = (0, self.now);
+        self.parts.counts.pair_failures.bump();
+        let Ok((door, listener)) = Door::open(&self.parts.directories) else { return };
+        if self.parts.crew.renew(listener) {
+            self.parts.door = door;
+            for place in 0..self.pairs.len() {
+                self.lose_pair(place);
+            }
         }
     }
 
@@ -179,7 +225,7 @@ impl Reactor {
     fn greeted(&mut self, number: u64) {
         let Some(place) = self.greeting else { return };
         let Some(pair) = self.pairs[place].as_mut().filter(|pair| pair.duty == Duty::Greeted(number)) else { return };
-        self.greeting = None;
+        (self.greeting, self.unheard) = (None, 0);
         if self.shared.is_none() {
             pair.duty = Duty::Shared;
             self.shared = Some(place);
@@ -208,7 +254,7 @@ impl Reactor {
 
     fn end_errand(&mut self, number: u64) -> Option<Errand> {
         let errand = self.errands.remove(&number)?;
-        self.held -= errand.reserved;
+        self.reserved -= errand.reserved;
         self.began -= self.micros(errand.since);
         Some(errand)
     }
@@ -234,7 +280,7 @@ impl Reactor {
         head.extend_from_slice(framing.last_lines(streams));
         client.outbox.put(head);
         let after = if framing.survives(streams) { After::Next } else { After::End };
-        (client.phase, client.moved) = (Phase::Answering(after), 0);
+        (client.phase, client.moved, client.took) = (Phase::Answering(after), 0, None);
         self.lists.enter(place as u32, list::ANSWERING, self.now);
         self.parts.counts.answered.bump();
         match reply.body {
@@ -300,8 +346,12 @@ impl Reactor {
         let unheard = |place: &usize| {
             self.pairs[*place].as_ref().is_some_and(|pair| now.saturating_duration_since(pair.since) >= GREETING)
         };
-        if let Some(place) = self.greeting.filter(unheard) {
+        let unheard = self.greeting.filter(unheard);
+        if let Some(place) = unheard {
             self.lose_pair(place);
+        }
+        if unheard.is_some() || self.parts.crew.is_deaf() {
+            self.renew_when_deaf(unheard.is_some());
         }
         self.parts.crew.hire(self.limit.now());
         self.open_pairs(false);

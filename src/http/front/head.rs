@@ -94,6 +94,10 @@ pub(in crate::http) struct Head {
     pub(in crate::http) keep_alive: bool,
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub(in crate::http) waits: bool,
+    /// HEAD: the answer has no body.
+    pub(in crate::http) bodiless: bool,
+    /// The lines of `Accept` and `X-Request-ID`, for answers that the front gives by itself.
+    pub(in crate::http) told: Vec<u8>,
     /// Request line and fields in origin form, each with its CRLF, without framing and without the last empty line.
     pub(in crate::http) handed: Vec<u8>,
 }
@@ -123,7 +127,8 @@ impl Head {
         let host = said.host(one_zero)?;
         let keep_alive = !said.close && (!one_zero || said.keep_alive);
         let handed = hand_on(method, &target, host, request.headers);
-        Ok(Self { length, one_zero, keep_alive, waits, handed })
+        let (bodiless, told) = (method == "HEAD", tell(request.headers));
+        Ok(Self { length, one_zero, keep_alive, waits, bodiless, told, handed })
     }
 }
 
@@ -286,6 +291,16 @@ const KEPT_BACK: &[&str] = &[
     "Content-Length",
     handoff::FIELD,
 ];
+
+fn tell(fields: &[httparse::Header<'_>]) -> Vec<u8> {
+    let mut told = Vec::new();
+    for field in fields {
+        if ["Accept", "X-Request-ID"].iter().any(|name| name.eq_ignore_ascii_case(field.name)) {
+            told.extend_from_slice(&[field.name.as_bytes(), b": ", field.value.trim_ascii(), b"\r\n"].concat());
+        }
+    }
+    told
+}
 
 fn hand_on(method: &str, target: &Target<'_>, host: Option<&str>, fields: &[httparse::Header<'_>]) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);

@@ -9,6 +9,8 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -49,6 +51,10 @@ pub(super) trait Crew: Send + Sync {
     fn hire(&self, wanted: usize);
     /// The answer to this request is no longer waited for: whoever works on it counts no more, and nobody begins with it.
     fn give_up(&self, number: u64);
+    /// Whether it is known that nothing new is heard any more.
+    fn is_deaf(&self) -> bool;
+    /// Begins to listen anew, behind another door; all pairs have to be opened again. Whether that could be done.
+    fn renew(&self, listener: UnixListener) -> bool;
     /// Nobody is to begin with this request; false when somebody has.
     fn revoke(&self, number: u64) -> bool;
 }
@@ -61,6 +67,8 @@ pub(super) type Reject = Box<dyn Fn(Rejection, &Headers, bool) -> Vec<u8> + Send
 pub(super) struct Parts {
     pub(super) listener: TcpListener,
     pub(super) door: Door,
+    /// Where another one may be opened.
+    pub(super) directories: Vec<PathBuf>,
     pub(super) crew: Arc<dyn Crew>,
     pub(super) returns: Arc<Returns>,
     pub(super) reject: Reject,

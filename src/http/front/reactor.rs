@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -34,6 +35,12 @@ const BACKLOG: i32 = 4096;
 const SEND_BUFFER: usize = 256 << 10;
 /// In each span of flow a body, or an answer, has to move by so many bytes or come to its end.
 const STEP: u64 = 512 << 10;
+/// A client that has something to take and took nothing for so long stands still; among so many who have been answered for longest one is
+/// looked for when there is no place.
+const STILL: Duration = Duration::from_secs(3);
+const LOOKED_AT: usize = 256;
+/// Clients that hold less are not sent away for their memory; there are no more of them than connections.
+const LITTLE: usize = 8 << 10;
 /// How often pairs are looked at while some are at work.
 const LOOK: Duration = Duration::from_millis(100);
 /// How soon something is tried again that could not be done, or is given to one more worker.
@@ -66,8 +73,16 @@ pub(super) struct Reactor {
     pub(super) lists: Lists<{ list::ALL }>,
     /// Clients to look at again in the next turn.
     pub(super) again: Vec<usize>,
+    /// Bytes of unfinished and waiting requests and of untaken answers.
     pub(super) held: usize,
+    /// Bytes of requests that are with the workers.
+    pub(super) reserved: usize,
+    /// Who waits for a worker, with which ticket; those with large bodies apart.
     pub(super) queue: VecDeque<(usize, u64)>,
+    pub(super) large: VecDeque<(usize, u64)>,
+    /// Greetings in a row that idle workers did not hear, and when that was mended last.
+    pub(super) unheard: u8,
+    pub(super) renewed: Instant,
     pub(super) pairs: Vec<Option<Pair>>,
     /// The pair of all small requests.
     pub(super) shared: Option<usize>,
@@ -90,6 +105,7 @@ pub(super) struct Reactor {
 /// What the front was given and does not change.
 pub(super) struct Workplace {
     pub(super) door: super::Door,
+    pub(super) directories: Vec<PathBuf>,
     pub(super) crew: Arc<dyn super::Crew>,
     pub(super) returns: Arc<Returns>,
     pub(super) reject: super::Reject,
@@ -99,10 +115,12 @@ pub(super) struct Workplace {
 
 impl Reactor {
     pub(super) fn new(parts: Parts, orders: Arc<Orders>) -> io::Result<(Self, Arc<Waker>)> {
-        let Parts { listener, door, crew, returns, reject, counts, limits } = parts;
+        let Parts { listener, door, directories, crew, returns, reject, counts, limits } = parts;
         rustix::net::listen(&listener, BACKLOG)?;
         // Accepted connections inherit it; without it clients wait for delayed acknowledgements.
         rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
+        // Inherited too, so that a client which vanished does not read a quiet stream for ever.
+        rustix::net::sockopt::set_socket_keepalive(&listener, true)?;
         // Inherited too. The system would keep megabytes for each client that does not read; this is enough for a fast and distant one.
         rustix::net::sockopt::set_socket_send_buffer_size(&listener, SEND_BUFFER)?;
         listener.set_nonblocking(true)?;
@@ -118,7 +136,7 @@ impl Reactor {
             poll,
             listener: Some(listener),
             acceptable: true,
-            parts: Workplace { door, crew, returns, reject, counts, limits },
+            parts: Workplace { door, directories, crew, returns, reject, counts, limits },
             orders,
             stopping: false,
             now,
@@ -128,7 +146,11 @@ impl Reactor {
             lists: Lists::new(),
             again: Vec::new(),
             held: 0,
+            reserved: 0,
             queue: VecDeque::new(),
+            large: VecDeque::new(),
+            unheard: 0,
+            renewed: now,
             pairs: Vec::new(),
             shared: None,
             free: Vec::new(),
@@ -182,9 +204,9 @@ impl Reactor {
         self.pairs = Vec::new();
         self.lists = Lists::new();
         (self.vacant, self.left, self.again, self.free) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        (self.queue, self.streams) = (VecDeque::new(), BTreeMap::new());
+        (self.queue, self.large, self.streams) = (VecDeque::new(), VecDeque::new(), BTreeMap::new());
         (self.shared, self.greeting) = (None, None);
-        (self.held, self.began) = (0, 0);
+        (self.held, self.reserved, self.began) = (0, 0, 0);
         self.acceptable = true;
         // The look at pairs tries again when it cannot be done now.
         self.open_pair().ok();
@@ -235,7 +257,7 @@ impl Reactor {
         counts.queued.set(self.lists.len(list::QUEUED));
         counts.at_work.set(self.at_work());
         counts.streaming.set(self.streams.len());
-        counts.held_bytes.set(self.held);
+        counts.held_bytes.set(self.held + self.reserved);
     }
 
     /// How long there is nothing to do without news.
@@ -335,10 +357,24 @@ impl Reactor {
     }
 
     /// The connection that is missed least: one that has nothing more to get, then the one silent for longest, then the one that has been
-    /// longest about its request. Whoever has a complete request is left alone.
+    /// longest about its request, then one that does not take its answer. Whoever waits for an answer is left alone.
     fn least_missed(&self) -> Option<usize> {
         let order = [list::LINGERING, list::IDLE, list::HEAD, list::BODY];
-        order.iter().find_map(|list| self.lists.oldest(*list)).map(|(member, _)| member as usize)
+        let oldest = order.iter().find_map(|list| self.lists.oldest(*list)).map(|(member, _)| member as usize);
+        oldest.or_else(|| {
+            self.lists
+                .members(list::ANSWERING)
+                .take(LOOKED_AT)
+                .map(|member| member as usize)
+                .find(|place| self.stands_still(*place))
+        })
+    }
+
+    fn stands_still(&self, place: usize) -> bool {
+        let Some(client) = self.clients[place].as_ref().filter(|client| client.outbox.pending() > 0) else {
+            return false;
+        };
+        client.took.is_some_and(|took| self.now.saturating_duration_since(took) >= STILL)
     }
 
     fn make_room(&mut self) {
@@ -351,16 +387,17 @@ impl Reactor {
     /// Gives memory back while there is too much in use: the client that holds most has to go.
     pub(super) fn relieve(&mut self) {
         while self.held > self.parts.limits.max_held {
-            let lists = [list::BODY, list::ANSWERING, list::HEAD, list::QUEUED];
+            let lists = [list::BODY, list::ANSWERING, list::HEAD, list::QUEUED, list::IDLE, list::LINGERING];
             let members = lists.iter().flat_map(|list| self.lists.members(*list));
             let held = |place: usize| self.clients[place].as_ref().map_or(0, |client| client.held);
             let Some(place) = members.map(|member| member as usize).max_by_key(|place| held(*place)) else { return };
-            if held(place) == 0 {
+            // To send those away who hold next to nothing would help nobody.
+            if held(place) < LITTLE {
                 return;
             }
             self.parts.counts.out_of_memory.bump();
             match self.clients[place].as_ref().map(|client| client.phase) {
-                Some(Phase::Answering(_)) => self.remove(place),
+                Some(Phase::Answering(_) | Phase::Idle | Phase::Lingering) => self.remove(place),
                 _ => self.reject(place, Rejection::Overloaded),
             }
         }
@@ -439,7 +476,7 @@ impl Reactor {
     fn begin_stop(&mut self) {
         self.stopping = true;
         self.acceptable = true;
-        self.accept(usize::MAX);
+        self.accept(BACKLOG as usize);
         self.listener = None;
         let quiet = [list::IDLE, list::HEAD];
         let members: Vec<u32> = quiet.iter().flat_map(|list| self.lists.members(*list)).collect();

@@ -1,6 +1,8 @@
 //! The front towards its clients: bytes become requests or rejections, answers leave, connections end.
 
 use super::client::{After, Client, Io, Phase, read};
+use super::dispatch::SMALL;
+use super::head::Head;
 use super::reactor::{Reactor, list};
 use super::request::{Request, Step};
 use crate::http::Headers;
@@ -11,6 +13,8 @@ use crate::http::rejection::Rejection;
 const HEAD_PIECE: usize = 4 << 10;
 /// Bytes read of one client in one turn.
 const QUOTA: usize = 32 << 10;
+/// How often a client that takes everything is given more of its stream in one turn.
+const PULLS: usize = 4;
 /// A client with more than this to take is given no more of its stream.
 const HIGH: usize = 64 << 10;
 
@@ -31,6 +35,10 @@ impl Reactor {
     }
 
     fn read_requests(&mut self, place: usize) {
+        // A leave to go on may not have fitted.
+        if self.client(place).is_some_and(|client| client.outbox.pending() > 0 && client.flush().is_err()) {
+            return self.remove(place);
+        }
         let mut quota = QUOTA;
         while let Some(client) = self.clients[place].as_mut().filter(|client| client.is_reading() && client.readable) {
             if quota == 0 {
@@ -74,6 +82,8 @@ impl Reactor {
             kept.extend_from_slice(fresh);
             let (used, step) = client.reader.advance(&kept);
             kept.drain(..used);
+            // What was needed once must not be kept for as long as the connection is.
+            kept.shrink_to_fit();
             client.input = kept;
             step
         };
@@ -93,7 +103,7 @@ impl Reactor {
                     Rejection::BodyTooLarge(_) => self.parts.counts.too_large.bump(),
                     _ => self.parts.counts.malformed.bump(),
                 }
-                self.reject_head(place, rejection, head.map(|head| head.handed));
+                self.reject_head(place, rejection, head);
             }
         }
     }
@@ -112,17 +122,23 @@ impl Reactor {
         }
     }
 
-    fn enqueue(&mut self, place: usize, request: Request) {
+    fn enqueue(&mut self, place: usize, mut request: Request) {
         self.parts.counts.requests.bump();
         self.numbers += 1;
         let (ticket, stopping) = (self.numbers, self.stopping);
         let Some(client) = self.clients[place].as_mut() else { return };
         client.framing.one_zero = request.head.one_zero;
         client.framing.keep_alive = request.head.keep_alive && !stopping;
+        (client.bodiless, client.told) = (request.head.bodiless, std::mem::take(&mut request.head.told));
+        let is_large = request.body.len() > SMALL;
         client.request = Some(Box::new(request));
         (client.phase, client.ticket) = (Phase::Queued, ticket);
         self.lists.enter(place as u32, list::QUEUED, self.now);
-        self.queue.push_back((place, ticket));
+        if is_large {
+            self.large.push_back((place, ticket))
+        } else {
+            self.queue.push_back((place, ticket))
+        }
         if self.lists.len(list::QUEUED) > self.parts.limits.max_queued {
             self.parts.counts.overloaded.bump();
             self.reject(place, Rejection::Overloaded);
@@ -132,17 +148,18 @@ impl Reactor {
     /// Answers in place of a worker, and ends the connection.
     pub(super) fn reject(&mut self, place: usize, rejection: Rejection) {
         let Some(client) = self.client(place) else { return };
-        let queued = client.request.take().map(|request| request.head.handed);
-        let head = queued.or_else(|| client.reader.give_up().map(|head| head.handed));
+        let head = client.reader.give_up();
         self.reject_head(place, rejection, head);
     }
 
-    /// As above; the head has told how the answer should look.
-    pub(super) fn reject_head(&mut self, place: usize, rejection: Rejection, handed: Option<Vec<u8>>) {
-        let handed = handed.unwrap_or_default();
-        let bytes = (self.parts.reject)(rejection, &headers_of(&handed), handed.starts_with(b"HEAD "));
+    /// As above; a head that did not become a request tells how the answer should look.
+    fn reject_head(&mut self, place: usize, rejection: Rejection, head: Option<Box<Head>>) {
         let Some(client) = self.clients[place].as_mut() else { return };
-        client.input = Vec::new();
+        if let Some(head) = head {
+            (client.bodiless, client.told) = (head.bodiless, head.told);
+        }
+        let bytes = (self.parts.reject)(rejection, &headers_of(&client.told), client.bodiless);
+        (client.input, client.told, client.request) = (Vec::new(), Vec::new(), None);
         client.moved = 0;
         client.phase = Phase::Answering(After::End);
         client.outbox.put(bytes);
@@ -154,7 +171,10 @@ impl Reactor {
     pub(super) fn flush(&mut self, place: usize) {
         let Some(client) = self.clients[place].as_mut() else { return };
         match client.flush() {
-            Ok(sent) => self.parts.counts.bytes_out.add(sent as u64),
+            Ok(sent) => {
+                self.parts.counts.bytes_out.add(sent as u64);
+                client.took = client.took.filter(|_| sent == 0).or(Some(self.now));
+            }
             Err(()) => return self.remove(place),
         }
         // Nobody half-closes a connection and reads a stream for ever.
@@ -165,26 +185,42 @@ impl Reactor {
         self.answered(place);
     }
 
-    /// Takes from a client's stream what the client has room for.
+    /// Takes from a client's stream what the client has room for, as long as it takes all of it at once.
     pub(super) fn pull(&mut self, place: usize) {
-        let Some(client) = self.clients[place].as_mut() else { return };
+        for _ in 0..PULLS {
+            let more = self.fill(place);
+            self.flush(place);
+            let taken = |client: &&mut Client| client.outbox.pending() == 0 && client.stream_of.is_some();
+            if !more || self.client(place).filter(taken).is_none() {
+                return;
+            }
+        }
+        self.again.push(place);
+    }
+
+    /// Fills a client's outbox; whether the stream had more than fitted.
+    fn fill(&mut self, place: usize) -> bool {
+        let Some(client) = self.clients[place].as_mut() else { return false };
         while let Some((number, pipe)) = client.stream_of.as_ref().filter(|_| client.outbox.pending() <= HIGH) {
             match pipe.take() {
                 Taken::Piece(piece) => client.outbox.put(client.framing.piece(piece)),
-                Taken::Nothing => break,
+                // Whoever puts something into the empty pipe tells.
+                Taken::Nothing => return false,
                 Taken::End(end) => {
                     self.streams.remove(number);
                     client.stream_of = None;
                     if end == End::Broken {
                         // What there was is given, but must not look whole.
                         client.flush().ok();
-                        return self.remove(place);
+                        self.remove(place);
+                    } else {
+                        client.outbox.put(client.framing.last_piece().to_vec());
                     }
-                    client.outbox.put(client.framing.last_piece().to_vec());
+                    return false;
                 }
             }
         }
-        self.flush(place);
+        client.stream_of.is_some()
     }
 
     /// What follows once a client has taken all of an answer.
@@ -240,12 +276,11 @@ impl Reactor {
     }
 }
 
-/// The headers of a head that was made to be handed on.
-fn headers_of(handed: &[u8]) -> Headers {
+/// The headers of lines that were read as headers before.
+fn headers_of(lines: &[u8]) -> Headers {
     let mut headers = Headers::new();
-    let lines = handed.split(|byte| *byte == b'\n').skip(1).filter_map(|line| std::str::from_utf8(line).ok());
+    let lines = lines.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
     for (name, value) in lines.filter_map(|line| line.trim_end_matches('\r').split_once(": ")) {
-        // It was read as a header before.
         headers.append(name, value).ok();
     }
     headers

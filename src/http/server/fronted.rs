@@ -22,6 +22,8 @@ use crate::http::rejection::Rejection;
 const FLOOR: usize = 2;
 /// How many of the largest bodies there is always memory for.
 const LARGEST: usize = 2;
+/// What a body may take beyond its bytes.
+const SLACK: usize = 256 << 10;
 /// One stream for so many workers.
 const WORKERS_A_STREAM: usize = 4;
 
@@ -44,20 +46,30 @@ pub(super) fn start(
     let shares = wanted.of(descriptors::raise());
     let directories: Vec<PathBuf> = options.scratch.into_iter().chain([std::env::temp_dir()]).collect();
     let (door, inner) = Door::open(&directories)?;
+    let floor = (FLOOR * std::thread::available_parallelism().map_or(1, usize::from)).min(shares.workers);
     let returns = Arc::new(Returns::default());
-    let crew = Crew::new(inner, handler, options.error, shares, Arc::clone(&counts), Arc::clone(&returns))?;
+    let crew = Crew::new(inner, handler, options.error, shares, floor, Arc::clone(&counts), Arc::clone(&returns))?;
     let limits = Limits {
         shares,
-        floor: (FLOOR * std::thread::available_parallelism().map_or(1, usize::from)).min(shares.workers),
+        floor,
         max_body: options.max_body,
         request_timeout: options.request_timeout,
         spans: options.spans,
-        max_held: options.max_held.max(LARGEST * options.max_body),
+        max_held: options.max_held.max(LARGEST * (options.max_body + SLACK)),
         max_queued: options.max_queued,
     };
     let error = options.error;
     let reject = Box::new(move |rejection, headers: &Headers, bodiless| refused(error, rejection, headers, bodiless));
-    let front = front::start(Parts { listener, door, crew: Arc::clone(&crew) as _, returns, reject, counts, limits })?;
+    let front = front::start(Parts {
+        listener,
+        door,
+        directories,
+        crew: Arc::clone(&crew) as _,
+        returns,
+        reject,
+        counts,
+        limits,
+    })?;
     Ok(Fronted { front, crew })
 }
 

@@ -1,6 +1,6 @@
 //! Serving HTTP: one handler behind a server that holds in the open.
 //!
-//! A handler sees a whole request and gives a whole answer or a stream. On Unix the front ([`super::front`]) faces the clients and
+//! A handler sees a whole request and gives a whole answer or a stream. On Unix the front (`front`) faces the clients and
 //! stock tiny_http works behind it (`workers`); elsewhere tiny_http faces them itself (`direct`), and only loopback addresses are
 //! served. This folder is the only place that names tiny_http.
 #![expect(clippy::disallowed_methods, reason = "the one place that listens")]

@@ -10,7 +10,7 @@ use std::mem::ManuallyDrop;
 use std::os::unix::net::UnixListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use super::streams::{Permit, Streams};
@@ -77,7 +77,9 @@ impl Attendance {
 /// All workers.
 pub(super) struct Crew {
     /// Never dropped: its destructor connects to itself and leaves threads behind that wake without end.
-    server: ManuallyDrop<tiny_http::Server>,
+    server: RwLock<Arc<ManuallyDrop<tiny_http::Server>>>,
+    /// Whether its accept thread has said that it ends.
+    deaf: AtomicBool,
     handler: Arc<dyn Handler>,
     error: ErrorAnswer,
     counts: Arc<Counts>,
@@ -91,6 +93,7 @@ pub(super) struct Crew {
     /// How many threads there are.
     threads: AtomicUsize,
     attendance: Mutex<Attendance>,
+    ending_streams: AtomicBool,
     stopping: AtomicBool,
     me: Weak<Self>,
 }
@@ -101,22 +104,25 @@ impl Crew {
         handler: Arc<dyn Handler>,
         error: ErrorAnswer,
         shares: Shares,
+        fewest: usize,
         counts: Arc<Counts>,
         returns: Arc<Returns>,
     ) -> io::Result<Arc<Self>> {
-        let server = tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)?;
+        let server = RwLock::new(listen(listener)?);
         Ok(Arc::new_cyclic(|me| Self {
-            server: ManuallyDrop::new(server),
+            server,
+            deaf: AtomicBool::new(false),
             handler,
             error,
             counts,
             returns,
             streams: Streams::new(shares.streams),
             most: shares.workers + shares.streams,
-            fewest: 1,
+            fewest,
             present: AtomicUsize::new(0),
             threads: AtomicUsize::new(0),
             attendance: Mutex::default(),
+            ending_streams: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             me: me.clone(),
         }))
@@ -124,18 +130,31 @@ impl Crew {
 
     /// Streams end at their next piece.
     pub(super) fn end_streams(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
+        self.ending_streams.store(true, Ordering::SeqCst);
     }
 
     /// Lets every worker go that comes back before the deadline.
     pub(super) fn stop(&self, deadline: Deadline) {
         self.stopping.store(true, Ordering::SeqCst);
-        for _ in 0..self.threads.load(Ordering::SeqCst) {
-            self.server.unblock();
-        }
         while self.threads.load(Ordering::SeqCst) > 0 && !deadline.passed() {
+            self.unblock();
             host::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Wakes every worker that waits.
+    fn unblock(&self) {
+        let server = self.server();
+        (0..self.threads.load(Ordering::SeqCst)).for_each(|_| server.unblock());
+    }
+
+    fn server(&self) -> Arc<ManuallyDrop<tiny_http::Server>> {
+        Arc::clone(&self.server.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    #[cfg(test)]
+    pub(super) fn say_deaf_for_tests(&self) {
+        self.deaf.store(true, Ordering::SeqCst);
     }
 
     fn start_one(&self) -> bool {
@@ -155,24 +174,44 @@ impl Crew {
 
     fn work(&self) {
         loop {
-            match self.server.recv_timeout(QUIET) {
+            let server = self.server();
+            // A wait may end although something has come in that moment, so nobody leaves without a second look.
+            let came =
+                server.recv_timeout(QUIET).and_then(|came| if came.is_some() { Ok(came) } else { server.try_recv() });
+            match came {
                 Ok(Some(request)) => {
-                    let mut number = None;
-                    // What the crate's own plumbing does when a pair breaks at the wrong moment must not cost a worker.
-                    let served = catch_unwind(AssertUnwindSafe(|| self.serve(request, &mut number)));
-                    if let (Err(_), Some(number)) = (served, number) {
-                        self.answer(number, (self.error)(Rejection::Failed, &Headers::new()), false, &Headers::new());
-                    }
-                    if number.is_some_and(|number| !self.attendance().end(number)) {
-                        // Another one has taken its place.
+                    if !self.take(request) {
                         return;
                     }
                 }
-                Ok(None) | Err(_) if self.stopping.load(Ordering::SeqCst) => return,
-                Ok(None) if self.leave() => return,
-                Ok(None) | Err(_) => {}
+                Ok(None) if self.stopping.load(Ordering::SeqCst) => return,
+                Ok(None) if !Arc::ptr_eq(&server, &self.server()) => {}
+                Ok(None) if self.leave() => match server.try_recv() {
+                    Ok(Some(request)) => {
+                        self.present.fetch_add(1, Ordering::SeqCst);
+                        if !self.take(request) {
+                            return;
+                        }
+                    }
+                    _ => return,
+                },
+                Ok(None) => {}
+                // Accepting has failed, and by that ended.
+                Err(_) => self.deaf.store(true, Ordering::SeqCst),
             }
         }
+    }
+
+    /// Takes a request to its answer; whether this worker is to go on.
+    fn take(&self, request: tiny_http::Request) -> bool {
+        let mut number = None;
+        // What the crate's own plumbing does when a pair breaks at the wrong moment must not cost a worker.
+        let served = catch_unwind(AssertUnwindSafe(|| self.serve(request, &mut number)));
+        if let (Err(_), Some(number)) = (served, number) {
+            self.answer(number, (self.error)(Rejection::Failed, &Headers::new()), false, &Headers::new());
+        }
+        // When it was given up, another one has taken its place.
+        number.is_none_or(|number| self.attendance().end(number))
     }
 
     /// Counts one worker less, unless the few that stay are left.
@@ -260,13 +299,18 @@ impl Crew {
         let end = loop {
             match catch_unwind(AssertUnwindSafe(|| stream.source.read(&mut buffer))) {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(Ok(_)) if self.stopping.load(Ordering::SeqCst) => break End::Whole,
                 Ok(Ok(0)) => break End::Whole,
-                Ok(Ok(read)) => match pipe.put(buffer[..read].to_vec()) {
-                    Some(true) => self.returns.give(Return::News(number)),
-                    Some(false) => {}
-                    None => break End::Broken,
-                },
+                Ok(Ok(read)) => {
+                    match pipe.put(buffer[..read].to_vec()) {
+                        Some(true) => self.returns.give(Return::News(number)),
+                        Some(false) => {}
+                        None => break End::Broken,
+                    }
+                    // It had more to say, so it must not look whole.
+                    if self.ending_streams.load(Ordering::SeqCst) {
+                        break End::Broken;
+                    }
+                }
                 Ok(Err(_)) | Err(_) => break End::Broken,
             }
         };
@@ -288,6 +332,19 @@ impl front::Crew for Crew {
         }
     }
 
+    fn is_deaf(&self) -> bool {
+        self.deaf.load(Ordering::SeqCst)
+    }
+
+    fn renew(&self, listener: UnixListener) -> bool {
+        let Ok(server) = listen(listener) else { return false };
+        let before = self.server();
+        *self.server.write().unwrap_or_else(PoisonError::into_inner) = server;
+        self.deaf.store(false, Ordering::SeqCst);
+        (0..self.threads.load(Ordering::SeqCst)).for_each(|_| before.unblock());
+        true
+    }
+
     fn revoke(&self, number: u64) -> bool {
         self.attendance().revoke(number)
     }
@@ -297,6 +354,11 @@ impl front::Crew for Crew {
             self.present.fetch_sub(1, Ordering::SeqCst);
         }
     }
+}
+
+fn listen(listener: UnixListener) -> io::Result<Arc<ManuallyDrop<tiny_http::Server>>> {
+    let server = tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)?;
+    Ok(Arc::new(ManuallyDrop::new(server)))
 }
 
 /// What the server's own answers want to know of a request.

@@ -26,6 +26,20 @@ impl Handler for Gates {
             }
             "/large" => Answer::new(200, "text/plain", vec![b'x'; 32 << 20]),
             "/stream" => stream("ada", Endless(Arc::clone(&self.streams_dropped))),
+            "/pieces" => {
+                let (size, count) = request.query.split_once('x').unwrap();
+                stream("cy", Pieces(size.parse().unwrap(), count.parse().unwrap()))
+            }
+            "/two-pieces" => {
+                let (release, gate) = mpsc::channel::<()>();
+                release_later(release);
+                stream("di", TwoPieces(gate, 0))
+            }
+            "/shared" => {
+                static SHARED: std::sync::OnceLock<Arc<[u8]>> = std::sync::OnceLock::new();
+                let bytes = SHARED.get_or_init(|| vec![b'x'; 8 << 20].into());
+                Answer { body: Body::Bytes(Arc::clone(bytes)), ..Answer::empty(200) }
+            }
             "/broken" => stream("ben", io::Cursor::new("one").chain(Failing)),
             "/client" => Answer::new(200, "text/plain", request.client.port().to_string().into_bytes()),
             path => {
@@ -54,6 +68,48 @@ impl Drop for Endless {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
+}
+
+/// So many pieces of one size.
+struct Pieces(usize, usize);
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.1 == 0 {
+            return Ok(0);
+        }
+        self.1 -= 1;
+        buffer[..self.0].fill(b'p');
+        Ok(self.0)
+    }
+}
+
+/// One piece at once, and the second and last one a second later.
+struct TwoPieces(Receiver<()>, u8);
+
+impl Read for TwoPieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.1 += 1;
+        match self.1 {
+            1 => {
+                buffer[..3].copy_from_slice(b"one");
+                Ok(3)
+            }
+            2 => {
+                self.0.recv_timeout(PATIENCE).ok();
+                buffer[..3].copy_from_slice(b"two");
+                Ok(3)
+            }
+            _ => Ok(0),
+        }
+    }
+}
+
+fn release_later(release: Sender<()>) {
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(1));
+        release.send(()).ok();
+    });
 }
 
 struct Failing;
@@ -440,6 +496,32 @@ fn a_bug_of_the_front_ends_connections_and_not_the_server() {
 }
 
 #[test]
+fn when_tiny_http_stops_accepting_another_one_takes_over() {
+    let scene = scene(|_| {});
+    scene.is_alive();
+    // As after an error of its accept thread.
+    scene.server.inner.crew.say_deaf_for_tests();
+    scene.until("it is mended", || {
+        let mut client = scene.connect();
+        client.request("GET", "/", "Connection: close\r\n");
+        client.rest();
+        scene.server.counts().pair_failures.value() == 1
+    });
+    scene.until("requests are answered again", || {
+        let mut client = scene.connect();
+        client.request("GET", "/", "Connection: close\r\n");
+        client.rest().starts_with("HTTP/1.1 200 ")
+    });
+    let large = format!("Content-Length: 5000\r\n\r\n{}", "x".repeat(4998));
+    for _ in 0..20 {
+        scene.is_alive();
+        // A new pair, over the new server.
+        let mut client = scene.connect();
+        assert_eq!(client.ask("POST", "/large-body", &large), "POST /large-body 5000");
+    }
+}
+
+#[test]
 fn large_answers_arrive_whole() {
     let scene = scene(|_| {});
     let mut client = scene.connect();
@@ -482,4 +564,117 @@ fn a_stop_does_not_wait_beyond_its_grace() {
     server.stop(SHORT);
     assert_eq!(busy.rest(), "");
     drop(release);
+}
+
+#[test]
+fn a_stream_reaches_a_quick_reader_whole() {
+    let scene = scene(|_| {});
+    let mut stalled = Vec::new();
+    for (size, count) in [(4, 400_000), (1000, 100_000), (16 << 10, 6_000)] {
+        let mut client = scene.connect();
+        client.0.get_ref().set_read_timeout(Some(Duration::from_secs(6))).unwrap();
+        client.request("GET", &format!("/pieces?{size}x{count}"), "Connection: close\r\n");
+        let text = client.rest();
+        if !text.ends_with("0\r\n\r\n") {
+            stalled.push((size, count, text.len()));
+        }
+    }
+    assert!(stalled.is_empty(), "pieces of a size, how many, bytes that came: {stalled:?}");
+}
+
+#[test]
+fn h22_idle_connections_do_not_take_the_memory_of_others() {
+    let scene = scene(|options| (options.max_body, options.max_held) = (1 << 20, 2 << 20));
+    let counts = Arc::clone(scene.server.counts());
+    let mut idle: Vec<Connection> = (0..300).map(|_| scene.connect()).collect();
+    for client in &mut idle {
+        let before = counts.bytes_in.value();
+        let begin = format!("GET / HTTP/1.1\r\nHost: h\r\nX: {}\r\n", "x".repeat(9000));
+        client.send(&begin);
+        // In two parts, so that the first has to be kept.
+        scene.until("the first part is there", || counts.bytes_in.value() >= before + begin.len() as u64);
+        client.send("\r\n");
+        assert_eq!(client.answer().0, 200);
+    }
+    assert!(counts.held_bytes.value() < 50_000, "{counts:?}");
+    let mut fresh = scene.connect();
+    fresh.request("POST", "/alive", "Content-Length: 1\r\n");
+    fresh.send("1");
+    assert_eq!(fresh.answer().0, 200);
+}
+
+#[test]
+fn h22_bodies_at_slow_workers_do_not_refuse_those_without_body() {
+    let scene = scene(|options| (options.max_body, options.max_held) = (1 << 20, 2 << 20));
+    let counts = Arc::clone(scene.server.counts());
+    let body = "x".repeat(900 << 10);
+    let mut slow: Vec<Connection> = (0..3).map(|_| scene.connect()).collect();
+    for (before, client) in slow.iter_mut().enumerate() {
+        client.request("POST", "/wait", &format!("Content-Length: {}\r\n", body.len()));
+        client.send(&body);
+        scene.until("it is here", || counts.at_work.value() + counts.queued.value() == before + 1);
+    }
+    scene.until("two are at work and one waits for memory", || {
+        (counts.at_work.value(), counts.queued.value()) == (2, 1)
+    });
+    let mut fresh = scene.connect();
+    assert_eq!(fresh.ask("GET", "/alive", ""), "GET /alive 0");
+    for _ in 0..3 {
+        scene.release.send(()).unwrap();
+    }
+    for client in &mut slow {
+        assert_eq!(client.answer().2, "waited");
+    }
+}
+
+#[test]
+fn h22_readers_that_stand_still_do_not_keep_everybody_out() {
+    let scene = scene(|options| options.max_connections = 16);
+    let mut still: Vec<Connection> = (0..16).map(|_| scene.connect()).collect();
+    for client in &mut still {
+        client.request("GET", "/shared", "");
+        scene.arrived.recv_timeout(PATIENCE).unwrap();
+    }
+    scene.until("all are being answered", || scene.server.counts().answered.value() == 16);
+    let mut fresh = scene.connect();
+    fresh.0.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+    fresh.request("GET", "/alive", "Connection: close\r\n");
+    let text = fresh.rest();
+    assert!(text.starts_with("HTTP/1.1 200"), "{text:?} {:?}", scene.server.counts());
+}
+
+#[test]
+fn a_late_answer_looks_as_its_request_wanted() {
+    let scene = scene(|options| {
+        options.request_timeout = SHORT;
+        options.error = |rejection, headers| {
+            Answer::new(rejection.status(), "text/plain", headers.get("Accept").unwrap_or("none").as_bytes())
+        };
+    });
+    let mut get = scene.connect();
+    get.request("GET", "/wait", "Accept: application/json\r\n");
+    let got = get.rest();
+    let mut head = scene.connect();
+    head.request("HEAD", "/wait", "");
+    let headed = head.rest();
+    scene.release.send(()).unwrap();
+    scene.release.send(()).unwrap();
+    assert!(got.ends_with("application/json"), "the Accept is lost: {got}");
+    assert!(headed.ends_with("\r\n\r\n"), "a HEAD has a body: {headed}");
+}
+
+#[test]
+fn a_stream_that_a_stop_cuts_does_not_look_whole() {
+    let scene = scene(|_| {});
+    let mut client = scene.connect();
+    client.request("GET", "/two-pieces", "");
+    let mut line = String::new();
+    while line != "one\r\n" {
+        line.clear();
+        client.0.read_line(&mut line).unwrap();
+    }
+    let Scene { server, .. } = scene;
+    server.stop(PATIENCE);
+    let rest = client.rest();
+    assert!(rest.contains("two") || !rest.ends_with("0\r\n\r\n"), "{rest:?}");
 }
