@@ -33,12 +33,19 @@ impl fmt::Display for Head {
 }
 
 /// Puts a record (a JSON object with at least one member) behind `head`: its line without newline, and the new head.
-pub fn seal(record: &str, head: &Head) -> (String, Head) {
-    let members = record.strip_suffix('}').unwrap_or(record);
+pub fn seal(mut record: String, head: &Head) -> (String, Head) {
+    if record.ends_with('}') {
+        record.pop();
+    }
     let seq = head.seq + 1;
-    let open = format!("{members},\"seq\":{seq},\"prev\":\"{}\"", head.hash);
-    let hash = digest(&open);
-    (format!("{open},\"hash\":\"{hash}\"}}"), Head { seq, hash })
+    for part in [",\"seq\":", &seq.to_string(), ",\"prev\":\"", &head.hash, "\""] {
+        record.push_str(part);
+    }
+    let hash = digest(&record);
+    for part in [",\"hash\":\"", &hash, "\"}"] {
+        record.push_str(part);
+    }
+    (record, Head { seq, hash })
 }
 
 fn digest(open: &str) -> String {
@@ -145,7 +152,7 @@ mod tests {
         let mut head = Head::default();
         (0..count)
             .map(|i| {
-                let (line, next) = seal(&format!("{{\"n\":{i}}}"), &head);
+                let (line, next) = seal(format!("{{\"n\":{i}}}"), &head);
                 head = next;
                 line
             })
@@ -162,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_line_has_the_documented_form() {
-        let (line, head) = seal("{\"a\":1}", &Head::default());
+        let (line, head) = seal("{\"a\":1}".to_owned(), &Head::default());
         let zeros = "0".repeat(64);
         let open = format!("{{\"a\":1,\"seq\":1,\"prev\":\"{zeros}\"");
         assert_eq!(head.hash, digest(&open));
@@ -194,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_record_cannot_pretend_to_be_a_chain() {
-        let (line, _) = seal("{\"a\":\"x\\\",\\\"hash\\\":\\\"y\"}", &Head::default());
+        let (line, _) = seal("{\"a\":\"x\\\",\\\"hash\\\":\\\"y\"}".to_owned(), &Head::default());
         assert!(read_link(line.as_bytes()).is_some());
         assert!(read_link(b"{}").is_none());
         assert!(read_link(b"\xff").is_none());

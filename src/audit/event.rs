@@ -3,7 +3,13 @@
 //! Key type: [`Event`], what the server says; the log adds time, number and chain. No field can hold a header, a body, an
 //! argument or a filled path, so that none can end up in the file (H24).
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+/// Characters of a text that a caller chose.
+const MOST: usize = 512;
+
+/// Bytes of a usual line, with what the chain adds.
+const USUAL: usize = 1024;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -132,31 +138,31 @@ pub struct Event {
     /// What happened.
     pub event_type: EventType,
     /// Who asked; absent for the anonymous caller.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub principal: Option<String>,
     /// Which claim names the principal: `sub` or `client_id` (ours).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal_kind: Option<&'static str>,
     /// Whose word the principal's name is: `iss` of the token (ours).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub issuer: Option<String>,
     /// On whose behalf.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lineage: Option<Lineage>,
     /// Which session.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub session_id: Option<String>,
     /// Which profile the request named.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub agent_profile: Option<String>,
     /// Which tool.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub tool_id: Option<String>,
     /// Which service.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub service_id: Option<String>,
     /// Where the request went, without path and query.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub target_base_url: Option<String>,
     /// What was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,7 +174,7 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
     /// The tool's path template.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub path: Option<String>,
     /// Names of the security schemes used.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,7 +201,7 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// `X-Request-ID` of the exchange (ours).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub request_id: Option<String>,
 }
 
@@ -238,27 +244,19 @@ impl Event {
             #[serde(flatten)]
             event: &'a Event,
         }
-        let mut event = self.clone();
-        for text in [
-            &mut event.principal,
-            &mut event.issuer,
-            &mut event.session_id,
-            &mut event.agent_profile,
-            &mut event.tool_id,
-            &mut event.service_id,
-            &mut event.target_base_url,
-            &mut event.path,
-            &mut event.request_id,
-        ]
-        .into_iter()
-        .flatten()
-        {
-            if let Some((at, _)) = text.char_indices().nth(512) {
-                text.truncate(at);
-            }
-        }
-        serde_json::to_string(&Record { timestamp, event: &event }).expect("a struct of texts and numbers serializes")
+        let mut bytes = Vec::with_capacity(USUAL);
+        serde_json::to_writer(&mut bytes, &Record { timestamp, event: self })
+            .expect("a struct of texts and numbers serializes");
+        String::from_utf8(bytes).expect("JSON is UTF-8")
     }
+}
+
+/// A text that a caller chose, as far as it is kept.
+fn cut<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Some(text) = text else { return serializer.serialize_none() };
+    // Most are so short that nothing has to be counted.
+    let end = (text.len() > MOST).then(|| text.char_indices().nth(MOST)).flatten().map_or(text.len(), |(at, _)| at);
+    serializer.serialize_str(&text[..end])
 }
 
 #[cfg(test)]
@@ -294,7 +292,9 @@ mod tests {
     #[test]
     fn long_texts_are_cut() {
         let mut event = Event::new(EventType::AuthzDenial);
-        event.tool_id = Some("ü".repeat(100_000));
-        assert!(event.to_json("").len() < 2048);
+        for (given, kept) in [(MOST - 1, MOST - 1), (MOST, MOST), (MOST + 1, MOST), (100_000, MOST)] {
+            event.tool_id = Some("ü".repeat(given));
+            assert_eq!(event.to_json("").matches('ü').count(), kept, "{given}");
+        }
     }
 }

@@ -226,7 +226,7 @@ impl AuditLog {
             return Err(AuditError::Gone { path: self.path.clone() });
         }
         let record = event.to_json(&rfc3339(self.clock.now()));
-        let (mut line, head) = chain::seal(&record, &state.head);
+        let (mut line, head) = chain::seal(record, &state.head);
         line.push('\n');
         if let Err(error) = (&*state.file).write_all(line.as_bytes()) {
             // A disk that filled up may have taken a part of the line.

@@ -79,7 +79,7 @@ impl Url {
         }
         let text = encode_illegal(text.trim());
         let uri = Uri::parse(text.as_str()).map_err(|_| UrlError::Malformed)?;
-        Self::checked(&uri.normalize())
+        Self::checked(uri.normalize())
     }
 
     /// Resolves a reference against this URL (RFC 3986 section 5).
@@ -91,10 +91,10 @@ impl Url {
         let reference = UriRef::parse(reference.as_str()).map_err(|_| UrlError::Malformed)?;
         let base = Uri::parse(self.without_fragment()).map_err(|_| UrlError::Malformed)?;
         let joined = reference.resolve_against(&base).map_err(|_| UrlError::Malformed)?;
-        Self::checked(&joined.normalize())
+        Self::checked(joined.normalize())
     }
 
-    fn checked(uri: &Uri<String>) -> Result<Self, UrlError> {
+    fn checked(uri: Uri<String>) -> Result<Self, UrlError> {
         let scheme = uri.scheme().as_str();
         let authority = uri.authority();
         match scheme {
@@ -114,7 +114,7 @@ impl Url {
             }
             other => return Err(UrlError::Scheme(other.to_owned())),
         }
-        Ok(Self(uri.as_str().to_owned()))
+        Ok(Self(uri.into_string()))
     }
 
     /// The `file` URL of an absolute path.
@@ -172,16 +172,22 @@ impl Url {
         })
     }
 
+    /// Whether both are `http` or `https` and have one origin.
+    pub fn shares_origin(&self, other: &Self) -> bool {
+        let same_place = || self.host().eq_ignore_ascii_case(other.host()) && self.port() == other.port();
+        self.is_http() && self.scheme() == other.scheme() && (self.authority() == other.authority() || same_place())
+    }
+
     fn authority(&self) -> &str {
-        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let rest = self.0[self.scheme().len()..].strip_prefix("://").unwrap_or("");
         &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]
     }
 
     /// The path, `/` at least for `http` and `https`.
     pub fn path(&self) -> &str {
         let rest = self.without_fragment();
-        let start = rest.find("://").map_or_else(|| self.scheme().len() + 1, |at| at + 3 + self.authority().len());
-        let path = &rest[start..];
+        let rest = &rest[self.scheme().len() + 1..];
+        let path = rest.strip_prefix("//").map_or(rest, |rest| &rest[self.authority().len()..]);
         let path = path.split_once('?').map_or(path, |(path, _)| path);
         if path.is_empty() { "/" } else { path }
     }
@@ -325,6 +331,30 @@ mod tests {
         assert_eq!((v6.host(), v6.port()), ("[::1]", 80));
         assert_eq!(v6.origin().unwrap().to_string(), "http://[::1]");
         assert_eq!(parsed("http://h").path(), "/");
+        let colons = parsed("file:/a://b/c");
+        assert_eq!((colons.host(), colons.path()), ("", "/a://b/c"));
+        let query = parsed("http://h?to=http://g/x#://f");
+        assert_eq!((query.host(), query.path(), query.query()), ("h", "/", Some("to=http://g/x")));
+    }
+
+    #[test]
+    fn urls_share_an_origin_when_their_origins_are_equal() {
+        let urls = [
+            "http://h/a",
+            "http://h:80/b?c#d",
+            "HTTP://H",
+            "http://h:81",
+            "https://h",
+            "https://h:443",
+            "http://g",
+            "http://[::1]",
+            "http://[::1]:80/x",
+            "http://h.evil",
+        ];
+        for (one, other) in urls.iter().flat_map(|one| urls.iter().map(move |other| (parsed(one), parsed(other)))) {
+            assert_eq!(one.shares_origin(&other), one.origin() == other.origin(), "{one} {other}");
+        }
+        assert!(!parsed("file:///a").shares_origin(&parsed("file:///a")), "files have none");
     }
 
     #[test]

@@ -42,16 +42,21 @@ pub fn answer(response: Response, retries: u32) -> ExecuteResponse {
 fn passed(headers: &Headers) -> Map<String, Value> {
     let mut passed = Map::new();
     for (name, value) in headers.iter() {
-        let name = name.to_ascii_lowercase();
-        if !PASSED.contains(&name.as_str()) && !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+        if !is_passed(name) {
             continue;
         }
+        let name = name.to_ascii_lowercase();
         match passed.get_mut(&name) {
             Some(Value::String(all)) => all.extend([", ", value]),
             _ => drop(passed.insert(name, value.into())),
         }
     }
     passed
+}
+
+fn is_passed(name: &str) -> bool {
+    let begins = |prefix: &&str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    PASSED.iter().any(|passed| passed.eq_ignore_ascii_case(name)) || PREFIXES.iter().any(begins)
 }
 
 #[cfg(test)]

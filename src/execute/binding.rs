@@ -15,17 +15,17 @@ use crate::http::egress::{self, AddressKind};
 
 /// What the config says about one tool's service.
 #[derive(Clone, Debug)]
-pub struct Binding {
-    service: String,
+pub struct Binding<'a> {
+    service: &'a str,
     /// `services.<id>.server`.
-    server: Option<Url>,
+    server: Option<&'a Url>,
     /// `policy.egress.allow`.
-    allowed: Vec<HostPattern>,
+    allowed: &'a [HostPattern],
     /// Where descriptions of this service may come from. More than one only when the id was derived and several sources could
     /// have given it: then all of them must agree.
-    documents: Vec<Location>,
-    /// Servers that the description names.
-    described: Vec<Url>,
+    documents: Vec<&'a Location>,
+    /// Servers that the description names, as it names them.
+    described: &'a [String],
 }
 
 /// Whether credentials of a tool's service may go to `target`; the error says what to do. The source is the one that
@@ -34,10 +34,10 @@ pub fn may_receive(config: &Config, tool: &Tool, target: &Url) -> Result<(), Str
     Binding::new(config, tool, None).may_receive(target)
 }
 
-impl Binding {
+impl<'a> Binding<'a> {
     /// Of a tool's service. `source` is where the service comes from when the catalog knows it; it decides only for services
     /// that have no entry in the config.
-    pub fn new(config: &Config, tool: &Tool, source: Option<&SourceId>) -> Self {
+    pub fn new(config: &'a Config, tool: &'a Tool, source: Option<&SourceId>) -> Self {
         let service = config.services.get(&tool.service_id);
         let sources = match (service, source) {
             (Some(service), _) => config.sources.get(&service.source).into_iter().collect(),
@@ -45,31 +45,32 @@ impl Binding {
             (None, None) => unused_sources(config),
         };
         Self {
-            service: tool.service_id.to_string(),
-            server: service.and_then(|service: &Service| service.server.clone()),
-            allowed: config.policy.egress_allow.clone().unwrap_or_default(),
-            documents: sources.into_iter().filter_map(location).cloned().collect(),
-            described: tool.servers.iter().filter_map(|server| Url::parse(server).ok()).collect(),
+            service: tool.service_id.as_str(),
+            server: service.and_then(|service: &Service| service.server.as_ref()),
+            allowed: config.policy.egress_allow.as_deref().unwrap_or_default(),
+            documents: sources.into_iter().filter_map(location).collect(),
+            described: &tool.servers,
         }
     }
 
     /// The base URL of requests: the config's, else the description's first.
     pub fn base(&self) -> Result<Url, String> {
-        let base = self.server.as_ref().or(self.described.first());
-        base.filter(|base| base.is_http()).cloned().ok_or_else(|| {
-            let service = &self.service;
+        let base = self.server.cloned().or_else(|| self.described().next());
+        base.filter(Url::is_http).ok_or_else(|| {
+            let service = self.service;
             format!("the description of service `{service}` names no http server; set services.{service}.server")
         })
     }
 
     /// Whether credentials may go there.
     pub fn may_receive(&self, target: &Url) -> Result<(), String> {
-        let documents_agree =
-            !self.documents.is_empty() && self.documents.iter().all(|document| self.document_covers(document, target));
-        if self.is_named(target) || documents_agree {
+        let documents_agree = || {
+            !self.documents.is_empty() && self.documents.iter().all(|document| self.document_covers(document, target))
+        };
+        if self.is_named(target) || documents_agree() {
             return Ok(());
         }
-        let (host, service) = (target.host(), &self.service);
+        let (host, service) = (target.host(), self.service);
         Err(format!(
             "credentials of service `{service}` do not go to {host}, where only its description leads; \
              if that is right, set services.{service}.server or add the host to policy.egress.allow"
@@ -78,18 +79,18 @@ impl Binding {
 
     /// Which addresses a request to `target` may reach.
     pub fn reach(&self, target: &Url) -> Reach {
-        let documents_agree = !self.documents.is_empty()
-            && self.documents.iter().all(|document| match document {
-                Location::File(_) => self.is_described(target),
-                Location::Remote(url) => url.host() == target.host() || is_on_private_address(url),
-            });
-        if self.is_named(target) || documents_agree { Reach::Named } else { Reach::PublicOnly }
+        let agrees = |document: &&Location| match document {
+            Location::File(_) => self.is_described(target),
+            Location::Remote(url) => url.host() == target.host() || is_on_private_address(url),
+        };
+        let documents_agree = || !self.documents.is_empty() && self.documents.iter().all(agrees);
+        if self.is_named(target) || documents_agree() { Reach::Named } else { Reach::PublicOnly }
     }
 
     /// Which addresses a redirect may lead to. Coming from an answer and not from a description, only names in the config and the
     /// place it came from count.
     pub fn reach_of_redirect(&self, from: &Url, to: &Url, reach: Reach) -> Reach {
-        if from.origin() == to.origin() {
+        if from.shares_origin(to) {
             reach
         } else if self.is_named(to) {
             Reach::Named
@@ -99,18 +100,23 @@ impl Binding {
     }
 
     fn is_named(&self, target: &Url) -> bool {
-        let is_server = self.server.as_ref().is_some_and(|server| server.origin() == target.origin());
+        let is_server = self.server.is_some_and(|server| server.shares_origin(target));
         is_server || self.allowed.iter().any(|pattern| pattern.matches(target.host(), target.port()))
     }
 
     fn is_described(&self, target: &Url) -> bool {
-        target.is_http() && self.described.iter().any(|server| server.origin() == target.origin())
+        self.described().any(|server| server.shares_origin(target))
+    }
+
+    /// Read when they are needed: where the config names the server, they mostly are not.
+    fn described(&self) -> impl Iterator<Item = Url> {
+        self.described.iter().filter_map(|server| Url::parse(server).ok())
     }
 
     fn document_covers(&self, document: &Location, target: &Url) -> bool {
         match document {
             Location::File(_) => self.is_described(target),
-            Location::Remote(url) => url.is_http() && url.origin() == target.origin(),
+            Location::Remote(url) => url.shares_origin(target),
         }
     }
 }
@@ -240,7 +246,8 @@ mod tests {
         let mut config = config("https://docs.example/openapi.json", None, None);
         config.services.clear();
         config.sources.insert("other".into(), source("https://other.example/openapi.json"));
-        let binding = Binding::new(&config, &tool(&[]), Some(&"src".into()));
+        let tool = tool(&[]);
+        let binding = Binding::new(&config, &tool, Some(&"src".into()));
         assert!(binding.may_receive(&Url::parse("https://docs.example/").unwrap()).is_ok());
         assert!(binding.may_receive(&Url::parse("https://other.example/").unwrap()).is_err());
     }
@@ -259,8 +266,8 @@ mod tests {
 
     #[test]
     fn h27_redirects_are_judged_anew() {
-        let binding =
-            Binding::new(&config("file:/api.json", None, Some("named.example")), &tool(&["http://api/"]), None);
+        let (config, tool) = (config("file:/api.json", None, Some("named.example")), tool(&["http://api/"]));
+        let binding = Binding::new(&config, &tool, None);
         let url = |text| Url::parse(text).unwrap();
         let judge = |to| binding.reach_of_redirect(&url("http://api/a"), &url(to), Reach::Named);
         assert_eq!(judge("http://api/b"), Reach::Named);

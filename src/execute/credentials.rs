@@ -42,7 +42,7 @@ impl std::error::Error for CredentialError {}
 pub fn choose(
     config: &Config,
     tool: &Tool,
-    binding: &Binding,
+    binding: &Binding<'_>,
     target: &Url,
     env: &Env,
 ) -> Result<Vec<Credential>, CredentialError> {
@@ -69,7 +69,7 @@ fn schemes(alternative: &AuthAlternative) -> String {
 fn meet(
     config: &Config,
     tool: &Tool,
-    binding: &Binding,
+    binding: &Binding<'_>,
     target: &Url,
     env: &Env,
     alternative: &AuthAlternative,

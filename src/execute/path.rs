@@ -119,7 +119,7 @@ mod tests {
     fn url(tool: &Tool, arguments: &[&str]) -> Result<String, RequestError> {
         let path_args = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let request = ExecuteRequest { path_args, ..ExecuteRequest::default() };
-        Ok(build(tool, &request, &Url::parse("https://h").unwrap())?.finish(&[])?.url.to_string())
+        Ok(build(tool, &request, &Url::parse("https://h").unwrap())?.1.url.to_string())
     }
 
     #[track_caller]

@@ -21,6 +21,8 @@ use crate::http::{HeaderError, Headers, Method, Request};
 /// JSON first, anything else behind.
 const ACCEPT: &str = "application/json, */*;q=0.8";
 
+const USER_AGENT: &str = concat!("open-cli-toolbox/", env!("CARGO_PKG_VERSION"));
+
 /// Header fields that belong to the connection; nobody sets them by a parameter.
 const FRAMING: [&str; 10] = [
     "host",
@@ -181,16 +183,14 @@ impl From<BodyError> for RequestError {
     }
 }
 
-/// Builds the request of a tool below a base URL.
-pub fn build(tool: &Tool, request: &ExecuteRequest, base: &Url) -> Result<Draft, RequestError> {
+/// Builds the request of a tool below a base URL, and as it is without credentials.
+pub fn build(tool: &Tool, request: &ExecuteRequest, base: &Url) -> Result<(Draft, Request), RequestError> {
     let (path, template_query) = path::fill(tool, &request.path_args)?;
     let mut draft = Draft {
         method: Method::parse(&tool.method).ok_or(RequestError::Method)?,
         address: format!("{}{path}", base.public().trim_end_matches('/')),
         query: base.query().into_iter().chain(template_query.as_deref()).flat_map(pairs).collect(),
-        headers: Headers::new()
-            .with("Accept", ACCEPT)
-            .with("User-Agent", &format!("open-cli-toolbox/{}", crate::VERSION)),
+        headers: Headers::new().with("Accept", ACCEPT).with("User-Agent", USER_AGENT),
         cookies: Vec::new(),
         body: None,
     };
@@ -205,8 +205,8 @@ pub fn build(tool: &Tool, request: &ExecuteRequest, base: &Url) -> Result<Draft,
     }
     draft.body = body::body(tool, request, content_type.as_deref())?;
     missing(tool, &given, draft.body.is_some())?;
-    draft.finish(&[])?;
-    Ok(draft)
+    let bare = draft.finish(&[])?;
+    Ok((draft, bare))
 }
 
 impl Draft {

@@ -1,5 +1,6 @@
 //! Performs an execution: prepares everything, sends, waits between attempts, follows what may be followed.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,27 +46,27 @@ impl fmt::Debug for Executor {
 }
 
 /// An execution that is checked to the end and has its secrets, but is not sent yet.
-pub struct Prepared {
+pub struct Prepared<'a> {
     /// Bytes of body.
     pub request_size: usize,
     /// Names of the security schemes used, joined by ` + `; empty for none.
     pub auth_scheme: String,
     /// The base URL, without query.
     pub target: String,
-    tool_id: ToolId,
+    tool_id: &'a ToolId,
     draft: Draft,
     credentials: Vec<Credential>,
     request: Request,
-    binding: Binding,
+    binding: Binding<'a>,
     reach: Reach,
     nature: Nature,
     timeout: Duration,
 }
 
-impl fmt::Debug for Prepared {
+impl fmt::Debug for Prepared<'_> {
     /// Nothing of the request, which holds credentials (H24).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared").field("tool", &self.tool_id).field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("Prepared").field("tool", self.tool_id).field("target", &self.target).finish_non_exhaustive()
     }
 }
 
@@ -120,19 +121,24 @@ impl Executor {
     }
 
     /// Checks everything, builds the request and reads the secrets; sends nothing.
-    pub fn prepare(&self, config: &Config, tool: &Tool, request: &ExecuteRequest) -> Result<Prepared, ExecuteError> {
+    pub fn prepare<'a>(
+        &self,
+        config: &'a Config,
+        tool: &'a Tool,
+        request: &ExecuteRequest,
+    ) -> Result<Prepared<'a>, ExecuteError> {
         self.prepare_from(config, None, tool, request)
     }
 
     /// As [`Executor::prepare`], told which source the tool's service comes from (the catalog's `services[].sourceId`). That matters
     /// where the config has several sources without a service: without it no credentials leave for such a service.
-    pub fn prepare_from(
+    pub fn prepare_from<'a>(
         &self,
-        config: &Config,
+        config: &'a Config,
         source: Option<&SourceId>,
-        tool: &Tool,
+        tool: &'a Tool,
         arguments: &ExecuteRequest,
-    ) -> Result<Prepared, ExecuteError> {
+    ) -> Result<Prepared<'a>, ExecuteError> {
         if let Some(backend) = &tool.backend {
             return Err(ExecuteError::failed(format!(
                 "tools behind `{}` are not supported by this version",
@@ -141,19 +147,19 @@ impl Executor {
         }
         let binding = Binding::new(config, tool, source);
         let base = binding.base().map_err(ExecuteError::failed)?;
-        let draft = request::build(tool, arguments, &base)?;
+        let (draft, bare) = request::build(tool, arguments, &base)?;
         let credentials = credentials::choose(config, tool, &binding, &base, &self.env)
             .map_err(|error| ExecuteError::failed(error.to_string()))?;
         let method = draft.method();
-        let request = draft.finish(&credentials)?;
-        if request.url.origin() != base.origin() {
+        let request = if credentials.is_empty() { bare } else { draft.finish(&credentials)? };
+        if !request.url.shares_origin(&base) {
             return Err(ExecuteError::failed("the request would go to another host than its base URL"));
         }
         Ok(Prepared {
             request_size: draft.body_size(),
             auth_scheme: credentials.iter().map(|used| used.scheme.as_str()).collect::<Vec<_>>().join(" + "),
             target: base.public().to_owned(),
-            tool_id: tool.id.clone(),
+            tool_id: &tool.id,
             request,
             draft,
             credentials,
@@ -169,7 +175,7 @@ impl Executor {
     }
 
     /// Sends, and repeats where that is right; an answer of any status is an outcome.
-    pub fn send(&self, prepared: &Prepared) -> Result<Outcome, ExecuteError> {
+    pub fn send(&self, prepared: &Prepared<'_>) -> Result<Outcome, ExecuteError> {
         let deadline = Deadline::after(prepared.timeout);
         let mut attempts = 1;
         loop {
@@ -190,22 +196,22 @@ impl Executor {
     }
 
     /// One exchange, with the redirects that may be followed; any other redirect is the answer.
-    fn attempt(&self, prepared: &Prepared, deadline: Deadline) -> Result<Response, TransportError> {
+    fn attempt(&self, prepared: &Prepared<'_>, deadline: Deadline) -> Result<Response, TransportError> {
         let mut reach = prepared.reach;
         let mut limits = Limits { deadline, max_body: MAX_ANSWER, reach };
         let mut response = self.transport.send(&prepared.request, limits)?;
         if !matches!(prepared.request.method, Method::Get | Method::Head) {
             return Ok(response);
         }
-        let mut request = prepared.request.clone();
+        let mut request = Cow::Borrowed(&prepared.request);
         for _ in 0..MAX_REDIRECTS {
             let Some(next) = redirect(&request.url, &response) else { break };
             reach = prepared.binding.reach_of_redirect(&request.url, &next, reach);
             limits.reach = reach;
-            if next.origin() != request.url.origin() {
-                request = stripped(&request);
+            if !next.shares_origin(&request.url) {
+                request = Cow::Owned(stripped(&request));
             }
-            request.url = next;
+            request.to_mut().url = next;
             response = self.transport.send(&request, limits)?;
         }
         Ok(response)
@@ -251,7 +257,7 @@ fn stripped(request: &Request) -> Request {
     Request { method: request.method, url: request.url.clone(), headers, body: Vec::new() }
 }
 
-impl Prepared {
+impl Prepared<'_> {
     /// The whole request with credentials replaced by the names of their schemes (H24).
     pub fn dry_run(&self) -> DryRunResponse {
         let (url, headers) =
@@ -263,7 +269,7 @@ impl Prepared {
         };
         DryRunResponse {
             dry_run: true,
-            tool_id: self.tool_id.clone(),
+            tool_id: (*self.tool_id).clone(),
             method: self.draft.method().to_string(),
             url,
             headers: headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

@@ -99,6 +99,11 @@ impl Headers {
         Self::default()
     }
 
+    /// None, with room for so many.
+    pub(crate) fn with_room(fields: usize) -> Self {
+        Self(Vec::with_capacity(fields))
+    }
+
     /// Adds a field, after those of the same name.
     pub fn append(&mut self, name: &str, value: &str) -> Result<(), HeaderError> {
         let name_is_token =

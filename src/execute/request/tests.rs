@@ -33,7 +33,7 @@ fn request(flags: &Value) -> ExecuteRequest {
 }
 
 fn send(tool: &Tool, request: &ExecuteRequest, base: &str) -> Result<Request, RequestError> {
-    build(tool, request, &Url::parse(base).unwrap())?.finish(&[])
+    build(tool, request, &Url::parse(base).unwrap()).map(|(_, bare)| bare)
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn credentials_take_the_place_of_what_callers_put_there() {
         parameter("theme", Place::Cookie, &any),
     ]);
     let flags = json!({"api_key": "mine", "q": "1", "authorization": "mine", "sid": "mine", "theme": "dark"});
-    let draft = build(&tool, &request(&flags), &Url::parse("https://h?api_key=base").unwrap()).unwrap();
+    let (draft, _) = build(&tool, &request(&flags), &Url::parse("https://h?api_key=base").unwrap()).unwrap();
     let header = CredentialPlace::Header { name: "authorization".into(), prefix: "Bearer " };
     let credentials = [
         credential("bearer", header, "s3cret-a"),
@@ -194,8 +194,8 @@ fn credentials_take_the_place_of_what_callers_put_there() {
 #[test]
 fn h17_a_cookie_header_of_the_caller_cannot_stand_before_a_credential() {
     let tool = with_flags(vec![parameter("Cookie", Place::Header, &json!(true))]);
-    let draft = build(&tool, &request(&json!({"cookie": "sid=mine; theme=dark"})), &Url::parse("https://h").unwrap());
+    let built = build(&tool, &request(&json!({"cookie": "sid=mine; theme=dark"})), &Url::parse("https://h").unwrap());
     let credentials = [credential("cookie", CredentialPlace::Cookie("sid".into()), "s3cret")];
-    let sent = draft.unwrap().finish(&credentials).unwrap();
+    let sent = built.unwrap().0.finish(&credentials).unwrap();
     assert_eq!(sent.headers.all("cookie").collect::<Vec<_>>(), ["theme=dark; sid=s3cret"]);
 }

@@ -99,7 +99,7 @@ impl World {
         Executor { transport, env: Env::default(), clock: Clock::system(), wait: |_| {} }
     }
 
-    fn prepare(&self) -> Result<Prepared, ExecuteError> {
+    fn prepare(&self) -> Result<Prepared<'_>, ExecuteError> {
         let request = ExecuteRequest { path_args: vec!["1".into()], ..ExecuteRequest::default() };
         self.executor().prepare(&self.config, &self.tool, &request)
     }

@@ -30,6 +30,9 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Longest head of an answer.
 const MAX_HEAD: usize = 64 << 10;
 
+/// Room for a body that is made because its length was told; more only as it comes.
+const FORESEEN: u64 = 64 << 10;
+
 /// How to go out.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
@@ -241,7 +244,7 @@ fn is_framing(name: &str) -> bool {
 
 fn read(answer: ureq::http::Response<Body>, max_body: usize) -> Result<Response, Failure> {
     let (parts, body) = answer.into_parts();
-    let mut headers = Headers::new();
+    let mut headers = Headers::with_room(parts.headers.len());
     for (name, value) in &parts.headers {
         let appended = match std::str::from_utf8(value.as_bytes()) {
             Ok(text) => headers.append(name.as_str(), text),
@@ -254,7 +257,8 @@ fn read(answer: ureq::http::Response<Body>, max_body: usize) -> Result<Response,
         appended.ok();
     }
     let limit = max_body.saturating_add(1) as u64;
-    let mut bytes = Vec::new();
+    let told = body.content_length().unwrap_or(0).min(limit).min(FORESEEN);
+    let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or(0));
     body.into_with_config().limit(u64::MAX).reader().take(limit).read_to_end(&mut bytes).map_err(Failure::from)?;
     let truncated = bytes.len() > max_body;
     bytes.truncate(max_body);

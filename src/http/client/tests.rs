@@ -231,6 +231,52 @@ fn h27_pools_are_kept_apart() {
     assert!(seen[0].starts_with("GET /1 ") && seen[1].starts_with("GET /3 "), "one connection served both: {seen:?}");
 }
 
+/// After one answer the server does `then` to the connection; a POST, which is never repeated, must go out on another.
+#[track_caller]
+fn check_not_reused(then: fn(TcpStream) -> Option<TcpStream>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let (done, told) = std::sync::mpsc::channel();
+    let work = move || {
+        let answer = || {
+            let (stream, _) = listener.accept().unwrap();
+            let seen = request(&stream);
+            (&stream).write_all(OK.as_bytes()).unwrap();
+            (stream, seen)
+        };
+        let (stream, first) = answer();
+        let kept = then(stream);
+        done.send(()).unwrap();
+        let (_, second) = answer();
+        drop(kept);
+        [first, second]
+    };
+    let thread = spawn("test server", work).unwrap();
+    let client = client();
+    let post = Request { method: Method::Post, body: b"{}".to_vec(), ..Request::get(url) };
+    for _ in 0..2 {
+        assert_eq!(client.send(&post, limits(Reach::Named)).unwrap().body, b"ok");
+        told.recv().ok();
+    }
+    assert!(thread.join().unwrap().iter().all(|seen| seen.starts_with("POST / ")));
+}
+
+#[test]
+fn h21_a_kept_connection_that_is_not_as_it_was_left_is_not_used_again() {
+    check_not_reused(|stream| {
+        drop(stream);
+        None
+    });
+    check_not_reused(|stream| {
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        Some(stream)
+    });
+    check_not_reused(|mut stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil").unwrap();
+        Some(stream)
+    });
+}
+
 #[test]
 fn a_proxy_is_used_only_when_named_and_targets_are_still_judged() {
     let tunnel = "HTTP/1.1 200 OK\r\n\r\n";

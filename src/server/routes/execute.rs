@@ -5,13 +5,13 @@ use crate::access::policy::{self, Selection, Standing};
 use crate::audit::{Event, EventType, Verdict};
 use crate::base::host::Stopwatch;
 use crate::catalog::Tool;
-use crate::contract::{ErrorCode, ExecuteRequest};
+use crate::contract::{ErrorCode, ExecuteRequest, ExecuteResponse};
 use crate::execute::run::{ExecuteError, Outcome as Executed, Prepared};
 
 use super::super::error::Failure;
 use super::super::router::{Exchange, Outcome};
 use super::super::snapshot::Snapshot;
-use super::{body, json};
+use super::{body, json, json_of_size};
 
 /// Runs one tool.
 pub fn execute(exchange: &Exchange<'_>) -> Outcome {
@@ -41,6 +41,14 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
     let watch = Stopwatch::start();
     let outcome = app.executor.send(&prepared);
     call.finish(&prepared, outcome, &watch)
+}
+
+/// About how long an answer will be: what carries the upstream's body, and the rest.
+fn size(response: &ExecuteResponse) -> usize {
+    const REST: usize = 256;
+    let body = response.body.as_ref().map_or(0, |body| body.get().len());
+    let text = [&response.text, &response.body_base64].into_iter().flatten().map(String::len).sum::<usize>();
+    body + text + REST
 }
 
 /// With auth on, hidden and unknown answer alike (H09).
@@ -110,7 +118,7 @@ impl Call<'_> {
     }
 
     /// What may change something leaves a trace before it does.
-    fn begin(&self, prepared: &Prepared) -> Result<(), Failure> {
+    fn begin(&self, prepared: &Prepared<'_>) -> Result<(), Failure> {
         let app = self.exchange.app;
         if !self.tool.safety.read_only {
             let mut event = self.event(EventType::ExecutionStarted, Verdict::Allowed);
@@ -126,13 +134,13 @@ impl Call<'_> {
         ))
     }
 
-    fn say_what_was_sent(&self, event: &mut Event, prepared: &Prepared) {
+    fn say_what_was_sent(&self, event: &mut Event, prepared: &Prepared<'_>) {
         event.target_base_url = Some(prepared.target.clone());
         event.auth_scheme = Some(prepared.auth_scheme.clone()).filter(|scheme| !scheme.is_empty());
         event.request_size = Some(prepared.request_size as u64);
     }
 
-    fn finish(&self, prepared: &Prepared, outcome: Result<Executed, ExecuteError>, watch: &Stopwatch) -> Outcome {
+    fn finish(&self, prepared: &Prepared<'_>, outcome: Result<Executed, ExecuteError>, watch: &Stopwatch) -> Outcome {
         let mut event = match &outcome {
             Ok(done) => {
                 let mut event = self.event(EventType::ToolExecution, Verdict::Allowed);
@@ -153,6 +161,8 @@ impl Call<'_> {
             let detail = "the request was sent, but its audit record could not be kept, so its answer is withheld";
             Failure::new(ErrorCode::Internal, detail)
         })?;
-        outcome.map(|done| json(&done.response)).map_err(|error| Failure::new(error.code, error.detail))
+        outcome
+            .map(|done| json_of_size(&done.response, size(&done.response)))
+            .map_err(|error| Failure::new(error.code, error.detail))
     }
 }

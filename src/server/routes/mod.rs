@@ -12,17 +12,21 @@ use serde::Serialize;
 use crate::base::json::Position;
 use crate::contract::ErrorCode;
 use crate::http::Headers;
-use crate::http::server::{Answer, Body};
+use crate::http::server::Answer;
 
 use super::error::Failure;
 use super::snapshot::Ready;
 
 /// A 200 with a JSON body that is not to be kept.
 fn json(value: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(value).expect("the contract's types serialize");
-    let mut answer = Answer::new(200, "application/json", body);
-    answer.headers = std::mem::take(&mut answer.headers).with("Cache-Control", "no-store");
-    answer
+    json_of_size(value, 0)
+}
+
+/// As [`json`], where it is known about how many bytes there will be.
+fn json_of_size(value: &impl Serialize, size: usize) -> Answer {
+    let mut body = Vec::with_capacity(size);
+    serde_json::to_writer(&mut body, value).expect("the contract's types serialize");
+    json_bytes(body)
 }
 
 /// A 200 with a validator, or a 304 when the caller has these very bytes (RFC 9110 section 13.1.2).
@@ -58,8 +62,7 @@ fn body<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Failure> {
 
 /// A body put together from pieces of JSON.
 fn json_bytes(bytes: Vec<u8>) -> Answer {
-    let mut answer = Answer::new(200, "application/json", Vec::new());
-    answer.body = Body::Bytes(bytes.into());
+    let mut answer = Answer::new(200, "application/json", bytes);
     answer.headers = std::mem::take(&mut answer.headers).with("Cache-Control", "no-store");
     answer
 }
