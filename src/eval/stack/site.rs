@@ -82,9 +82,21 @@ impl Site {
         Lock::try_take(&self.file(LOCK)).map_err(|error| format!("cannot lock {}: {error}", self.file(LOCK).display()))
     }
 
-    /// Whether somebody runs this stack.
+    /// Whether somebody runs this stack. Where nobody does, what a killed one has left is taken away, while nobody can begin: the next one
+    /// is not to be taken for serving before it does.
     pub(super) fn is_held(&self) -> Result<bool, String> {
-        Ok(disk::exists(&self.file(LOCK)) && self.lock()?.is_none())
+        if !disk::exists(&self.file(LOCK)) {
+            return Ok(false);
+        }
+        match self.lock()? {
+            Some(_lock) => {
+                if disk::exists(&self.file(SERVING)) {
+                    self.set_serving(false)?;
+                }
+                Ok(false)
+            }
+            None => Ok(true),
+        }
     }
 
     /// Says, for the one who runs this stack, whether the broker listens.
@@ -96,7 +108,7 @@ impl Site {
 
     /// Whether the one who runs it says that the broker listens, so that its address is nobody else's.
     pub(super) fn is_serving(&self) -> bool {
-        disk::exists(&self.file(SERVING)) && self.is_held().unwrap_or(false)
+        self.is_held().unwrap_or(false) && disk::exists(&self.file(SERVING))
     }
 }
 
