@@ -56,6 +56,8 @@ pub(super) struct Delivery {
     pub(super) socket: Arc<dyn Socket>,
     /// The last lines of the head.
     pub(super) last_lines: &'static [u8],
+    /// Whether the connection ends behind the answer, which the front does and the client waits for.
+    pub(super) ends: bool,
 }
 
 /// Deliveries that nobody has begun, by the numbers of their requests. Who takes one out is the only one who may write to that client.
@@ -76,19 +78,25 @@ impl Deliveries {
 impl Delivery {
     /// Sends an answer as far as that goes at once; what is left, or that the client is gone.
     pub(super) fn send(&self, mut answer: Vec<u8>) -> Result<Vec<u8>, ()> {
-        let mut sent = 0;
-        while sent < answer.len() {
-            match self.socket.write(&answer[sent..]) {
-                Ok(0) => return Err(()),
-                Ok(written) => sent += written,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => return Err(()),
-            }
-        }
+        let sent = write_some(&answer, |rest| self.socket.write(rest))?;
         answer.drain(..sent);
         Ok(answer)
     }
+}
+
+/// Writes as much of `bytes` as goes without blocking; how much, or that the other side is gone.
+pub(super) fn write_some(bytes: &[u8], mut write: impl FnMut(&[u8]) -> io::Result<usize>) -> Result<usize, ()> {
+    let mut sent = 0;
+    while sent < bytes.len() {
+        match write(&bytes[sent..]) {
+            Ok(0) => return Err(()),
+            Ok(written) => sent += written,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(_) => return Err(()),
+        }
+    }
+    Ok(sent)
 }
 
 /// What a worker gives back.
@@ -138,10 +146,11 @@ impl Returns {
         self.wake.get_or_init(|| wake);
     }
 
-    /// Gives something back that can wait until the front is awake for some other reason.
-    pub(super) fn give_quietly(&self, given: Return) {
-        lock(&self.waiting).push(given);
-        if self.eager.load(Ordering::SeqCst) {
+    /// Says that a delivery was made, but for the rest. When that was all, the front may learn of it once it is awake for some other reason.
+    pub(super) fn sent(&self, number: u64, delivery: &Delivery, rest: Result<Vec<u8>, ()>) {
+        let is_all = !delivery.ends && rest.as_ref().is_ok_and(Vec::is_empty);
+        lock(&self.waiting).push(Return::Sent(number, rest));
+        if !is_all || self.eager.load(Ordering::SeqCst) {
             self.ring();
         }
     }
@@ -283,14 +292,44 @@ mod tests {
         assert!(!returns.fall_asleep(false), "there is something already");
         assert_eq!(returns.take().len(), 1);
         assert!(returns.fall_asleep(false));
-        returns.give_quietly(Return::News(1));
-        assert_eq!(woken.load(Ordering::SeqCst), 0, "that can wait");
         returns.give(Return::News(2));
         returns.give(Return::News(3));
-        assert_eq!((woken.load(Ordering::SeqCst), returns.take().len()), (1, 3));
-        assert!(returns.fall_asleep(true));
-        returns.give_quietly(Return::News(1));
-        assert_eq!(woken.load(Ordering::SeqCst), 2, "the front wants to know all");
+        assert_eq!((woken.load(Ordering::SeqCst), returns.take().len()), (1, 2));
+    }
+
+    struct Narrow;
+
+    impl Socket for Narrow {
+        fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+            if bytes.len() > 3 { Ok(bytes.len() - 3) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        }
+    }
+
+    /// Whether a delivery wakes a front that sleeps.
+    #[track_caller]
+    fn check_wakes(ends: bool, rest: Result<&[u8], ()>, eager: bool, expected: bool) {
+        let (returns, woken) = (Returns::default(), Arc::new(AtomicBool::new(false)));
+        let told = Arc::clone(&woken);
+        returns.wakes(Box::new(move || told.store(true, Ordering::SeqCst)));
+        assert!(returns.fall_asleep(eager));
+        let delivery = Delivery { socket: Arc::new(Narrow), last_lines: b"", ends };
+        returns.sent(1, &delivery, rest.map(<[u8]>::to_vec));
+        assert_eq!((woken.load(Ordering::SeqCst), returns.take().len()), (expected, 1), "{ends} {rest:?} {eager}");
+    }
+
+    #[test]
+    fn a_delivery_wakes_the_front_when_somebody_waits_for_what_it_does_next() {
+        check_wakes(false, Ok(b""), false, false);
+        check_wakes(true, Ok(b""), false, true);
+        check_wakes(false, Ok(b"rest"), false, true);
+        check_wakes(false, Err(()), false, true);
+        check_wakes(false, Ok(b""), true, true);
+    }
+
+    #[test]
+    fn a_delivery_gives_back_what_did_not_fit() {
+        let delivery = Delivery { socket: Arc::new(Narrow), last_lines: b"", ends: false };
+        assert_eq!(delivery.send(b"abcdef".to_vec()), Ok(b"def".to_vec()));
     }
 
     #[test]

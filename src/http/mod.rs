@@ -106,8 +106,7 @@ impl Headers {
 
     /// Adds a field, after those of the same name.
     pub fn append(&mut self, name: &str, value: &str) -> Result<(), HeaderError> {
-        let name_is_token =
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+        let name_is_token = !name.is_empty() && name.bytes().all(is_token_byte);
         let value_is_text = value.chars().all(|c| c == '\t' || !c.is_control());
         if !name_is_token || !value_is_text {
             return Err(HeaderError { name: name.escape_default().to_string() });
@@ -252,6 +251,11 @@ impl fmt::Display for TransportError {
 }
 
 impl std::error::Error for TransportError {}
+
+/// A byte of a token: of a method, and of the name of a field (RFC 9110 section 5.6.2).
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
 
 /// A media type without its parameters, lower case: `application/json`.
 pub fn media_type(content_type: &str) -> String {

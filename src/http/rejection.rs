@@ -2,6 +2,9 @@
 //!
 //! Key type: [`Rejection`]. What it looks like on the wire is the caller's to say ([`super::server::ErrorAnswer`]).
 
+/// What the server's own answers want to know of a request: how its sender reads answers, and under which id.
+pub(super) const TOLD: [&str; 2] = ["Accept", "X-Request-ID"];
+
 /// One reason, with its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {

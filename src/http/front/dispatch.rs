@@ -136,9 +136,9 @@ impl Reactor {
         // Only when nothing is to be sent before it.
         let offered = client.outbox.pending() == 0 && !self.stopping;
         if offered {
-            let last_lines = client.framing.last_lines(false);
+            let (last_lines, ends) = (client.framing.last_lines(false), !client.framing.survives(false));
             let socket = Arc::clone(&client.stream) as Arc<dyn handoff::Socket>;
-            self.parts.returns.deliveries.offer(number, Delivery { socket, last_lines });
+            self.parts.returns.deliveries.offer(number, Delivery { socket, last_lines, ends });
         }
         client.phase = Phase::AtWork(number);
         let errand = Errand { client: Some(place), pair: pair_place, since: self.now, reserved, offered };
@@ -173,13 +173,7 @@ impl Reactor {
     /// tiny_http's own accept thread ends at its first failure, and nothing is heard after that: a new one takes its place.
     fn renew_when_deaf(&mut self, unheard: bool) {
         // Greetings go unheard also while all workers are busy.
-        self.unheard = if unheard && !self.is_short() {
-            self.unheard + 1
-        } else if unheard {
-            self.unheard
-        } else {
-            0
-        };
+        self.unheard += u8::from(unheard && !self.is_short());
         let due = self.now.saturating_duration_since(self.renewed) >= RENEWAL;
         if !due || !(self.unheard >= UNHEARD || self.parts.crew.is_deaf()) {
             return;

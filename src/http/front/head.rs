@@ -6,7 +6,8 @@
 
 use crate::http::framing::Length;
 use crate::http::handoff;
-use crate::http::rejection::Rejection;
+use crate::http::is_token_byte;
+use crate::http::rejection::{Rejection, TOLD};
 
 /// Most bytes of a head, its last empty line included.
 pub(in crate::http) const MAX_HEAD: usize = 16 << 10;
@@ -71,16 +72,12 @@ impl Scan {
                 self.past_method = true;
                 Ok(())
             }
-            _ if self.lines == 0 && !self.past_method && !is_token(byte) => {
+            _ if self.lines == 0 && !self.past_method && !is_token_byte(byte) => {
                 Err(Rejection::Malformed("the request does not begin with a method"))
             }
             _ => Ok(()),
         }
     }
-}
-
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// What a head says, and the head that a worker is handed.
@@ -96,7 +93,7 @@ pub(in crate::http) struct Head {
     pub(in crate::http) waits: bool,
     /// HEAD: the answer has no body.
     pub(in crate::http) bodiless: bool,
-    /// The lines of `Accept` and `X-Request-ID`, for answers that the front gives by itself.
+    /// The lines of [`TOLD`], for answers that the front gives by itself.
     pub(in crate::http) told: Vec<u8>,
     /// Request line and fields in origin form, each with its CRLF, without framing and without the last empty line.
     pub(in crate::http) handed: Vec<u8>,
@@ -295,7 +292,7 @@ const KEPT_BACK: &[&str] = &[
 fn tell(fields: &[httparse::Header<'_>]) -> Vec<u8> {
     let mut told = Vec::new();
     for field in fields {
-        if ["Accept", "X-Request-ID"].iter().any(|name| name.eq_ignore_ascii_case(field.name)) {
+        if TOLD.iter().any(|name| name.eq_ignore_ascii_case(field.name)) {
             told.extend_from_slice(&[field.name.as_bytes(), b": ", field.value.trim_ascii(), b"\r\n"].concat());
         }
     }

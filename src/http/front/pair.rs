@@ -4,10 +4,12 @@
 //! and is closed, and another one takes its place.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::Instant;
 
 use mio::net::UnixStream;
+
+use crate::http::handoff::write_some;
 
 /// A part of what waits to be handed over grows up to this size, so that many requests go in one write.
 const PART: usize = 32 << 10;
@@ -54,14 +56,9 @@ impl Pair {
     /// Hands over what can be handed over now.
     pub(super) fn flush(&mut self) -> Result<(), ()> {
         while let Some(part) = self.parts.front() {
-            while self.at < part.len() {
-                match self.stream.write(&part[self.at..]) {
-                    Ok(0) => return Err(()),
-                    Ok(written) => self.at += written,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                    Err(_) => return Err(()),
-                }
+            self.at += write_some(&part[self.at..], |rest| self.stream.write(rest))?;
+            if self.at < part.len() {
+                return Ok(());
             }
             self.parts.pop_front();
             self.at = 0;

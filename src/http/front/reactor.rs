@@ -45,8 +45,8 @@ const LOOKED_AT: usize = 256;
 const SLACK: Duration = Duration::from_secs(1);
 /// How many times as much as others those may hold who take their answers.
 const PATIENCE: usize = 4;
-/// Clients that hold less are not sent away for their memory; there are no more of them than connections.
-const LITTLE: usize = 8 << 10;
+/// Clients that hold less are not sent away for their memory: it would free next to nothing.
+const LITTLE: usize = 1 << 10;
 /// How often pairs are looked at while some are at work.
 const LOOK: Duration = Duration::from_millis(100);
 /// How soon something is tried again that could not be done, or is given to one more worker.
@@ -83,6 +83,8 @@ pub(super) struct Reactor {
     pub(super) spent: usize,
     /// Bytes of unfinished and waiting requests and of untaken answers.
     pub(super) held: usize,
+    /// More than this makes clients give way: the limit, or a little more than there was when none of them could.
+    bearable: usize,
     /// Bytes of requests that are with the workers.
     pub(super) reserved: usize,
     /// Who waits for a worker, with which ticket; those with large bodies apart.
@@ -155,6 +157,7 @@ impl Reactor {
             again: Vec::new(),
             spent: 0,
             held: 0,
+            bearable: limits.max_held,
             reserved: 0,
             queue: VecDeque::new(),
             large: VecDeque::new(),
@@ -217,6 +220,7 @@ impl Reactor {
         (self.queue, self.large, self.streams) = (VecDeque::new(), VecDeque::new(), BTreeMap::new());
         (self.shared, self.greeting) = (None, None);
         (self.held, self.reserved, self.began) = (0, 0, 0);
+        self.bearable = self.parts.limits.max_held;
         self.acceptable = true;
         // The look at pairs tries again when it cannot be done now.
         self.open_pair().ok();
@@ -261,6 +265,7 @@ impl Reactor {
         if self.now.saturating_duration_since(self.looked) >= LOOK {
             self.looked = self.now;
             self.look_at_pairs();
+            self.bearable = self.parts.limits.max_held;
             self.relieve();
         }
         self.vacant.append(&mut self.left);
@@ -404,27 +409,31 @@ impl Reactor {
         }
     }
 
-    /// Gives memory back while there is too much in use: the client that holds most has to go. One that takes its answer may keep it, as
-    /// long as all of those do not hold several times as much.
+    /// Gives memory back when there is too much in use: the clients that hold most have to go, until an eighth is free again, so that the
+    /// next look at all of them comes only after that much has come. One that takes its answer may keep it, as long as all of those do not
+    /// hold several times as much.
     pub(super) fn relieve(&mut self) {
-        let most = self.parts.limits.max_held;
-        while self.held > most {
-            let patient = self.held <= PATIENCE * most;
-            let lists = [list::BODY, list::ANSWERING, list::HEAD, list::QUEUED, list::IDLE, list::LINGERING];
-            let members = lists.iter().flat_map(|list| self.lists.members(*list)).map(|member| member as usize);
-            let candidates = members.filter(|place| !(patient && self.takes_its_answer(*place)));
-            let held = |place: usize| self.clients[place].as_ref().map_or(0, |client| client.held);
-            let Some(place) = candidates.max_by_key(|place| held(*place)) else { return };
-            // To send those away who hold next to nothing would help nobody.
-            if held(place) < LITTLE {
-                return;
-            }
+        let (most, part) = (self.parts.limits.max_held, self.parts.limits.max_held / 8);
+        if self.held <= self.bearable {
+            return;
+        }
+        let patient = self.held <= PATIENCE * most;
+        let lists = [list::BODY, list::ANSWERING, list::HEAD, list::QUEUED, list::IDLE, list::LINGERING];
+        let members = lists.iter().flat_map(|list| self.lists.members(*list)).map(|member| member as usize);
+        let candidates = members.filter(|place| !(patient && self.takes_its_answer(*place)));
+        let held = |place: usize| (self.clients[place].as_ref().map_or(0, |client| client.held), place);
+        let mut holders: Vec<(usize, usize)> = candidates.map(held).filter(|(held, _)| *held >= LITTLE).collect();
+        holders.sort_unstable();
+        // While they go nobody else is looked for.
+        self.bearable = usize::MAX;
+        while let Some((_, place)) = holders.pop().filter(|_| self.held > most - part) {
             self.parts.counts.out_of_memory.bump();
             match self.clients[place].as_ref().map(|client| client.phase) {
                 Some(Phase::Answering(_) | Phase::Idle | Phase::Lingering) => self.remove(place),
                 _ => self.reject(place, Rejection::Overloaded),
             }
         }
+        self.bearable = if self.held > most { self.held + part } else { most };
     }
 
     fn takes_its_answer(&self, place: usize) -> bool {

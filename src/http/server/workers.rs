@@ -19,7 +19,7 @@ use crate::base::host::{self, Deadline};
 use crate::http::counts::Counts;
 use crate::http::front::descriptors::Shares;
 use crate::http::handoff::{self, End, Payload, Pipe, Reply, Return, Returns, Sender};
-use crate::http::rejection::Rejection;
+use crate::http::rejection::{Rejection, TOLD};
 use crate::http::{Headers, framing, front};
 
 /// A worker that had nothing to do for this long ends, if there are more than a few.
@@ -254,11 +254,11 @@ impl Crew {
         };
         // Now the pair may carry the next one.
         drop(request.into_writer());
-        if !is_whole {
-            // The front has closed the pair.
-            return;
-        }
         let told = for_errors(&inbound.headers);
+        if !is_whole {
+            // The front has closed the pair, which is no fault of the client's.
+            return self.answer(number, (self.error)(Rejection::Failed, &told), bodiless, &told);
+        }
         let answer = catch_unwind(AssertUnwindSafe(|| self.handler.handle(inbound))).unwrap_or_else(|_| {
             self.counts.failed.bump();
             (self.error)(Rejection::Failed, &told)
@@ -280,7 +280,7 @@ impl Crew {
                     let length = answer.len();
                     let rest = delivery.send(answer);
                     self.counts.bytes_out.add((length - rest.as_ref().map_or(length, Vec::len)) as u64);
-                    return self.returns.give_quietly(Return::Sent(number, rest));
+                    return self.returns.sent(number, &delivery, rest);
                 }
                 let body = if bodiless { nothing() } else { Payload::Bytes(bytes) };
                 self.returns.give(Return::Answer(number, Reply { head, body }));
@@ -375,7 +375,7 @@ fn listen(listener: UnixListener) -> io::Result<Arc<ManuallyDrop<tiny_http::Serv
 /// What the server's own answers want to know of a request.
 fn for_errors(headers: &Headers) -> Headers {
     let mut told = Headers::new();
-    for (name, value) in ["Accept", "X-Request-ID"].iter().filter_map(|name| Some((name, headers.get(name)?))) {
+    for (name, value) in TOLD.iter().filter_map(|name| Some((name, headers.get(name)?))) {
         // It was a header before.
         told.append(name, value).ok();
     }
