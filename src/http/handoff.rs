@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The field that only the front may set; what clients send under this name is dropped.
@@ -133,8 +133,8 @@ pub(super) struct Returns {
     waiting: Mutex<Vec<Return>>,
     /// Whether the front has to be woken.
     asleep: AtomicBool,
-    /// Whether it has to be woken also by what can wait.
-    eager: AtomicBool,
+    /// How many answers that were sent may wait for it before it has to be woken.
+    patience: AtomicUsize,
     /// What workers may send themselves.
     pub(super) deliveries: Deliveries,
     wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
@@ -146,11 +146,15 @@ impl Returns {
         self.wake.get_or_init(|| wake);
     }
 
-    /// Says that a delivery was made, but for the rest. When that was all, the front may learn of it once it is awake for some other reason.
+    /// Says that a delivery was made, but for the rest. When that was all, the front may learn of it later, as it has said.
     pub(super) fn sent(&self, number: u64, delivery: &Delivery, rest: Result<Vec<u8>, ()>) {
         let is_all = !delivery.ends && rest.as_ref().is_ok_and(Vec::is_empty);
-        lock(&self.waiting).push(Return::Sent(number, rest));
-        if !is_all || self.eager.load(Ordering::SeqCst) {
+        let waiting = {
+            let mut waiting = lock(&self.waiting);
+            waiting.push(Return::Sent(number, rest));
+            waiting.len()
+        };
+        if !is_all || waiting > self.patience.load(Ordering::SeqCst) {
             self.ring();
         }
     }
@@ -175,9 +179,10 @@ impl Returns {
         std::mem::take(&mut *lock(&self.waiting))
     }
 
-    /// From now on the front has to be woken; false when there is something for it already.
-    pub(super) fn fall_asleep(&self, eager: bool) -> bool {
-        self.eager.store(eager, Ordering::SeqCst);
+    /// From now on the front has to be woken, by answers that were sent only when there are more than `patience`; false when there is
+    /// something for it already.
+    pub(super) fn fall_asleep(&self, patience: usize) -> bool {
+        self.patience.store(patience, Ordering::SeqCst);
         self.asleep.store(true, Ordering::SeqCst);
         lock(&self.waiting).is_empty()
     }
@@ -266,7 +271,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::base::host;
-    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn what_is_written_is_read() {
@@ -289,9 +293,9 @@ mod tests {
         }));
         returns.give(Return::Hello(1));
         assert_eq!(woken.load(Ordering::SeqCst), 0);
-        assert!(!returns.fall_asleep(false), "there is something already");
+        assert!(!returns.fall_asleep(usize::MAX), "there is something already");
         assert_eq!(returns.take().len(), 1);
-        assert!(returns.fall_asleep(false));
+        assert!(returns.fall_asleep(usize::MAX));
         returns.give(Return::News(2));
         returns.give(Return::News(3));
         assert_eq!((woken.load(Ordering::SeqCst), returns.take().len()), (1, 2));
@@ -307,23 +311,23 @@ mod tests {
 
     /// Whether a delivery wakes a front that sleeps.
     #[track_caller]
-    fn check_wakes(ends: bool, rest: Result<&[u8], ()>, eager: bool, expected: bool) {
+    fn check_wakes(ends: bool, rest: Result<&[u8], ()>, patience: usize, expected: bool) {
         let (returns, woken) = (Returns::default(), Arc::new(AtomicBool::new(false)));
         let told = Arc::clone(&woken);
         returns.wakes(Box::new(move || told.store(true, Ordering::SeqCst)));
-        assert!(returns.fall_asleep(eager));
+        assert!(returns.fall_asleep(patience));
         let delivery = Delivery { socket: Arc::new(Narrow), last_lines: b"", ends };
         returns.sent(1, &delivery, rest.map(<[u8]>::to_vec));
-        assert_eq!((woken.load(Ordering::SeqCst), returns.take().len()), (expected, 1), "{ends} {rest:?} {eager}");
+        assert_eq!((woken.load(Ordering::SeqCst), returns.take().len()), (expected, 1), "{ends} {rest:?} {patience}");
     }
 
     #[test]
     fn a_delivery_wakes_the_front_when_somebody_waits_for_what_it_does_next() {
-        check_wakes(false, Ok(b""), false, false);
-        check_wakes(true, Ok(b""), false, true);
-        check_wakes(false, Ok(b"rest"), false, true);
-        check_wakes(false, Err(()), false, true);
-        check_wakes(false, Ok(b""), true, true);
+        check_wakes(false, Ok(b""), 1, false);
+        check_wakes(true, Ok(b""), 1, true);
+        check_wakes(false, Ok(b"rest"), 1, true);
+        check_wakes(false, Err(()), 1, true);
+        check_wakes(false, Ok(b""), 0, true);
     }
 
     #[test]

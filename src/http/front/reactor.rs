@@ -184,7 +184,7 @@ impl Reactor {
     pub(super) fn run(&mut self) {
         let mut events = Events::with_capacity(1024);
         loop {
-            let wait = if self.parts.returns.fall_asleep(self.is_eager()) { self.wait() } else { Some(Duration::ZERO) };
+            let wait = if self.parts.returns.fall_asleep(self.patience()) { self.wait() } else { Some(Duration::ZERO) };
             match self.poll.poll(&mut events, wait) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
                 _ => {}
@@ -277,11 +277,18 @@ impl Reactor {
         counts.held_bytes.set(self.held + self.reserved);
     }
 
-    /// Whether every answer that was sent has to be known at once, because somebody waits for what comes after it.
-    fn is_eager(&self) -> bool {
+    /// How many answers may have been sent before that has to be known: none when a client waits for what comes after its own, and some
+    /// while workers have more before them.
+    fn patience(&self) -> usize {
         let has_more = |client: &Client| client.readable || !client.input.is_empty();
         let mut clients = self.errands.values().filter_map(|errand| self.clients[errand.client?].as_ref());
-        self.stopping || self.lists.len(list::QUEUED) > 0 || clients.any(has_more)
+        if self.stopping || clients.any(has_more) {
+            0
+        } else if self.lists.len(list::QUEUED) > 0 {
+            self.at_work().saturating_sub(self.limit.now()) / 2
+        } else {
+            usize::MAX
+        }
     }
 
     /// How long there is nothing to do without news.
