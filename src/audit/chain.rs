@@ -32,20 +32,22 @@ impl fmt::Display for Head {
     }
 }
 
-/// Puts a record (a JSON object with at least one member) behind `head`: its line without newline, and the new head.
-pub fn seal(mut record: String, head: &Head) -> (String, Head) {
-    if record.ends_with('}') {
-        record.pop();
+/// Puts a record (a JSON object with at least one member, without its time stamp) behind `head`, which moves on to it: appends its line,
+/// with the newline.
+pub fn seal(lines: &mut String, timestamp: &str, record: &str, head: &mut Head) {
+    let start = lines.len();
+    head.seq += 1;
+    let members = record.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    for part in ["{\"timestamp\":\"", timestamp, "\",", members, ",\"seq\":", &head.seq.to_string()] {
+        lines.push_str(part);
     }
-    let seq = head.seq + 1;
-    for part in [",\"seq\":", &seq.to_string(), ",\"prev\":\"", &head.hash, "\""] {
-        record.push_str(part);
+    for part in [",\"prev\":\"", &head.hash, "\""] {
+        lines.push_str(part);
     }
-    let hash = digest(&record);
-    for part in [",\"hash\":\"", &hash, "\"}"] {
-        record.push_str(part);
+    head.hash = digest(&lines[start..]);
+    for part in [",\"hash\":\"", &head.hash, "\"}\n"] {
+        lines.push_str(part);
     }
-    (record, Head { seq, hash })
 }
 
 fn digest(open: &str) -> String {
@@ -149,14 +151,9 @@ mod tests {
     use super::*;
 
     fn lines(count: usize) -> Vec<String> {
-        let mut head = Head::default();
-        (0..count)
-            .map(|i| {
-                let (line, next) = seal(format!("{{\"n\":{i}}}"), &head);
-                head = next;
-                line
-            })
-            .collect()
+        let (mut lines, mut head) = (String::new(), Head::default());
+        (0..count).for_each(|i| seal(&mut lines, "t", &format!("{{\"n\":{i}}}"), &mut head));
+        lines.lines().map(str::to_owned).collect()
     }
 
     #[track_caller]
@@ -169,13 +166,13 @@ mod tests {
 
     #[test]
     fn a_line_has_the_documented_form() {
-        let (line, head) = seal("{\"a\":1}".to_owned(), &Head::default());
+        let (mut line, mut head) = (String::new(), Head::default());
+        seal(&mut line, "t", "{\"a\":1}", &mut head);
         let zeros = "0".repeat(64);
-        let open = format!("{{\"a\":1,\"seq\":1,\"prev\":\"{zeros}\"");
-        assert_eq!(head.hash, digest(&open));
-        assert_eq!(line, format!("{open},\"hash\":\"{}\"}}", head.hash));
-        // printf '{"a":1,"seq":1,"prev":"0..0"}' | sha256sum
-        assert_eq!(head.hash, "a7cd666700dccad97f225e7f9accb9ca27c087a5d977db08e3a63ed87c106495");
+        let open = format!("{{\"timestamp\":\"t\",\"a\":1,\"seq\":1,\"prev\":\"{zeros}\"");
+        assert_eq!(line, format!("{open},\"hash\":\"{}\"}}\n", head.hash));
+        // printf '{"timestamp":"t","a":1,"seq":1,"prev":"0..0"}' | sha256sum
+        assert_eq!(head.hash, "e487f1df3a2a50d791a73ed1ba3fef51eb9d714e7e6f278567891fd8148d6bb6");
     }
 
     #[test]
@@ -201,8 +198,9 @@ mod tests {
 
     #[test]
     fn a_record_cannot_pretend_to_be_a_chain() {
-        let (line, _) = seal("{\"a\":\"x\\\",\\\"hash\\\":\\\"y\"}".to_owned(), &Head::default());
-        assert!(read_link(line.as_bytes()).is_some());
+        let mut line = String::new();
+        seal(&mut line, "t", "{\"a\":\"x\\\",\\\"hash\\\":\\\"y\"}", &mut Head::default());
+        assert!(read_link(line.trim_end().as_bytes()).is_some());
         assert!(read_link(b"{}").is_none());
         assert!(read_link(b"\xff").is_none());
     }

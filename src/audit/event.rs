@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 /// Characters of a text that a caller chose.
 const MOST: usize = 512;
 
-/// Bytes of a usual line, with what the chain adds.
-const USUAL: usize = 1024;
+/// Bytes of a usual record.
+const USUAL: usize = 768;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -235,18 +235,11 @@ impl Event {
         }
     }
 
-    /// The record's members before the chain's: `{"timestamp":..,..}`. Texts that a caller chose are cut to 512 characters, so
-    /// that a line's length is bounded.
-    pub fn to_json(&self, timestamp: &str) -> String {
-        #[derive(Serialize)]
-        struct Record<'a> {
-            timestamp: &'a str,
-            #[serde(flatten)]
-            event: &'a Event,
-        }
+    /// The record without its time stamp and what the chain adds. Texts that a caller chose are cut to 512 characters, so that a line's
+    /// length is bounded.
+    pub fn to_json(&self) -> String {
         let mut bytes = Vec::with_capacity(USUAL);
-        serde_json::to_writer(&mut bytes, &Record { timestamp, event: self })
-            .expect("a struct of texts and numbers serializes");
+        serde_json::to_writer(&mut bytes, self).expect("a struct of texts and numbers serializes");
         String::from_utf8(bytes).expect("JSON is UTF-8")
     }
 }
@@ -272,8 +265,8 @@ mod tests {
         event.status_code = Some(200);
         event.request_id = Some("r1".to_owned());
         assert_eq!(
-            event.to_json("2026-01-31T12:00:00.000Z"),
-            "{\"timestamp\":\"2026-01-31T12:00:00.000Z\",\"eventType\":\"tool_execution\",\"toolId\":\"t:get\",\
+            event.to_json(),
+            "{\"eventType\":\"tool_execution\",\"toolId\":\"t:get\",\
              \"decision\":\"allowed\",\"path\":\"/items/{id}\",\"statusCode\":200,\"requestId\":\"r1\"}"
         );
     }
@@ -294,7 +287,7 @@ mod tests {
         let mut event = Event::new(EventType::AuthzDenial);
         for (given, kept) in [(MOST - 1, MOST - 1), (MOST, MOST), (MOST + 1, MOST), (100_000, MOST)] {
             event.tool_id = Some("ü".repeat(given));
-            assert_eq!(event.to_json("").matches('ü').count(), kept, "{given}");
+            assert_eq!(event.to_json().matches('ü').count(), kept, "{given}");
         }
     }
 }

@@ -1,17 +1,19 @@
 //! The audit file: one writer, records durable when it says so, locked for life (H37, H39).
 //!
-//! Writers append under one lock and wait together for one `fdatasync` (group commit). A record that cannot be written whole is
-//! cut off again, so that the file always ends in a whole line; after a failed sync nothing is promised any more and every
-//! further record is refused until a restart. Frequent events are counted in memory and written now and then.
+//! Records that come at once are written and synced together (`commit`). What cannot be written whole is cut off again, so that the file
+//! always ends in a whole line; after a failed sync nothing is promised any more and every further record is refused until a restart.
+//! Frequent events are counted in memory and written now and then.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use super::chain::{self, Head};
+use super::commit::{Commits, Record};
 use super::event::Event;
 use super::tail::LinesBackward;
 use crate::base::disk;
@@ -19,23 +21,23 @@ use crate::base::host::Clock;
 use crate::base::time::rfc3339;
 
 /// Why a record was not kept, or the file not opened.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum AuditError {
     /// The file cannot be opened or read.
     Open {
         /// Which file.
         path: PathBuf,
         /// Why.
-        cause: io::Error,
+        cause: Arc<io::Error>,
     },
     /// Another process has it.
     Locked {
         /// Which file.
         path: PathBuf,
     },
-    /// The record could not be written or synced.
-    Write(io::Error),
-    /// A sync failed earlier; what the file holds is uncertain.
+    /// The record could not be written.
+    Write(Arc<io::Error>),
+    /// A sync failed, now or earlier; what the file holds is uncertain.
     Uncertain,
     /// The file was removed, replaced or cut while it was written.
     Gone {
@@ -67,7 +69,7 @@ impl fmt::Display for AuditError {
 impl std::error::Error for AuditError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Open { cause, .. } | Self::Write(cause) => Some(cause),
+            Self::Open { cause, .. } | Self::Write(cause) => Some(&**cause),
             Self::Locked { .. } | Self::Gone { .. } | Self::Uncertain => None,
         }
     }
@@ -82,6 +84,9 @@ pub struct Opened {
     pub skipped: u64,
 }
 
+/// Room for lines that is kept from one time to the next.
+const MOST_ROOM: usize = 64 << 10;
+
 /// How far back a record is looked for to go on from.
 const MAX_SKIPPED: u64 = 100_000;
 
@@ -89,36 +94,45 @@ const MAX_SKIPPED: u64 = 100_000;
 /// own, so that callers who are not let in cannot crowd out the names of those who are.
 const MAX_COALESCED: usize = 64;
 
+/// For so long it is taken for granted that the file is still where it was.
+const SEEN: Duration = Duration::from_millis(10);
+
 /// The audit file, open and locked; shared by all threads.
 #[derive(Debug)]
 pub struct AuditLog {
     path: PathBuf,
     identity: disk::Identity,
     clock: Clock,
-    /// For syncing without the lock.
-    handle: Arc<File>,
-    state: Mutex<State>,
-    synced: Condvar,
+    commits: Commits,
+    /// For whoever writes.
+    end: Mutex<End>,
+    standing: Mutex<Standing>,
+    counted: Mutex<BTreeMap<Event, u64>>,
 }
 
+/// Where the file goes on.
 #[derive(Debug)]
-struct State {
-    file: Arc<File>,
+struct End {
+    file: File,
     length: u64,
     head: Head,
-    /// Number of the last record that is durable.
-    durable: u64,
-    syncing: bool,
-    /// Threads that wait for the one that syncs.
-    waiting: usize,
+    /// Room for lines.
+    lines: String,
+}
+
+/// What is known of the file without waiting for whoever writes.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
     uncertain: bool,
-    counted: BTreeMap<Event, u64>,
+    length: u64,
+    /// When it was last seen where it should be.
+    seen: Option<SystemTime>,
 }
 
 impl AuditLog {
     /// Opens or creates the file with mode 0600, locks it for as long as the value lives, and finds the chain's end.
     pub fn open(path: &Path, clock: Clock) -> Result<(Self, Opened), AuditError> {
-        let failed = |cause| AuditError::Open { path: path.to_owned(), cause };
+        let failed = |cause| AuditError::Open { path: path.to_owned(), cause: Arc::new(cause) };
         let file = disk::open_append(path).map_err(failed)?;
         if !file.metadata().map_err(failed)?.is_file() {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
@@ -137,25 +151,14 @@ impl AuditLog {
         }
         let length = file.metadata().map_err(failed)?.len();
         let identity = disk::Identity::of(&file).map_err(failed)?;
-        let file = Arc::new(file);
-        let durable = head.seq;
-        let state = State {
-            file: Arc::clone(&file),
-            length,
-            head,
-            durable,
-            syncing: false,
-            waiting: 0,
-            uncertain: false,
-            counted: BTreeMap::new(),
-        };
         let log = Self {
             path: path.to_owned(),
             identity,
             clock,
-            handle: file,
-            state: Mutex::new(state),
-            synced: Condvar::new(),
+            commits: Commits::default(),
+            end: Mutex::new(End { file, length, head, lines: String::new() }),
+            standing: Mutex::new(Standing { uncertain: false, length, seen: None }),
+            counted: Mutex::default(),
         };
         Ok((log, Opened { torn, skipped }))
     }
@@ -167,105 +170,96 @@ impl AuditLog {
 
     /// Appends a record and returns when it is on disk.
     pub fn record(&self, event: &Event) -> Result<(), AuditError> {
-        let mut state = self.lock();
-        let number = self.append(&mut state, event)?;
-        self.wait_durable(state, number)
+        self.commit([event.to_json()])
     }
 
     /// Counts a frequent event; it is written by the next [`AuditLog::flush`], not at once.
     pub fn count(&self, event: Event) {
-        let mut state = self.lock();
-        let alike = |known: &&Event| known.event_type == event.event_type;
-        let known = state.counted.contains_key(&event) || state.counted.keys().filter(alike).count() < MAX_COALESCED;
-        let key = if known { event } else { Event::new(event.event_type) };
-        *state.counted.entry(key).or_insert(0) += 1;
+        count(&mut lock(&self.counted), event, 1);
     }
 
     /// Writes what was counted, and returns where the chain stands when that is on disk.
     pub fn flush(&self) -> Result<Head, AuditError> {
-        let mut state = self.lock();
-        while let Some((event, count)) = state.counted.pop_first() {
-            let counted = Event { count: (count > 1).then_some(count), ..event.clone() };
-            if let Err(error) = self.append(&mut state, &counted) {
-                state.counted.insert(event, count);
-                return Err(error);
-            }
+        let counted = std::mem::take(&mut *lock(&self.counted));
+        let seldom = |(event, count): (&Event, &u64)| Event { count: (*count > 1).then_some(*count), ..event.clone() };
+        let records: Vec<String> = counted.iter().map(seldom).map(|event| event.to_json()).collect();
+        if !records.is_empty()
+            && let Err(error) = self.commit(records)
+        {
+            let mut all = lock(&self.counted);
+            counted.into_iter().for_each(|(event, times)| count(&mut all, event, times));
+            return Err(error);
         }
-        let head = state.head.clone();
-        self.wait_durable(state, head.seq)?;
-        Ok(head)
+        // Held while somebody writes, so what it says is on disk.
+        let head = lock(&self.end).head.clone();
+        if lock(&self.standing).uncertain { Err(AuditError::Uncertain) } else { Ok(head) }
     }
 
     /// Whether records can be kept, as far as is known without writing one.
     pub fn is_sound(&self) -> bool {
-        let state = self.lock();
-        !state.uncertain && self.is_there(&state)
+        let standing = *lock(&self.standing);
+        let now = self.clock.now();
+        let recently = |seen: SystemTime| now.duration_since(seen).is_ok_and(|ago| ago < SEEN);
+        !standing.uncertain && (standing.seen.is_some_and(recently) || self.is_there(standing.length))
     }
 
     /// Whether the file is still where it was and as long as it was: a record in a file that nobody can find, or behind a gap, is
     /// not kept (H37).
-    fn is_there(&self, state: &State) -> bool {
-        self.identity.is_at(&self.path, state.length)
+    fn is_there(&self, length: u64) -> bool {
+        self.identity.is_at(&self.path, length)
     }
 
     /// As after a sync that failed.
     #[cfg(test)]
     pub(crate) fn break_for_tests(&self) {
-        self.lock().uncertain = true;
+        lock(&self.standing).uncertain = true;
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn commit(&self, records: impl IntoIterator<Item = String>) -> Result<(), AuditError> {
+        self.commits.commit(records, &self.clock, |records| self.append(&records))
     }
 
-    fn append(&self, state: &mut State, event: &Event) -> Result<u64, AuditError> {
-        if state.uncertain {
+    /// Puts records behind the chain's end, all or none, and returns when they are on disk.
+    fn append(&self, records: &[Record]) -> Result<(), AuditError> {
+        let (mut end, standing) = (lock(&self.end), *lock(&self.standing));
+        let end = &mut *end;
+        if standing.uncertain {
             return Err(AuditError::Uncertain);
         }
-        if !self.is_there(state) {
+        if !self.is_there(end.length) {
+            lock(&self.standing).seen = None;
             return Err(AuditError::Gone { path: self.path.clone() });
         }
-        let record = event.to_json(&rfc3339(self.clock.now()));
-        let (mut line, head) = chain::seal(record, &state.head);
-        line.push('\n');
-        if let Err(error) = (&*state.file).write_all(line.as_bytes()) {
-            // A disk that filled up may have taken a part of the line.
-            state.uncertain = state.file.set_len(state.length).is_err();
-            return Err(AuditError::Write(error));
+        let seen = Some(self.clock.now());
+        end.lines.clear();
+        let mut head = end.head.clone();
+        for record in records {
+            chain::seal(&mut end.lines, &rfc3339(record.at), &record.json, &mut head);
         }
-        state.length += line.len() as u64;
-        state.head = head;
-        Ok(state.head.seq)
+        if let Err(error) = end.file.write_all(end.lines.as_bytes()) {
+            // A disk that filled up may have taken a part of it.
+            let uncertain = end.file.set_len(end.length).is_err();
+            *lock(&self.standing) = Standing { uncertain, ..standing };
+            return Err(AuditError::Write(Arc::new(error)));
+        }
+        let uncertain = end.file.sync_data().is_err();
+        (end.length, end.head) = (end.length + end.lines.len() as u64, head);
+        end.lines.shrink_to(MOST_ROOM);
+        *lock(&self.standing) = Standing { uncertain, length: end.length, seen };
+        if uncertain { Err(AuditError::Uncertain) } else { Ok(()) }
     }
+}
 
-    /// One waiter syncs for all records written so far, the others wait for it.
-    fn wait_durable<'a>(&'a self, mut state: MutexGuard<'a, State>, number: u64) -> Result<(), AuditError> {
-        while state.durable < number {
-            if state.uncertain {
-                return Err(AuditError::Uncertain);
-            }
-            if state.syncing {
-                state.waiting += 1;
-                state = self.synced.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.waiting -= 1;
-                continue;
-            }
-            state.syncing = true;
-            let reached = state.head.seq;
-            drop(state);
-            let outcome = self.handle.sync_data();
-            state = self.lock();
-            state.syncing = false;
-            match outcome {
-                Ok(()) => state.durable = state.durable.max(reached),
-                Err(_) => state.uncertain = true,
-            }
-            if state.waiting > 0 {
-                self.synced.notify_all();
-            }
-        }
-        Ok(())
-    }
+/// Adds to what was counted.
+fn count(counted: &mut BTreeMap<Event, u64>, event: Event, times: u64) {
+    let alike = |known: &&Event| known.event_type == event.event_type;
+    let known = counted.contains_key(&event) || counted.keys().filter(alike).count() < MAX_COALESCED;
+    let key = if known { event } else { Event::new(event.event_type) };
+    *counted.entry(key).or_insert(0) += times;
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What stands behind the last newline was never acknowledged; it is kept beside the file, for whoever wants to look.
@@ -324,6 +318,7 @@ mod tests {
     use super::*;
     use crate::base::host;
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     fn scratch() -> PathBuf {
         let dir = std::env::temp_dir().join(format!("open-cli-audit-{}", host::random_id().unwrap()));
@@ -338,10 +333,14 @@ mod tests {
     #[test]
     fn h37_a_file_that_was_removed_or_cut_keeps_nothing_more() {
         let path = scratch();
-        let (log, _) = open(&path);
+        let millis = Arc::new(AtomicU64::new(0));
+        let time = Arc::clone(&millis);
+        let clock = Clock::from_fn(move || SystemTime::UNIX_EPOCH + Duration::from_millis(time.load(Ordering::SeqCst)));
+        let (log, _) = AuditLog::open(&path, clock).unwrap();
         log.record(&started()).unwrap();
         assert!(log.is_sound());
         disk::remove(&path).unwrap();
+        millis.store(SEEN.as_millis() as u64, Ordering::SeqCst);
         assert!(!log.is_sound(), "a read is not begun either");
         assert!(matches!(log.record(&started()), Err(AuditError::Gone { .. })));
         let cut = scratch();
@@ -461,7 +460,7 @@ mod tests {
         let (log, _) = open(&path);
         log.record(&started()).unwrap();
         // A descriptor that only reads stands for a disk that takes nothing.
-        log.lock().file = Arc::new(disk::open(&path).unwrap());
+        lock(&log.end).file = disk::open(&path).unwrap();
         assert!(matches!(log.record(&started()), Err(AuditError::Write(_))));
         assert_eq!(verify(&path), (1, None));
         assert!(matches!(AuditLog::open(Path::new("/dev/null"), Clock::system()), Err(AuditError::Open { .. })));

@@ -1,0 +1,187 @@
+//! Group commit: records that come while others are being written wait together, and one of their writers writes them all.
+//!
+//! Key type: [`Commits`]. It knows nothing of files: who is the first to find nobody writing is given everything that waits.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
+
+use super::log::AuditError;
+use crate::base::host::Clock;
+
+/// Turns of waiting awake before going to sleep: a write to memory is done sooner than a thread is woken.
+const AWAKE: usize = 200;
+
+/// A record that has no place in the chain yet.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// When it came in.
+    pub(super) at: SystemTime,
+    /// An object without its time stamp.
+    pub(super) json: String,
+}
+
+/// What became of records that were written together.
+#[derive(Debug, Default)]
+struct Batch {
+    outcome: OnceLock<Result<(), AuditError>>,
+}
+
+/// Records on their way.
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    queue: Mutex<Queue>,
+    settled: Condvar,
+    writing: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    records: Vec<Record>,
+    /// Theirs.
+    batch: Arc<Batch>,
+    /// Threads that sleep until somebody has written.
+    asleep: usize,
+}
+
+impl Commits {
+    /// Returns once the records are written, by this caller's `write` or by another's. They stand together, in the order of their times.
+    pub(super) fn commit(
+        &self,
+        records: impl IntoIterator<Item = String>,
+        clock: &Clock,
+        write: impl FnOnce(Vec<Record>) -> Result<(), AuditError>,
+    ) -> Result<(), AuditError> {
+        let mut queue = self.lock();
+        queue.records.extend(records.into_iter().map(|json| Record { at: clock.now(), json }));
+        let batch = Arc::clone(&queue.batch);
+        let mut was_awake = false;
+        loop {
+            if let Some(outcome) = batch.outcome.get() {
+                return outcome.clone();
+            }
+            if !self.writing.load(Ordering::SeqCst) {
+                return self.lead(queue, write);
+            }
+            if was_awake {
+                queue.asleep += 1;
+                queue = self.settled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue.asleep -= 1;
+            } else {
+                drop(queue);
+                self.stay_awake();
+                was_awake = true;
+                queue = self.lock();
+            }
+        }
+    }
+
+    /// Writes everything that waits. Should `write` panic, nothing of it is promised, and the next one may lead.
+    fn lead(
+        &self,
+        mut queue: MutexGuard<'_, Queue>,
+        write: impl FnOnce(Vec<Record>) -> Result<(), AuditError>,
+    ) -> Result<(), AuditError> {
+        let lead = Lead { commits: self, batch: std::mem::take(&mut queue.batch) };
+        let records = std::mem::take(&mut queue.records);
+        self.writing.store(true, Ordering::SeqCst);
+        drop(queue);
+        lead.batch.outcome.get_or_init(|| write(records)).clone()
+    }
+
+    fn stay_awake(&self) {
+        for _ in 0..AWAKE {
+            if !self.writing.load(Ordering::Relaxed) {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Being the one who writes.
+struct Lead<'a> {
+    commits: &'a Commits,
+    batch: Arc<Batch>,
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
+        self.batch.outcome.get_or_init(|| Err(AuditError::Uncertain));
+        let queue = self.commits.lock();
+        self.commits.writing.store(false, Ordering::SeqCst);
+        if queue.asleep > 0 {
+            self.commits.settled.notify_all();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::host;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc;
+
+    fn texts(records: &[Record]) -> Vec<&str> {
+        records.iter().map(|record| record.json.as_str()).collect()
+    }
+
+    #[test]
+    fn what_comes_while_somebody_writes_is_written_together() {
+        let (commits, clock) = (Arc::new(Commits::default()), Clock::system());
+        let (began, begins) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
+        let first = {
+            let (commits, clock) = (Arc::clone(&commits), clock.clone());
+            host::spawn("first", move || {
+                commits.commit(["a".to_owned()], &clock, |records| {
+                    began.send(texts(&records).join(",")).unwrap();
+                    may_go.recv().unwrap();
+                    Ok(())
+                })
+            })
+        };
+        assert_eq!(begins.recv().unwrap(), "a");
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let others: Vec<_> = (0..5)
+            .map(|n| {
+                let (commits, clock, written) = (Arc::clone(&commits), clock.clone(), Arc::clone(&written));
+                host::spawn("other", move || {
+                    commits.commit([n.to_string()], &clock, |records| {
+                        written.lock().unwrap().push(records.len());
+                        Err(AuditError::Uncertain)
+                    })
+                })
+            })
+            .collect();
+        while commits.lock().records.len() < 5 {
+            std::thread::yield_now();
+        }
+        go.send(()).unwrap();
+        first.unwrap().join().unwrap().unwrap();
+        for other in others {
+            assert!(matches!(other.unwrap().join().unwrap(), Err(AuditError::Uncertain)), "all share the outcome");
+        }
+        assert_eq!(*written.lock().unwrap(), [5]);
+    }
+
+    #[test]
+    fn a_panic_promises_nothing_and_lets_the_next_one_write() {
+        let (commits, clock) = (Commits::default(), Clock::system());
+        let panics = || commits.commit(["a".to_owned()], &clock, |_| panic!("as if out of memory"));
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        let mut seen = Vec::new();
+        commits
+            .commit(["b".to_owned()], &clock, |records| {
+                seen = records;
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(texts(&seen), ["b"]);
+    }
+}
