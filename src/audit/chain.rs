@@ -32,12 +32,14 @@ impl fmt::Display for Head {
     }
 }
 
-/// Puts a record (a JSON object with at least one member, without its time stamp) behind `head`, which moves on to it: appends its line,
-/// with the newline.
+/// Puts a record behind `head`, which moves on to it: appends its line, with the newline.
+///
+/// # Panics
+/// When `record` is not the text of a JSON object. It has one member at least, and no time stamp.
 pub fn seal(lines: &mut String, timestamp: &str, record: &str, head: &mut Head) {
     let start = lines.len();
     head.seq += 1;
-    let members = record.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
+    let members = record.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).expect("a record is a JSON object");
     for part in ["{\"timestamp\":\"", timestamp, "\",", members, ",\"seq\":", &head.seq.to_string()] {
         lines.push_str(part);
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use super::log::AuditError;
-use crate::base::host::Clock;
+use crate::base::host::{self, Clock};
 
 /// Turns of waiting awake before going to sleep: a write to memory is done sooner than a thread is woken.
 const AWAKE: usize = 200;
@@ -22,10 +22,7 @@ pub(super) struct Record {
 }
 
 /// What became of records that were written together.
-#[derive(Debug, Default)]
-struct Batch {
-    outcome: OnceLock<Result<(), AuditError>>,
-}
+type Outcome = Arc<OnceLock<Result<(), AuditError>>>;
 
 /// Records on their way.
 #[derive(Debug, Default)]
@@ -39,7 +36,7 @@ pub(super) struct Commits {
 struct Queue {
     records: Vec<Record>,
     /// Theirs.
-    batch: Arc<Batch>,
+    outcome: Outcome,
     /// Threads that sleep until somebody has written.
     asleep: usize,
 }
@@ -52,12 +49,12 @@ impl Commits {
         clock: &Clock,
         write: impl FnOnce(Vec<Record>) -> Result<(), AuditError>,
     ) -> Result<(), AuditError> {
-        let mut queue = self.lock();
+        let mut queue = host::lock(&self.queue);
         queue.records.extend(records.into_iter().map(|json| Record { at: clock.now(), json }));
-        let batch = Arc::clone(&queue.batch);
+        let outcome = Arc::clone(&queue.outcome);
         let mut was_awake = false;
         loop {
-            if let Some(outcome) = batch.outcome.get() {
+            if let Some(outcome) = outcome.get() {
                 return outcome.clone();
             }
             if !self.writing.load(Ordering::SeqCst) {
@@ -71,7 +68,7 @@ impl Commits {
                 drop(queue);
                 self.stay_awake();
                 was_awake = true;
-                queue = self.lock();
+                queue = host::lock(&self.queue);
             }
         }
     }
@@ -82,11 +79,11 @@ impl Commits {
         mut queue: MutexGuard<'_, Queue>,
         write: impl FnOnce(Vec<Record>) -> Result<(), AuditError>,
     ) -> Result<(), AuditError> {
-        let lead = Lead { commits: self, batch: std::mem::take(&mut queue.batch) };
+        let lead = Lead { commits: self, outcome: std::mem::take(&mut queue.outcome) };
         let records = std::mem::take(&mut queue.records);
         self.writing.store(true, Ordering::SeqCst);
         drop(queue);
-        lead.batch.outcome.get_or_init(|| write(records)).clone()
+        lead.outcome.get_or_init(|| write(records)).clone()
     }
 
     fn stay_awake(&self) {
@@ -97,22 +94,18 @@ impl Commits {
             std::hint::spin_loop();
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Being the one who writes.
 struct Lead<'a> {
     commits: &'a Commits,
-    batch: Arc<Batch>,
+    outcome: Outcome,
 }
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        self.batch.outcome.get_or_init(|| Err(AuditError::Uncertain));
-        let queue = self.commits.lock();
+        self.outcome.get_or_init(|| Err(AuditError::Uncertain));
+        let queue = host::lock(&self.commits.queue);
         self.commits.writing.store(false, Ordering::SeqCst);
         if queue.asleep > 0 {
             self.commits.settled.notify_all();
@@ -123,7 +116,6 @@ impl Drop for Lead<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::host;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::mpsc;
 
@@ -159,7 +151,7 @@ mod tests {
                 })
             })
             .collect();
-        while commits.lock().records.len() < 5 {
+        while host::lock(&commits.queue).records.len() < 5 {
             std::thread::yield_now();
         }
         go.send(()).unwrap();

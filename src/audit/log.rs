@@ -9,15 +9,15 @@ use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::chain::{self, Head};
 use super::commit::{Commits, Record};
 use super::event::Event;
 use super::tail::LinesBackward;
 use crate::base::disk;
-use crate::base::host::Clock;
+use crate::base::host::{Clock, Stopwatch, lock};
 use crate::base::time::rfc3339;
 
 /// Why a record was not kept, or the file not opened.
@@ -94,8 +94,8 @@ const MAX_SKIPPED: u64 = 100_000;
 /// own, so that callers who are not let in cannot crowd out the names of those who are.
 const MAX_COALESCED: usize = 64;
 
-/// For so long it is taken for granted that the file is still where it was.
-const SEEN: Duration = Duration::from_millis(10);
+/// For so long a look at the file counts.
+const TRUST: Duration = Duration::from_millis(10);
 
 /// The audit file, open and locked; shared by all threads.
 #[derive(Debug)]
@@ -107,7 +107,11 @@ pub struct AuditLog {
     /// For whoever writes.
     end: Mutex<End>,
     standing: Mutex<Standing>,
+    /// For so long it is taken for granted that the file is where it was seen.
+    trust: Duration,
     counted: Mutex<BTreeMap<Event, u64>>,
+    /// For whoever writes what was counted, so that nobody else believes it written before it is.
+    flushing: Mutex<()>,
 }
 
 /// Where the file goes on.
@@ -125,8 +129,8 @@ struct End {
 struct Standing {
     uncertain: bool,
     length: u64,
-    /// When it was last seen where it should be.
-    seen: Option<SystemTime>,
+    /// Since it was last seen where it should be.
+    seen: Option<Stopwatch>,
 }
 
 impl AuditLog {
@@ -158,7 +162,9 @@ impl AuditLog {
             commits: Commits::default(),
             end: Mutex::new(End { file, length, head, lines: String::new() }),
             standing: Mutex::new(Standing { uncertain: false, length, seen: None }),
+            trust: TRUST,
             counted: Mutex::default(),
+            flushing: Mutex::default(),
         };
         Ok((log, Opened { torn, skipped }))
     }
@@ -180,9 +186,10 @@ impl AuditLog {
 
     /// Writes what was counted, and returns where the chain stands when that is on disk.
     pub fn flush(&self) -> Result<Head, AuditError> {
+        let _flushing = lock(&self.flushing);
         let counted = std::mem::take(&mut *lock(&self.counted));
-        let seldom = |(event, count): (&Event, &u64)| Event { count: (*count > 1).then_some(*count), ..event.clone() };
-        let records: Vec<String> = counted.iter().map(seldom).map(|event| event.to_json()).collect();
+        let summed = |(event, count): (&Event, &u64)| Event { count: (*count > 1).then_some(*count), ..event.clone() };
+        let records: Vec<String> = counted.iter().map(summed).map(|event| event.to_json()).collect();
         if !records.is_empty()
             && let Err(error) = self.commit(records)
         {
@@ -192,21 +199,25 @@ impl AuditLog {
         }
         // Held while somebody writes, so what it says is on disk.
         let head = lock(&self.end).head.clone();
-        if lock(&self.standing).uncertain { Err(AuditError::Uncertain) } else { Ok(head) }
+        if self.is_uncertain() { Err(AuditError::Uncertain) } else { Ok(head) }
     }
 
     /// Whether records can be kept, as far as is known without writing one.
     pub fn is_sound(&self) -> bool {
         let standing = *lock(&self.standing);
-        let now = self.clock.now();
-        let recently = |seen: SystemTime| now.duration_since(seen).is_ok_and(|ago| ago < SEEN);
-        !standing.uncertain && (standing.seen.is_some_and(recently) || self.is_there(standing.length))
+        let is_fresh = standing.seen.is_some_and(|seen| seen.elapsed() < self.trust);
+        !self.is_uncertain() && (is_fresh || self.found(standing.length).is_some())
     }
 
-    /// Whether the file is still where it was and as long as it was: a record in a file that nobody can find, or behind a gap, is
-    /// not kept (H37).
-    fn is_there(&self, length: u64) -> bool {
-        self.identity.is_at(&self.path, length)
+    /// Whether nobody knows what the file holds: after a sync that failed, or a panic in the middle of writing.
+    fn is_uncertain(&self) -> bool {
+        self.end.is_poisoned() || lock(&self.standing).uncertain
+    }
+
+    /// How long the file is, if it is still where it was and as long as it was at least: a record in a file that nobody can find, or
+    /// behind a gap, is not kept (H37).
+    fn found(&self, length: u64) -> Option<u64> {
+        self.identity.length_at(&self.path).filter(|found| *found >= length)
     }
 
     /// As after a sync that failed.
@@ -219,35 +230,50 @@ impl AuditLog {
         self.commits.commit(records, &self.clock, |records| self.append(&records))
     }
 
-    /// Puts records behind the chain's end, all or none, and returns when they are on disk.
+    /// Puts records behind the chain's end, all or none, and returns when they are on disk. What somebody else has put there stays, and is
+    /// a line of its own.
     fn append(&self, records: &[Record]) -> Result<(), AuditError> {
-        let (mut end, standing) = (lock(&self.end), *lock(&self.standing));
-        let end = &mut *end;
-        if standing.uncertain {
+        let mut end = lock(&self.end);
+        if self.is_uncertain() {
             return Err(AuditError::Uncertain);
         }
-        if !self.is_there(end.length) {
+        let end = &mut *end;
+        let seen = Some(Stopwatch::start());
+        let Some(start) = self.found(end.length) else {
             lock(&self.standing).seen = None;
             return Err(AuditError::Gone { path: self.path.clone() });
-        }
-        let seen = Some(self.clock.now());
+        };
         end.lines.clear();
+        if start > end.length && !ends_a_line(&end.file, start).map_err(failed_write)? {
+            end.lines.push('\n');
+        }
         let mut head = end.head.clone();
         for record in records {
             chain::seal(&mut end.lines, &rfc3339(record.at), &record.json, &mut head);
         }
         if let Err(error) = end.file.write_all(end.lines.as_bytes()) {
             // A disk that filled up may have taken a part of it.
-            let uncertain = end.file.set_len(end.length).is_err();
-            *lock(&self.standing) = Standing { uncertain, ..standing };
-            return Err(AuditError::Write(Arc::new(error)));
+            lock(&self.standing).uncertain = end.file.set_len(start).is_err();
+            return Err(failed_write(error));
         }
         let uncertain = end.file.sync_data().is_err();
-        (end.length, end.head) = (end.length + end.lines.len() as u64, head);
+        (end.length, end.head) = (start + end.lines.len() as u64, head);
         end.lines.shrink_to(MOST_ROOM);
         *lock(&self.standing) = Standing { uncertain, length: end.length, seen };
         if uncertain { Err(AuditError::Uncertain) } else { Ok(()) }
     }
+}
+
+fn failed_write(error: io::Error) -> AuditError {
+    AuditError::Write(Arc::new(error))
+}
+
+/// Whether the last of so many bytes is a newline.
+fn ends_a_line(mut file: &File, length: u64) -> io::Result<bool> {
+    let mut last = [0];
+    file.seek(SeekFrom::Start(length.saturating_sub(1)))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
 }
 
 /// Adds to what was counted.
@@ -256,10 +282,6 @@ fn count(counted: &mut BTreeMap<Event, u64>, event: Event, times: u64) {
     let known = counted.contains_key(&event) || counted.keys().filter(alike).count() < MAX_COALESCED;
     let key = if known { event } else { Event::new(event.event_type) };
     *counted.entry(key).or_insert(0) += times;
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What stands behind the last newline was never acknowledged; it is kept beside the file, for whoever wants to look.
@@ -318,7 +340,7 @@ mod tests {
     use super::*;
     use crate::base::host;
     use std::os::unix::fs::PermissionsExt;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::SystemTime;
 
     fn scratch() -> PathBuf {
         let dir = std::env::temp_dir().join(format!("open-cli-audit-{}", host::random_id().unwrap()));
@@ -333,14 +355,11 @@ mod tests {
     #[test]
     fn h37_a_file_that_was_removed_or_cut_keeps_nothing_more() {
         let path = scratch();
-        let millis = Arc::new(AtomicU64::new(0));
-        let time = Arc::clone(&millis);
-        let clock = Clock::from_fn(move || SystemTime::UNIX_EPOCH + Duration::from_millis(time.load(Ordering::SeqCst)));
-        let (log, _) = AuditLog::open(&path, clock).unwrap();
+        let (mut log, _) = open(&path);
         log.record(&started()).unwrap();
         assert!(log.is_sound());
         disk::remove(&path).unwrap();
-        millis.store(SEEN.as_millis() as u64, Ordering::SeqCst);
+        log.trust = Duration::ZERO;
         assert!(!log.is_sound(), "a read is not begun either");
         assert!(matches!(log.record(&started()), Err(AuditError::Gone { .. })));
         let cut = scratch();
@@ -397,6 +416,74 @@ mod tests {
         assert_eq!(disk::read(&aside, 99).unwrap(), b"{\"timestamp\":\"20");
         log.record(&started()).unwrap();
         assert_eq!(verify(&path), (2, None));
+    }
+
+    #[test]
+    fn h37_what_somebody_else_appends_costs_no_record() {
+        for foreign in ["note", "note\n", "one\ntwo"] {
+            let path = scratch();
+            let (log, _) = open(&path);
+            log.record(&started()).unwrap();
+            disk::open_append(&path).unwrap().write_all(foreign.as_bytes()).unwrap();
+            assert!(log.is_sound(), "{foreign:?}");
+            log.record(&started()).unwrap();
+            log.record(&started()).unwrap();
+            let text = String::from_utf8(disk::read(&path, 1 << 24).unwrap()).unwrap();
+            let links: Vec<u64> =
+                text.lines().filter_map(|line| chain::read_link(line.as_bytes())).map(|link| link.head.seq).collect();
+            assert_eq!(links, [1, 2, 3], "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn a_flush_waits_for_what_another_one_has_begun() {
+        let path = scratch();
+        let (asked, asks) = std::sync::mpsc::channel();
+        let (go, may_go) = std::sync::mpsc::channel::<()>();
+        let may_go = Mutex::new(may_go);
+        let clock = Clock::from_fn(move || {
+            // Only the first one waits; all the others find the channel closed.
+            asked.send(()).ok();
+            lock(&may_go).recv().ok();
+            SystemTime::UNIX_EPOCH
+        });
+        let log = Arc::new(AuditLog::open(&path, clock).unwrap().0);
+        log.count(started());
+        let flush = |name| {
+            let log = Arc::clone(&log);
+            host::spawn(name, move || log.flush().unwrap().seq).unwrap()
+        };
+        let first = flush("first");
+        asks.recv().unwrap();
+        let second = flush("second");
+        for _ in 0..10_000 {
+            if second.is_finished() {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        drop(go);
+        assert_eq!((first.join().unwrap(), second.join().unwrap()), (1, 1));
+    }
+
+    #[test]
+    fn h37_what_a_failed_write_is_cut_back_to_holds_all_records() {
+        let path = scratch();
+        let (log, _) = open(&path);
+        log.record(&started()).unwrap();
+        disk::open_append(&path).unwrap().write_all(b"foreign\n").unwrap();
+        log.record(&started()).unwrap();
+        assert_eq!(lock(&log.end).length, disk::read(&path, 1 << 24).unwrap().len() as u64);
+    }
+
+    #[test]
+    fn after_a_panic_in_the_middle_of_writing_nothing_is_promised() {
+        let (log, _) = open(&scratch());
+        let panics = || log.commit(["no object".to_owned()]);
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
+        assert!(!log.is_sound());
+        assert!(matches!(log.record(&started()), Err(AuditError::Uncertain)));
+        assert!(matches!(log.flush(), Err(AuditError::Uncertain)));
     }
 
     #[test]

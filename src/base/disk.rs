@@ -99,9 +99,9 @@ impl Identity {
         Self {}
     }
 
-    /// Whether `path` still names that file, not removed, not replaced, and it has `length` bytes at least; one look at the disk.
-    pub fn is_at(self, path: &Path, length: u64) -> bool {
-        fs::metadata(path).is_ok_and(|there| there.len() >= length && Self::read(&there) == self)
+    /// How many bytes the file has, if `path` still names it: not removed, not replaced; one look at the disk.
+    pub fn length_at(self, path: &Path) -> Option<u64> {
+        fs::metadata(path).ok().filter(|there| Self::read(there) == self).map(|there| there.len())
     }
 }
 

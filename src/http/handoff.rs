@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+
+use crate::base::host::lock;
 
 /// The field that only the front may set; what clients send under this name is dropped.
 pub(super) const FIELD: &str = "X-Open-Cli-Front";
@@ -261,10 +263,6 @@ impl Pipe {
         inside.pieces.clear();
         self.room.notify_one();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
