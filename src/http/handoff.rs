@@ -126,7 +126,7 @@ pub(super) struct Reply {
 #[derive(Debug)]
 pub(super) enum Payload {
     Bytes(Arc<[u8]>),
-    Pieces(Arc<Pipe>),
+    Pieces(Outlet),
 }
 
 /// Everything that workers have given back and the front has not taken.
@@ -241,27 +241,38 @@ impl Pipe {
     pub(super) fn end(&self, end: End) {
         lock(&self.inside).end = Some(end);
     }
+}
+
+/// The end of a pipe that is read. When it goes, however it goes, its worker waits for nobody any more.
+#[derive(Debug)]
+pub(super) struct Outlet(Arc<Pipe>);
+
+impl Outlet {
+    pub(super) fn of(pipe: &Arc<Pipe>) -> Self {
+        Self(Arc::clone(pipe))
+    }
 
     /// The next piece, or the end behind the last one.
     pub(super) fn take(&self) -> Taken {
-        let mut inside = lock(&self.inside);
+        let mut inside = lock(&self.0.inside);
         match (inside.pieces.pop_front(), inside.end) {
             (Some(piece), _) => {
                 inside.bytes -= piece.len();
-                self.room.notify_one();
+                self.0.room.notify_one();
                 Taken::Piece(piece)
             }
             (None, Some(end)) => Taken::End(end),
             (None, None) => Taken::Nothing,
         }
     }
+}
 
-    /// Nobody reads any more.
-    pub(super) fn close(&self) {
-        let mut inside = lock(&self.inside);
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        let mut inside = lock(&self.0.inside);
         inside.closed = true;
         inside.pieces.clear();
-        self.room.notify_one();
+        self.0.room.notify_one();
     }
 }
 
@@ -337,24 +348,26 @@ mod tests {
     #[test]
     fn a_pipe_keeps_order_makes_its_worker_wait_and_lets_it_go() {
         let pipe = Arc::new(Pipe::default());
+        let outlet = Outlet::of(&pipe);
         assert_eq!((pipe.put(b"a".to_vec()), pipe.put(vec![b'b'; FULL])), (Some(true), Some(false)));
         let other = Arc::clone(&pipe);
         let waits =
             host::spawn("worker", move || (other.put(b"c".to_vec()), other.put(vec![0; FULL]), other.put(vec![1])));
-        assert_eq!(pipe.take(), Taken::Piece(b"a".to_vec()));
-        assert_eq!(pipe.take(), Taken::Piece(vec![b'b'; FULL]));
-        while pipe.take() != Taken::Piece(b"c".to_vec()) {}
-        pipe.close();
+        assert_eq!(outlet.take(), Taken::Piece(b"a".to_vec()));
+        assert_eq!(outlet.take(), Taken::Piece(vec![b'b'; FULL]));
+        while outlet.take() != Taken::Piece(b"c".to_vec()) {}
+        drop(outlet);
         let (first, _, last) = waits.unwrap().join().unwrap();
         assert_eq!((first, last), (Some(true), None));
     }
 
     #[test]
     fn the_end_comes_behind_the_last_piece() {
-        let pipe = Pipe::default();
-        assert_eq!(pipe.take(), Taken::Nothing);
+        let pipe = Arc::new(Pipe::default());
+        let outlet = Outlet::of(&pipe);
+        assert_eq!(outlet.take(), Taken::Nothing);
         pipe.put(b"a".to_vec());
         pipe.end(End::Broken);
-        assert_eq!((pipe.take(), pipe.take()), (Taken::Piece(b"a".to_vec()), Taken::End(End::Broken)));
+        assert_eq!((outlet.take(), outlet.take()), (Taken::Piece(b"a".to_vec()), Taken::End(End::Broken)));
     }
 }

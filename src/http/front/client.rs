@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 use super::answer::Framing;
 use super::outbox::Outbox;
 use super::request::{Reader, Request};
-use crate::http::handoff::{Pipe, Socket};
+use crate::http::handoff::{Outlet, Socket};
 
 /// Where a client stands. All but [`Phase::AtWork`] have a time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub(super) struct Client {
     pub(super) closing: bool,
     pub(super) outbox: Outbox,
     /// The stream that fills the outbox, under the number of its request.
-    pub(super) stream_of: Option<(u64, Arc<Pipe>)>,
+    pub(super) stream_of: Option<(u64, Outlet)>,
     /// The request while it waits, and how it wants its answer.
     pub(super) request: Option<Box<Request>>,
     pub(super) bodiless: bool,

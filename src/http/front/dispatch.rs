@@ -248,12 +248,7 @@ impl Reactor {
         });
         match client {
             Some(client) => self.answer(client, number, reply),
-            None => {
-                self.parts.counts.late_answers.bump();
-                if let Payload::Pieces(pipe) = &reply.body {
-                    pipe.close();
-                }
-            }
+            None => self.parts.counts.late_answers.bump(),
         }
     }
 
@@ -321,7 +316,7 @@ impl Reactor {
         match reply.body {
             Payload::Bytes(bytes) => client.outbox.put_shared(bytes),
             Payload::Pieces(pipe) => {
-                client.stream_of = Some((number, Arc::clone(&pipe)));
+                client.stream_of = Some((number, pipe));
                 self.streams.insert(number, place);
                 // The stream's worker is no worker for others.
                 self.parts.crew.hire(self.limit.now());
@@ -333,13 +328,13 @@ impl Reactor {
 
     /// The client of this request is gone; its answer will reach nobody.
     pub(super) fn orphan(&mut self, number: u64) {
-        self.parts.returns.deliveries.take(number);
+        self.withdraw(number);
         if let Some(errand) = self.errands.get_mut(&number) {
             errand.client = None;
         }
     }
 
-    /// Closes a pair. Requests that went over it and that nobody has begun are answered for; the others are at work all the same.
+    /// Closes a pair. Requests that went over it and that nobody has begun are answered for; the others are at work, or done.
     fn lose_pair(&mut self, place: usize) {
         let Some(pair) = self.pairs[place].take() else { return };
         self.parts.counts.pairs_lost.bump();
@@ -350,9 +345,15 @@ impl Reactor {
             return;
         }
         let lost = self.errands.iter().filter(|(_, errand)| errand.pair == place);
-        let lost: Vec<u64> = lost.map(|(number, _)| *number).collect();
+        let mut lost: Vec<u64> = lost.map(|(number, _)| *number).collect();
+        lost.retain(|number| self.parts.crew.revoke(*number));
+        if lost.is_empty() {
+            return;
+        }
+        // A worker gives its answer before it says that it is done: whoever was at work no more has given it by now.
+        self.take_returns();
         for number in lost {
-            if self.parts.crew.revoke(number) && self.withdraw(number) {
+            if self.errands.contains_key(&number) && self.withdraw(number) {
                 self.parts.counts.failed.bump();
                 self.give_up(number, Rejection::Failed);
             }

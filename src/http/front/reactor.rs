@@ -206,8 +206,8 @@ impl Reactor {
     /// After a bug of its own nothing that it knows can be trusted: every connection ends, and the next ones find it as at the start.
     fn start_over(&mut self) {
         self.parts.counts.failed.bump();
-        for (_, pipe) in self.clients.iter_mut().flatten().filter_map(|client| client.stream_of.take()) {
-            pipe.close();
+        for client in self.clients.iter().flatten() {
+            self.unwatch(client);
         }
         for number in std::mem::take(&mut self.errands).into_keys() {
             self.parts.returns.deliveries.take(number);
@@ -501,14 +501,12 @@ impl Reactor {
     /// Takes a client out of everything.
     pub(super) fn remove(&mut self, place: usize) {
         let Some(client) = self.clients.get_mut(place).and_then(Option::take) else { return };
-        // A worker may hold the socket for a moment longer, and nothing of it may be taken for the next one in this place.
-        self.poll.registry().deregister(&mut SourceFd(&client.stream.0.as_raw_fd())).ok();
+        self.unwatch(&client);
         self.lists.leave(place as u32);
         self.held -= client.held;
         self.left.push(place);
-        if let Some((number, pipe)) = client.stream_of {
+        if let Some((number, _)) = client.stream_of {
             self.streams.remove(&number);
-            pipe.close();
         }
         match client.phase {
             Phase::AtWork(number) => {
@@ -518,6 +516,11 @@ impl Reactor {
             Phase::Answering(_) => self.parts.counts.gone.bump(),
             _ => {}
         }
+    }
+
+    /// A worker may hold the socket for a moment longer, and nothing of it may be taken for the next one in this place.
+    fn unwatch(&self, client: &Client) {
+        self.poll.registry().deregister(&mut SourceFd(&client.stream.0.as_raw_fd())).ok();
     }
 
     /// Takes in those who are connected already, then nobody any more; those who have asked for nothing are let go.

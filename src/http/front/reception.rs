@@ -137,15 +137,12 @@ impl Reactor {
         client.request = Some(Box::new(request));
         (client.phase, client.ticket) = (Phase::Queued, ticket);
         self.lists.enter(place as u32, list::QUEUED, self.now);
-        if is_large {
-            self.large.push_back((place, ticket))
-        } else {
-            self.queue.push_back((place, ticket))
-        }
         if self.lists.len(list::QUEUED) > self.parts.limits.max_queued {
             self.parts.counts.overloaded.bump();
-            self.reject(place, Rejection::Overloaded);
+            return self.reject(place, Rejection::Overloaded);
         }
+        let queue = if is_large { &mut self.large } else { &mut self.queue };
+        queue.push_back((place, ticket));
     }
 
     /// Answers in place of a worker, and ends the connection.

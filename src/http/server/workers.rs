@@ -18,7 +18,7 @@ use super::{Answer, Body, ErrorAnswer, Handler, Inbound, Stream};
 use crate::base::host::{self, Deadline};
 use crate::http::counts::Counts;
 use crate::http::front::descriptors::Shares;
-use crate::http::handoff::{self, End, Payload, Pipe, Reply, Return, Returns, Sender};
+use crate::http::handoff::{self, End, Outlet, Payload, Pipe, Reply, Return, Returns, Sender};
 use crate::http::rejection::{Rejection, TOLD};
 use crate::http::{Headers, framing, front};
 
@@ -270,12 +270,13 @@ impl Crew {
         let Answer { status, headers, body } = answer;
         let bodiless = bodiless || !framing::status_has_body(status);
         let nothing = || Payload::Bytes(Arc::from([]));
+        // Whatever the answer is, nobody sends another one past the front (H46).
+        let delivery = self.returns.deliveries.take(number);
         match body {
             Body::Bytes(bytes) => {
                 let head = framing::head_lines(status, &headers, Some(bytes.len()));
                 let body: &[u8] = if bodiless { &[] } else { &bytes };
-                let delivery = self.returns.deliveries.take(number).filter(|_| body.len() <= SMALL);
-                if let Some(delivery) = delivery {
+                if let Some(delivery) = delivery.filter(|_| body.len() <= SMALL) {
                     let answer = [&head, delivery.last_lines, body].concat();
                     let length = answer.len();
                     let rest = delivery.send(answer);
@@ -292,7 +293,7 @@ impl Crew {
             Body::Stream(stream) => match self.streams.admit(&stream.owner) {
                 Some(permit) => {
                     let (head, pipe) = (framing::head_lines(status, &headers, None), Arc::new(Pipe::default()));
-                    let body = Payload::Pieces(Arc::clone(&pipe));
+                    let body = Payload::Pieces(Outlet::of(&pipe));
                     self.returns.give(Return::Answer(number, Reply { head, body }));
                     self.pump(number, stream, &pipe, permit);
                 }
@@ -326,7 +327,9 @@ impl Crew {
             }
         };
         // Before the end is told, so that whoever has seen it may begin anew.
-        drop((stream, permit));
+        if catch_unwind(AssertUnwindSafe(|| drop((stream, permit)))).is_err() {
+            self.counts.failed.bump();
+        }
         pipe.end(end);
         self.returns.give(Return::News(number));
     }

@@ -36,6 +36,7 @@ impl Handler for Gates {
                 let bytes = SHARED.get_or_init(|| vec![b'x'; 8 << 20].into());
                 Answer { body: Body::Bytes(Arc::clone(bytes)), ..Answer::empty(200) }
             }
+            "/falls" => stream("eve", Falls),
             "/broken" => stream("ben", io::Cursor::new("one").chain(Failing)),
             "/client" => Answer::new(200, "text/plain", request.client.port().to_string().into_bytes()),
             path => {
@@ -98,6 +99,21 @@ impl Read for TwoPieces {
             }
             _ => Ok(0),
         }
+    }
+}
+
+/// Ends at once, and panics when it is dropped.
+struct Falls;
+
+impl Read for Falls {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(0)
+    }
+}
+
+impl Drop for Falls {
+    fn drop(&mut self) {
+        panic!("on purpose");
     }
 }
 
@@ -608,6 +624,23 @@ fn h22_bodies_at_slow_workers_do_not_refuse_those_without_body() {
     for client in &mut slow {
         assert_eq!(client.answer().2, "waited");
     }
+}
+
+#[test]
+fn h46_a_source_that_panics_when_dropped_gives_no_second_answer() {
+    let scene = scene(|_| {});
+    let counts = Arc::clone(scene.server.counts());
+    for _ in 0..50 {
+        let mut client = scene.connect();
+        client.request("GET", "/falls", "");
+        let (status, head, _) = client.answer();
+        assert_eq!(status, 200, "{head}");
+        let mut last_piece = [0; 5];
+        client.0.read_exact(&mut last_piece).unwrap();
+        assert_eq!(&last_piece, b"0\r\n\r\n");
+        assert_eq!(client.ask("GET", "/next", ""), "GET /next 0");
+    }
+    scene.until("no stream is left", || counts.streaming.value() == 0);
 }
 
 #[test]
