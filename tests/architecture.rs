@@ -31,6 +31,7 @@ const SEAMS: &[(&str, &str)] = &[
     ("tiny_http::", "src/http/server"),
     ("mio::", "src/http/front"),
     ("rustix::", "src/http/front"),
+    ("rustix::", "src/base/disk.rs"),
     ("httparse::", "src/http/front"),
     ("serde_saphyr::", "src/base/document.rs"),
     ("lexopt::", "src/cli/args.rs"),

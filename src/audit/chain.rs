@@ -52,6 +52,12 @@ pub fn seal(lines: &mut String, timestamp: &str, record: &str, head: &mut Head) 
     }
 }
 
+/// How long the line of a record of so many bytes is at most.
+pub fn sealed_length(record: usize) -> u64 {
+    // Time stamp and its name, number, two hashes and their names.
+    record as u64 + 42 + 27 + 2 * 76
+}
+
 fn digest(open: &str) -> String {
     let mut hasher = Sha256::new();
     hasher.update(open.as_bytes());
@@ -66,6 +72,13 @@ pub struct Link {
     pub head: Head,
     /// Hash of the line before.
     pub prev: String,
+}
+
+impl Link {
+    /// Whether it is the next one after `head`.
+    pub fn follows(&self, head: &Head) -> bool {
+        self.prev == head.hash && self.head.seq == head.seq + 1
+    }
 }
 
 /// Reads and recomputes one line's link; `None` when it is no record or its hash does not fit its bytes.
@@ -83,6 +96,16 @@ pub fn read_link(line: &[u8]) -> Option<Link> {
     Some(Link { head: Head { seq: seq.parse().ok()?, hash: hash.to_owned() }, prev: prev.to_owned() })
 }
 
+/// The number of a line that has the form of a record, whether or not its hash fits.
+pub fn number(line: &[u8]) -> Option<u64> {
+    // What follows the number has one length, and the number has one to twenty digits.
+    let tail = &line[line.len().saturating_sub(200)..];
+    let at = memchr::memmem::rfind(tail, b",\"seq\":")?;
+    let digits = tail[at + 7..].split(|byte| *byte == b',').next()?;
+    let text = std::str::from_utf8(digits).ok()?;
+    text.parse().ok().filter(|number| *number > 0)
+}
+
 /// Splits at the last `marker`; what follows it must end in `end`.
 fn split<'a>(text: &'a str, marker: &str, end: &str) -> Option<(&'a str, &'a str)> {
     let at = text.rfind(marker)?;
@@ -94,6 +117,8 @@ fn split<'a>(text: &'a str, marker: &str, end: &str) -> Option<(&'a str, &'a str
 pub struct Break {
     /// Line of the file, from 1.
     pub line: u64,
+    /// Number of the record that should stand there.
+    pub seq: u64,
     /// Why.
     pub reason: BreakReason,
 }
@@ -107,17 +132,16 @@ pub enum BreakReason {
     Gap,
 }
 
-impl fmt::Display for Break {
+impl fmt::Display for BreakReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reason = match self.reason {
-            BreakReason::Changed => "is no record, or was changed",
-            BreakReason::Gap => "does not follow the line before it",
-        };
-        write!(f, "line {} {reason}", self.line)
+        f.write_str(match self {
+            Self::Changed => "is no record, or was changed",
+            Self::Gap => "does not follow the record before it",
+        })
     }
 }
 
-/// Checks lines one by one, from the first record on.
+/// Checks lines one by one.
 #[derive(Clone, Debug, Default)]
 pub struct Verifier {
     head: Head,
@@ -126,19 +150,30 @@ pub struct Verifier {
 }
 
 impl Verifier {
+    /// From the record after this one on.
+    pub fn after(head: Head) -> Self {
+        Self { head, ..Self::default() }
+    }
+
     /// Takes the next line, without its newline. After a break, the chain is taken up again at the next sound line.
     pub fn take(&mut self, line: &[u8]) {
+        self.take_link(read_link(line));
+    }
+
+    /// As [`Verifier::take`], what [`read_link`] has made of the line.
+    pub fn take_link(&mut self, link: Option<Link>) {
         self.line += 1;
-        let reason = match read_link(line) {
+        let seq = self.head.seq + 1;
+        let reason = match link {
             None => Some(BreakReason::Changed),
             Some(link) => {
-                let follows = link.prev == self.head.hash && link.head.seq == self.head.seq + 1;
+                let follows = link.follows(&self.head);
                 self.head = link.head;
                 (!follows).then_some(BreakReason::Gap)
             }
         };
         if let (Some(reason), None) = (reason, &self.broken) {
-            self.broken = Some(Break { line: self.line, reason });
+            self.broken = Some(Break { line: self.line, seq, reason });
         }
     }
 
@@ -175,6 +210,14 @@ mod tests {
         assert_eq!(line, format!("{open},\"hash\":\"{}\"}}\n", head.hash));
         // printf '{"timestamp":"t","a":1,"seq":1,"prev":"0..0"}' | sha256sum
         assert_eq!(head.hash, "e487f1df3a2a50d791a73ed1ba3fef51eb9d714e7e6f278567891fd8148d6bb6");
+    }
+
+    #[test]
+    fn a_line_is_no_longer_than_was_thought() {
+        let (mut line, mut head) = (String::new(), Head { seq: u64::MAX - 1, ..Head::default() });
+        seal(&mut line, "2026-01-01T00:00:00.000Z", "{\"a\":1}", &mut head);
+        let most = sealed_length("{\"a\":1}".len());
+        assert!(line.len() as u64 <= most && line.len() as u64 + 9 > most, "{} {most}", line.len());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
-use super::log::AuditError;
+use super::error::AuditError;
 use crate::base::host::{self, Clock};
 
 /// Turns of waiting awake before going to sleep: a write to memory is done sooner than a thread is woken.
@@ -19,10 +19,29 @@ pub(super) struct Record {
     pub(super) at: SystemTime,
     /// An object without its time stamp.
     pub(super) json: String,
+    /// Whether its room in the file was promised.
+    pub(super) promised: bool,
 }
 
-/// What became of records that were written together.
-type Outcome = Arc<OnceLock<Result<(), AuditError>>>;
+/// What became of records that were written together: a full disk refuses only those whose room was not promised.
+#[derive(Clone, Debug)]
+pub(super) struct Outcomes {
+    pub(super) promised: Result<(), AuditError>,
+    pub(super) others: Result<(), AuditError>,
+}
+
+impl Outcomes {
+    /// One for all.
+    pub(super) fn all(outcome: Result<(), AuditError>) -> Self {
+        Self { promised: outcome.clone(), others: outcome }
+    }
+
+    fn of(&self, promised: bool) -> Result<(), AuditError> {
+        if promised { self.promised.clone() } else { self.others.clone() }
+    }
+}
+
+type Outcome = Arc<OnceLock<Outcomes>>;
 
 /// Records on their way.
 #[derive(Debug, Default)]
@@ -46,19 +65,20 @@ impl Commits {
     pub(super) fn commit(
         &self,
         records: impl IntoIterator<Item = String>,
+        promised: bool,
         clock: &Clock,
-        write: impl FnOnce(Vec<Record>) -> Result<(), AuditError>,
+        write: impl FnOnce(Vec<Record>) -> Outcomes,
     ) -> Result<(), AuditError> {
         let mut queue = host::lock(&self.queue);
-        queue.records.extend(records.into_iter().map(|json| Record { at: clock.now(), json }));
+        queue.records.extend(records.into_iter().map(|json| Record { at: clock.now(), json, promised }));
         let outcome = Arc::clone(&queue.outcome);
         let mut was_awake = false;
         loop {
-            if let Some(outcome) = outcome.get() {
-                return outcome.clone();
+            if let Some(outcomes) = outcome.get() {
+                return outcomes.of(promised);
             }
             if !self.writing.load(Ordering::SeqCst) {
-                return self.lead(queue, write);
+                return self.lead(queue, write).of(promised);
             }
             if was_awake {
                 queue.asleep += 1;
@@ -74,11 +94,7 @@ impl Commits {
     }
 
     /// Writes everything that waits. Should `write` panic, nothing of it is promised, and the next one may lead.
-    fn lead(
-        &self,
-        mut queue: MutexGuard<'_, Queue>,
-        write: impl FnOnce(Vec<Record>) -> Result<(), AuditError>,
-    ) -> Result<(), AuditError> {
+    fn lead(&self, mut queue: MutexGuard<'_, Queue>, write: impl FnOnce(Vec<Record>) -> Outcomes) -> Outcomes {
         let lead = Lead { commits: self, outcome: std::mem::take(&mut queue.outcome) };
         let records = std::mem::take(&mut queue.records);
         self.writing.store(true, Ordering::SeqCst);
@@ -104,7 +120,7 @@ struct Lead<'a> {
 
 impl Drop for Lead<'_> {
     fn drop(&mut self) {
-        self.outcome.get_or_init(|| Err(AuditError::Uncertain));
+        self.outcome.get_or_init(|| Outcomes::all(Err(AuditError::Uncertain)));
         let queue = host::lock(&self.commits.queue);
         self.commits.writing.store(false, Ordering::SeqCst);
         if queue.asleep > 0 {
@@ -131,10 +147,10 @@ mod tests {
         let first = {
             let (commits, clock) = (Arc::clone(&commits), clock.clone());
             host::spawn("first", move || {
-                commits.commit(["a".to_owned()], &clock, |records| {
+                commits.commit(["a".to_owned()], false, &clock, |records| {
                     began.send(texts(&records).join(",")).unwrap();
                     may_go.recv().unwrap();
-                    Ok(())
+                    Outcomes::all(Ok(()))
                 })
             })
         };
@@ -144,10 +160,12 @@ mod tests {
             .map(|n| {
                 let (commits, clock, written) = (Arc::clone(&commits), clock.clone(), Arc::clone(&written));
                 host::spawn("other", move || {
-                    commits.commit([n.to_string()], &clock, |records| {
+                    let promised = n > 1;
+                    let outcome = commits.commit([n.to_string()], promised, &clock, |records| {
                         written.lock().unwrap().push(records.len());
-                        Err(AuditError::Uncertain)
-                    })
+                        Outcomes { promised: Ok(()), others: Err(AuditError::Uncertain) }
+                    });
+                    (promised, outcome)
                 })
             })
             .collect();
@@ -157,7 +175,8 @@ mod tests {
         go.send(()).unwrap();
         first.unwrap().join().unwrap().unwrap();
         for other in others {
-            assert!(matches!(other.unwrap().join().unwrap(), Err(AuditError::Uncertain)), "all share the outcome");
+            let (promised, outcome) = other.unwrap().join().unwrap();
+            assert_eq!(outcome.is_ok(), promised, "each has the outcome of its kind");
         }
         assert_eq!(*written.lock().unwrap(), [5]);
     }
@@ -165,13 +184,13 @@ mod tests {
     #[test]
     fn a_panic_promises_nothing_and_lets_the_next_one_write() {
         let (commits, clock) = (Commits::default(), Clock::system());
-        let panics = || commits.commit(["a".to_owned()], &clock, |_| panic!("as if out of memory"));
+        let panics = || commits.commit(["a".to_owned()], false, &clock, |_| panic!("as if out of memory"));
         assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
         let mut seen = Vec::new();
         commits
-            .commit(["b".to_owned()], &clock, |records| {
+            .commit(["b".to_owned()], false, &clock, |records| {
                 seen = records;
-                Ok(())
+                Outcomes::all(Ok(()))
             })
             .unwrap();
         assert_eq!(texts(&seen), ["b"]);

@@ -177,7 +177,7 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub path: Option<String>,
     /// Names of the security schemes used.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub auth_scheme: Option<String>,
     /// Bytes of the body sent upstream.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -235,6 +235,24 @@ impl Event {
         }
     }
 
+    /// How long its JSON is at most, also when status, latency, retries and a reason of the contract come to it.
+    pub fn most_bytes(&self) -> usize {
+        // Names of members, numbers, addresses, codes.
+        const REST: usize = 1024;
+        // A control character becomes six.
+        let cut = |text: &Option<String>| text.as_ref().map_or(0, |text| 6 * text.len().min(4 * MOST));
+        let whole = |text: &Option<String>| text.as_ref().map_or(0, |text| 6 * text.len());
+        let texts = [&self.principal, &self.issuer, &self.session_id, &self.agent_profile, &self.tool_id];
+        let others = [&self.service_id, &self.target_base_url, &self.path, &self.request_id, &self.auth_scheme];
+        let lineage =
+            self.lineage.iter().flat_map(|lineage| [&lineage.delegated_by, &lineage.delegation_id, &lineage.actor]);
+        let actors = self.lineage.iter().flat_map(|lineage| &lineage.actors).map(|actor| 6 * actor.len() + 3);
+        let short = [&self.method, &self.client_addr, &self.config_fingerprint];
+        let cut: usize = texts.into_iter().chain(others).map(cut).sum();
+        let whole: usize = short.into_iter().chain(lineage).map(whole).sum();
+        cut + whole + actors.sum::<usize>() + REST
+    }
+
     /// The record without its time stamp and what the chain adds. Texts that a caller chose are cut to 512 characters, so that a line's
     /// length is bounded.
     pub fn to_json(&self) -> String {
@@ -269,6 +287,43 @@ mod tests {
             "{\"eventType\":\"tool_execution\",\"toolId\":\"t:get\",\
              \"decision\":\"allowed\",\"path\":\"/items/{id}\",\"statusCode\":200,\"requestId\":\"r1\"}"
         );
+    }
+
+    #[test]
+    fn no_record_is_longer_than_was_thought() {
+        for text in ["", "a", "\u{1}", "ü", "\u{10ffff}"] {
+            for length in [1, MOST, 4 * MOST + 7] {
+                let text = text.repeat(length);
+                let some = || Some(text.clone());
+                let actors = vec![text.clone(), text.clone()];
+                let lineage = Lineage { delegated_by: some(), delegation_id: some(), actor: some(), actors };
+                let event = Event {
+                    principal: some(),
+                    principal_kind: Some("client_id"),
+                    issuer: some(),
+                    lineage: Some(lineage),
+                    session_id: some(),
+                    agent_profile: some(),
+                    tool_id: some(),
+                    service_id: some(),
+                    target_base_url: some(),
+                    decision: Some(Verdict::Allowed),
+                    method: some(),
+                    path: some(),
+                    auth_scheme: some(),
+                    request_size: Some(u64::MAX),
+                    client_addr: some(),
+                    config_fingerprint: some(),
+                    request_id: some(),
+                    ..Event::new(EventType::AuthenticatedConnect)
+                };
+                let most = event.most_bytes();
+                let reason_code = Some("upstream_login_required".to_owned());
+                let (status_code, latency_ms, retry_count) = (Some(u16::MAX), Some(u64::MAX), Some(u32::MAX));
+                let event = Event { reason_code, status_code, latency_ms, retry_count, count: Some(u64::MAX), ..event };
+                assert!(event.to_json().len() <= most, "{} {most}", event.to_json().len());
+            }
+        }
     }
 
     #[test]

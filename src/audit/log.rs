@@ -1,81 +1,49 @@
-//! The audit file: one writer, records durable when it says so, locked for life (H37, H39).
+//! The audit trail: one writer, records durable when it says so, locked for life (H37, H39).
 //!
 //! Records that come at once are written and synced together (`commit`). What cannot be written whole is cut off again, so that the file
 //! always ends in a whole line; after a failed sync nothing is promised any more and every further record is refused until a restart.
-//! Frequent events are counted in memory and written now and then.
+//! A file that is large or old enough is closed and another one begun (`segments`). Frequent events are counted in memory and written
+//! now and then.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::{File, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use super::chain::{self, Head};
-use super::commit::{Commits, Record};
+use super::commit::{Commits, Outcomes, Record};
+use super::ends::{chain_end, chain_start, ends_a_line, set_torn_end_aside};
+use super::error::AuditError;
 use super::event::Event;
-use super::tail::LinesBackward;
+use super::room::Room;
+use super::segments::{self, Entry, Fate, Manifest};
 use crate::base::disk;
 use crate::base::host::{Clock, Stopwatch, lock};
-use crate::base::time::rfc3339;
+use crate::base::time::{parse_rfc3339, rfc3339};
 
-/// Why a record was not kept, or the file not opened.
-#[derive(Clone, Debug)]
-pub enum AuditError {
-    /// The file cannot be opened or read.
-    Open {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        cause: Arc<io::Error>,
-    },
-    /// Another process has it.
-    Locked {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The record could not be written.
-    Write(Arc<io::Error>),
-    /// A sync failed, now or earlier; what the file holds is uncertain.
-    Uncertain,
-    /// The file was removed, replaced or cut while it was written.
-    Gone {
-        /// Where it was.
-        path: PathBuf,
-    },
+/// When files are closed, and when closed ones are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// A file that is so long is closed.
+    pub file_bytes: u64,
+    /// A file whose first record is so old is closed.
+    pub file_age: Option<Duration>,
+    /// Closed files whose last record is older go; without it and the next one all are kept.
+    pub keep_for: Option<Duration>,
+    /// While closed files are longer together, the oldest goes.
+    pub keep_bytes: Option<u64>,
 }
 
-impl fmt::Display for AuditError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open { path, .. } => write!(f, "the audit file {} cannot be opened", path.display()),
-            Self::Locked { path } => {
-                write!(f, "another process writes the audit file {}; give each toolbox its own", path.display())
-            }
-            Self::Write(_) => f.write_str("the audit record could not be written"),
-            Self::Gone { path } => write!(
-                f,
-                "the audit file {} was removed, replaced or cut by somebody; restart the toolbox to begin another",
-                path.display()
-            ),
-            Self::Uncertain => {
-                f.write_str("an audit record could not be made durable earlier; check the disk and restart the toolbox")
-            }
-        }
+impl Default for Rotation {
+    fn default() -> Self {
+        Self { file_bytes: 64 << 20, file_age: None, keep_for: None, keep_bytes: None }
     }
 }
 
-impl std::error::Error for AuditError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Open { cause, .. } | Self::Write(cause) => Some(&**cause),
-            Self::Locked { .. } | Self::Gone { .. } | Self::Uncertain => None,
-        }
-    }
-}
-
-/// What was found when the file was opened.
+/// What was found when the trail was opened.
 #[derive(Debug, Default)]
 pub struct Opened {
     /// Where a torn last line was put.
@@ -84,11 +52,19 @@ pub struct Opened {
     pub skipped: u64,
 }
 
+/// What [`AuditLog::tend`] has done.
+#[derive(Debug)]
+pub enum Upkeep {
+    /// A file is complete, and in the manifest.
+    Closed(Entry),
+    /// A file was old enough to go.
+    Removed(Entry),
+    /// Something did not work; it is tried again.
+    Failed(AuditError),
+}
+
 /// Room for lines that is kept from one time to the next.
 const MOST_ROOM: usize = 64 << 10;
-
-/// How far back a record is looked for to go on from.
-const MAX_SKIPPED: u64 = 100_000;
 
 /// At most so many different frequent events of one type are counted apart; more are counted together. Each type has room of its
 /// own, so that callers who are not let in cannot crowd out the names of those who are.
@@ -97,29 +73,51 @@ const MAX_COALESCED: usize = 64;
 /// For so long a look at the file counts.
 const TRUST: Duration = Duration::from_millis(10);
 
-/// The audit file, open and locked; shared by all threads.
+/// How often lines are written until they stand alone in a file that somebody else writes to as well.
+const FOREIGN_TRIES: u32 = 3;
+
+/// A file that could not be closed grows by so much before that is tried again.
+const NEXT_TRY: u64 = 1 << 20;
+
+/// The audit trail, open and locked; shared by all threads.
 #[derive(Debug)]
 pub struct AuditLog {
     path: PathBuf,
-    identity: disk::Identity,
+    rotation: Rotation,
     clock: Clock,
+    /// Held for life; the file that is written is locked too, but changes.
+    _lock: disk::Lock,
     commits: Commits,
+    room: Room,
     /// For whoever writes.
     end: Mutex<End>,
     standing: Mutex<Standing>,
+    /// For whoever waits for records.
+    grown: Condvar,
+    /// Whether anybody may wait for records.
+    following: AtomicBool,
     /// For so long it is taken for granted that the file is where it was seen.
     trust: Duration,
     counted: Mutex<BTreeMap<Event, u64>>,
     /// For whoever writes what was counted, so that nobody else believes it written before it is.
     flushing: Mutex<()>,
+    /// For whoever tends.
+    manifest: Mutex<Manifest>,
+    /// Why a file could not be closed, until somebody is told.
+    trouble: Mutex<Option<AuditError>>,
 }
 
-/// Where the file goes on.
+/// Where the trail goes on.
 #[derive(Debug)]
 struct End {
-    file: File,
+    file: Arc<File>,
+    identity: disk::Identity,
     length: u64,
     head: Head,
+    /// Number and time of the file's first record.
+    first: Option<(u64, SystemTime)>,
+    /// Closed when it is so long.
+    close_at: u64,
     /// Room for lines.
     lines: String,
 }
@@ -128,43 +126,85 @@ struct End {
 #[derive(Clone, Copy, Debug)]
 struct Standing {
     uncertain: bool,
+    identity: disk::Identity,
     length: u64,
     /// Since it was last seen where it should be.
     seen: Option<Stopwatch>,
+    /// Number of the last record.
+    seq: u64,
+    /// Whether the end has come.
+    closed: bool,
+}
+
+/// Room for one record, held until it is written or not needed any more.
+#[derive(Debug)]
+pub struct Promise<'a> {
+    log: &'a AuditLog,
+    bytes: u64,
+}
+
+impl Promise<'_> {
+    /// As [`AuditLog::record`], on a disk that may be full by now.
+    pub fn record(self, event: &Event) -> Result<(), AuditError> {
+        let json = event.to_json();
+        let fits = chain::sealed_length(json.len()) <= self.bytes;
+        self.log.commit([json], fits)
+    }
+}
+
+impl Drop for Promise<'_> {
+    fn drop(&mut self) {
+        self.log.room.give_back(self.bytes);
+    }
 }
 
 impl AuditLog {
-    /// Opens or creates the file with mode 0600, locks it for as long as the value lives, and finds the chain's end.
-    pub fn open(path: &Path, clock: Clock) -> Result<(Self, Opened), AuditError> {
+    /// Opens or creates the trail with mode 0600, locks it for as long as the value lives, and finds the chain's end.
+    pub fn open(path: &Path, rotation: Rotation, clock: Clock) -> Result<(Self, Opened), AuditError> {
         let failed = |cause| AuditError::Open { path: path.to_owned(), cause: Arc::new(cause) };
+        let locked = || AuditError::Locked { path: path.to_owned() };
+        let guard = disk::Lock::try_take(&segments::beside(path, ".lock")).map_err(failed)?.ok_or_else(locked)?;
         let file = disk::open_append(path).map_err(failed)?;
         if !file.metadata().map_err(failed)?.is_file() {
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
         }
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(AuditError::Locked { path: path.to_owned() }),
+            Err(TryLockError::WouldBlock) => return Err(locked()),
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
-        #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(failed)?;
+        disk::make_private(&file).map_err(failed)?;
         let torn = set_torn_end_aside(&file, path, &clock).map_err(failed)?;
-        let (head, skipped) = chain_end(&file).map_err(failed)?;
+        disk::remove(&next_path(path)).map_err(failed)?;
+        let manifest = Manifest::read(path).map_err(failed)?;
+        let (end, skipped) = End::find(path, file, &manifest, rotation).map_err(failed)?;
         if let Some(parent) = path.parent() {
             disk::sync_directory(parent).map_err(failed)?;
         }
-        let length = file.metadata().map_err(failed)?.len();
-        let identity = disk::Identity::of(&file).map_err(failed)?;
+        let standing = Standing {
+            uncertain: false,
+            identity: end.identity,
+            length: end.length,
+            seen: None,
+            seq: end.head.seq,
+            closed: false,
+        };
         let log = Self {
             path: path.to_owned(),
-            identity,
+            rotation,
             clock,
+            _lock: guard,
             commits: Commits::default(),
-            end: Mutex::new(End { file, length, head, lines: String::new() }),
-            standing: Mutex::new(Standing { uncertain: false, length, seen: None }),
+            room: Room::new(Arc::clone(&end.file), end.length),
+            standing: Mutex::new(standing),
+            grown: Condvar::new(),
+            following: AtomicBool::new(true),
+            end: Mutex::new(end),
             trust: TRUST,
             counted: Mutex::default(),
             flushing: Mutex::default(),
+            manifest: Mutex::new(manifest),
+            trouble: Mutex::default(),
         };
         Ok((log, Opened { torn, skipped }))
     }
@@ -176,7 +216,21 @@ impl AuditLog {
 
     /// Appends a record and returns when it is on disk.
     pub fn record(&self, event: &Event) -> Result<(), AuditError> {
-        self.commit([event.to_json()])
+        self.commit([event.to_json()], false)
+    }
+
+    /// Keeps room for the record of an outcome, so that it can be written although the disk fills up meanwhile. An error says that
+    /// records cannot be kept at the moment, as far as is known without writing one.
+    pub fn promise(&self, event: &Event) -> Result<Promise<'_>, AuditError> {
+        self.is_open()?;
+        let standing = *lock(&self.standing);
+        let is_fresh = standing.seen.is_some_and(|seen| seen.elapsed() < self.trust);
+        if !is_fresh && self.found(standing.identity, standing.length).is_none() {
+            return Err(AuditError::Gone { path: self.path.clone() });
+        }
+        let bytes = chain::sealed_length(event.most_bytes());
+        self.room.promise(bytes).map_err(failed_write)?;
+        Ok(Promise { log: self, bytes })
     }
 
     /// Counts a frequent event; it is written by the next [`AuditLog::flush`], not at once.
@@ -191,7 +245,7 @@ impl AuditLog {
         let summed = |(event, count): (&Event, &u64)| Event { count: (*count > 1).then_some(*count), ..event.clone() };
         let records: Vec<String> = counted.iter().map(summed).map(|event| event.to_json()).collect();
         if !records.is_empty()
-            && let Err(error) = self.commit(records)
+            && let Err(error) = self.commit(records, false)
         {
             let mut all = lock(&self.counted);
             counted.into_iter().for_each(|(event, times)| count(&mut all, event, times));
@@ -202,11 +256,98 @@ impl AuditLog {
         if self.is_uncertain() { Err(AuditError::Uncertain) } else { Ok(head) }
     }
 
-    /// Whether records can be kept, as far as is known without writing one.
-    pub fn is_sound(&self) -> bool {
-        let standing = *lock(&self.standing);
-        let is_fresh = standing.seen.is_some_and(|seen| seen.elapsed() < self.trust);
-        !self.is_uncertain() && (is_fresh || self.found(standing.length).is_some())
+    /// Takes no more records, and lets everybody go who waits for some. What was counted is to be written before.
+    pub fn close(&self) -> Head {
+        // Held while somebody writes, so that what it says is the end.
+        let end = lock(&self.end);
+        lock(&self.standing).closed = true;
+        self.grown.notify_all();
+        end.head.clone()
+    }
+
+    /// Lets everybody go who waits for records, now and later.
+    pub fn end_following(&self) {
+        self.following.store(false, Ordering::SeqCst);
+        // Whoever is about to wait has looked at it under this lock.
+        drop(lock(&self.standing));
+        self.grown.notify_all();
+    }
+
+    /// Number of the last record that is on disk.
+    pub fn last(&self) -> u64 {
+        lock(&self.standing).seq
+    }
+
+    /// Waits until there is a record with a greater number, but not longer than `most`. `None` when there is nothing to wait for any
+    /// more.
+    pub fn wait_beyond(&self, seq: u64, most: Duration) -> Option<bool> {
+        let waits = |standing: &mut Standing| standing.seq <= seq && self.following.load(Ordering::SeqCst);
+        let waited = self.grown.wait_timeout_while(lock(&self.standing), most, waits);
+        let (standing, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        self.following.load(Ordering::SeqCst).then_some(standing.seq > seq)
+    }
+
+    /// Closes a file that has grown too old, brings the manifest up to date, removes closed files that need not be kept. To be called
+    /// now and then.
+    pub fn tend(&self) -> Vec<Upkeep> {
+        let mut done = Vec::new();
+        self.close_when_old();
+        done.extend(lock(&self.trouble).take().map(Upkeep::Failed));
+        if let Err(error) = self.tend_closed(&mut done) {
+            done.push(Upkeep::Failed(failed_write(error)));
+        }
+        done
+    }
+
+    fn close_when_old(&self) {
+        let mut end = lock(&self.end);
+        let now = self.clock.now();
+        if self.is_open().is_ok() && end.is_old(self.rotation.file_age, now) {
+            self.close_file(&mut end);
+        }
+    }
+
+    fn tend_closed(&self, done: &mut Vec<Upkeep>) -> io::Result<()> {
+        let mut manifest = lock(&self.manifest);
+        let (path, now) = (&self.path, self.clock.now());
+        let files = segments::closed(path)?;
+        for file in &files {
+            let name = file.name();
+            if let Some(entry) = manifest.entry(&name, Fate::Removed) {
+                // A crash came between the line and the removal.
+                if entry.first_seq == file.first {
+                    disk::remove(&file.path)?;
+                }
+                continue;
+            }
+            if manifest.entry(&name, Fate::Closed).is_none()
+                && let Some(entry) = segments::describe(file)?
+            {
+                manifest.add(path, now, entry.clone())?;
+                done.push(Upkeep::Closed(entry));
+            }
+        }
+        let older_than = self.rotation.keep_for.and_then(|age| now.checked_sub(age)).map(rfc3339);
+        for file in segments::outdated(&files, &manifest, older_than.as_deref(), self.rotation.keep_bytes) {
+            let Some(entry) = manifest.entry(&file.name(), Fate::Closed).cloned() else { continue };
+            if manifest.entry(&file.name(), Fate::Removed).is_some() {
+                continue;
+            }
+            let entry = Entry { event: Fate::Removed, ..entry };
+            // First the line, so that nobody wonders where the file is.
+            manifest.add(path, now, entry.clone())?;
+            disk::remove(&file.path)?;
+            done.push(Upkeep::Removed(entry));
+        }
+        Ok(())
+    }
+
+    /// Whether records can be written at all.
+    fn is_open(&self) -> Result<(), AuditError> {
+        if lock(&self.standing).closed {
+            return Err(AuditError::Closed);
+        }
+        if self.is_uncertain() { Err(AuditError::Uncertain) } else { Ok(()) }
     }
 
     /// Whether nobody knows what the file holds: after a sync that failed, or a panic in the middle of writing.
@@ -216,8 +357,8 @@ impl AuditLog {
 
     /// How long the file is, if it is still where it was and as long as it was at least: a record in a file that nobody can find, or
     /// behind a gap, is not kept (H37).
-    fn found(&self, length: u64) -> Option<u64> {
-        self.identity.length_at(&self.path).filter(|found| *found >= length)
+    fn found(&self, identity: disk::Identity, length: u64) -> Option<u64> {
+        identity.length_at(&self.path).filter(|found| *found >= length)
     }
 
     /// As after a sync that failed.
@@ -226,54 +367,175 @@ impl AuditLog {
         lock(&self.standing).uncertain = true;
     }
 
-    fn commit(&self, records: impl IntoIterator<Item = String>) -> Result<(), AuditError> {
-        self.commits.commit(records, &self.clock, |records| self.append(&records))
+    fn commit(&self, records: impl IntoIterator<Item = String>, promised: bool) -> Result<(), AuditError> {
+        self.commits.commit(records, promised, &self.clock, |records| {
+            self.append(records).unwrap_or_else(|error| Outcomes::all(Err(error)))
+        })
     }
 
-    /// Puts records behind the chain's end, all or none, and returns when they are on disk. What somebody else has put there stays, and is
-    /// a line of its own.
-    fn append(&self, records: &[Record]) -> Result<(), AuditError> {
+    /// Puts records behind the chain's end, all or none but for those that find no room, and returns when they are on disk. What somebody
+    /// else has put there stays, and is a line of its own.
+    fn append(&self, mut records: Vec<Record>) -> Result<Outcomes, AuditError> {
         let mut end = lock(&self.end);
-        if self.is_uncertain() {
-            return Err(AuditError::Uncertain);
-        }
-        let end = &mut *end;
+        self.is_open()?;
         let seen = Some(Stopwatch::start());
-        let Some(start) = self.found(end.length) else {
+        let Some(mut start) = self.found(end.identity, end.length) else {
             lock(&self.standing).seen = None;
             return Err(AuditError::Gone { path: self.path.clone() });
         };
+        if start >= end.close_at && self.close_file(&mut end) {
+            start = 0;
+        }
+        let end = &mut *end;
+        let others = self.make_room(&records);
+        if others.is_err() {
+            records.retain(|record| record.promised);
+        }
         end.lines.clear();
         if start > end.length && !ends_a_line(&end.file, start).map_err(failed_write)? {
             end.lines.push('\n');
         }
         let mut head = end.head.clone();
-        for record in records {
+        for record in &records {
             chain::seal(&mut end.lines, &rfc3339(record.at), &record.json, &mut head);
         }
-        if let Err(error) = end.file.write_all(end.lines.as_bytes()) {
-            // A disk that filled up may have taken a part of it.
-            lock(&self.standing).uncertain = end.file.set_len(start).is_err();
-            return Err(failed_write(error));
-        }
+        let Some(first) = records.first() else { return Ok(Outcomes { promised: Ok(()), others }) };
+        let written = put_behind(&end.file, start, &end.lines);
+        let length = match written {
+            Ok(length) => length,
+            Err(Unwritten { error, is_whole }) => {
+                lock(&self.standing).uncertain = !is_whole;
+                self.room.ends_at(start, true);
+                return Err(failed_write(error));
+            }
+        };
         let uncertain = end.file.sync_data().is_err();
-        (end.length, end.head) = (start + end.lines.len() as u64, head);
+        end.first.get_or_insert((end.head.seq + 1, first.at));
+        (end.length, end.head) = (length, head);
         end.lines.shrink_to(MOST_ROOM);
-        *lock(&self.standing) = Standing { uncertain, length: end.length, seen };
-        if uncertain { Err(AuditError::Uncertain) } else { Ok(()) }
+        self.room.ends_at(end.length, false);
+        let mut standing = lock(&self.standing);
+        let Standing { closed, .. } = *standing;
+        *standing = Standing { uncertain, identity: end.identity, length: end.length, seen, seq: end.head.seq, closed };
+        drop(standing);
+        self.grown.notify_all();
+        if uncertain { Err(AuditError::Uncertain) } else { Ok(Outcomes { promised: Ok(()), others }) }
     }
+
+    /// For the records that nobody was promised room for.
+    fn make_room(&self, records: &[Record]) -> Result<(), AuditError> {
+        let others = records.iter().filter(|record| !record.promised);
+        let bytes: u64 = others.map(|record| chain::sealed_length(record.json.len())).sum();
+        if bytes == 0 { Ok(()) } else { self.room.make(bytes).map_err(failed_write) }
+    }
+
+    /// Whether another file was begun; when that did not work, the present one goes on for a while.
+    fn close_file(&self, end: &mut End) -> bool {
+        match self.try_close(end) {
+            Ok(()) => true,
+            Err(error) => {
+                end.close_at = end.length.max(end.close_at) + NEXT_TRY;
+                *lock(&self.trouble) = Some(failed_write(error));
+                false
+            }
+        }
+    }
+
+    fn try_close(&self, end: &mut End) -> io::Result<()> {
+        let first = end.first.map_or(end.head.seq + 1, |(number, _)| number);
+        let (next, closed) = (next_path(&self.path), segments::closed_path(&self.path, first));
+        if disk::exists(&closed) {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is in the way", closed.display())));
+        }
+        disk::remove(&next)?;
+        let file = Arc::new(disk::open_append(&next)?);
+        file.try_lock().map_err(io::Error::from)?;
+        let identity = disk::Identity::of(&file)?;
+        self.room.move_to(Arc::clone(&file), || {
+            disk::rename(&self.path, &closed)?;
+            disk::rename(&next, &self.path).inspect_err(|_| {
+                // Back to where it was; if that fails too, the next record says that the file is gone.
+                disk::rename(&closed, &self.path).ok();
+            })
+        })?;
+        // What was reserved behind its end is given back; should that fail, the file takes a little more of the disk.
+        end.file.metadata().and_then(|about| end.file.set_len(about.len())).ok();
+        (end.file, end.identity, end.length, end.first) = (file, identity, 0, None);
+        end.close_at = self.rotation.file_bytes;
+        let mut standing = lock(&self.standing);
+        (standing.identity, standing.length, standing.seen) = (identity, 0, None);
+        drop(standing);
+        // A crash that loses the names loses no record: the next start finds the files under the old ones or the new.
+        self.path.parent().map_or(Ok(()), disk::sync_directory)
+    }
+}
+
+impl End {
+    /// The chain goes on from the last record of the newest file that has one, or from what the manifest says of files that are gone.
+    fn find(path: &Path, file: File, manifest: &Manifest, rotation: Rotation) -> io::Result<(Self, u64)> {
+        let (found, skipped) = chain_end(&file)?;
+        let mut head = found;
+        for closed in segments::closed(path)?.iter().rev() {
+            if head.is_some() {
+                break;
+            }
+            head = chain_end(&disk::open(&closed.path)?)?.0;
+        }
+        let of_manifest = |entry: &Entry| Head { seq: entry.last_seq, hash: entry.head.clone() };
+        let head = head.or_else(|| manifest.entries.iter().max_by_key(|entry| entry.last_seq).map(of_manifest));
+        let first = chain_start(&file)?.and_then(|(number, at)| Some((number, parse_rfc3339(&at)?)));
+        let (length, identity) = (file.metadata()?.len(), disk::Identity::of(&file)?);
+        let (file, head) = (Arc::new(file), head.unwrap_or_default());
+        let close_at = rotation.file_bytes;
+        Ok((Self { file, identity, length, head, first, close_at, lines: String::new() }, skipped))
+    }
+
+    fn is_old(&self, age: Option<Duration>, now: SystemTime) -> bool {
+        let since = self.first.and_then(|(_, first)| now.duration_since(first).ok());
+        age.zip(since).is_some_and(|(age, since)| since >= age)
+    }
+}
+
+/// Lines that were not written.
+struct Unwritten {
+    error: io::Error,
+    /// Whether the file is as it was before.
+    is_whole: bool,
+}
+
+/// Appends lines to a file that ended in a whole line at `start` when that was looked at; where it ends now. Should somebody else have
+/// written a piece of a line since then, they are written once more on lines of their own.
+fn put_behind(mut file: &File, start: u64, lines: &str) -> Result<u64, Unwritten> {
+    let mut place = start;
+    for _ in 0..FOREIGN_TRIES {
+        let put = file.write_all(lines.as_bytes()).and_then(|()| file.stream_position());
+        let end = match put {
+            Ok(end) => end,
+            Err(error) => {
+                // A disk that filled up may have taken a part of it; what others have written since is not ours to cut off.
+                let is_ours =
+                    file.metadata().is_ok_and(|about| about.len() - place.min(about.len()) <= lines.len() as u64);
+                return Err(Unwritten { error, is_whole: is_ours && file.set_len(place).is_ok() });
+            }
+        };
+        let began = end - lines.len() as u64;
+        // Appending moves the place in the file behind what was written.
+        if began == place || ends_a_line(file, began).unwrap_or(false) {
+            return Ok(end);
+        }
+        place = end;
+    }
+    let error = io::Error::new(io::ErrorKind::ResourceBusy, "somebody else keeps writing into the file");
+    Err(Unwritten { error, is_whole: false })
+}
+
+/// Where the next file is made before it takes the place of the present one.
+fn next_path(path: &Path) -> PathBuf {
+    segments::beside(path, ".next")
 }
 
 fn failed_write(error: io::Error) -> AuditError {
     AuditError::Write(Arc::new(error))
-}
-
-/// Whether the last of so many bytes is a newline.
-fn ends_a_line(mut file: &File, length: u64) -> io::Result<bool> {
-    let mut last = [0];
-    file.seek(SeekFrom::Start(length.saturating_sub(1)))?;
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
 }
 
 /// Adds to what was counted.
@@ -284,272 +546,5 @@ fn count(counted: &mut BTreeMap<Event, u64>, event: Event, times: u64) {
     *counted.entry(key).or_insert(0) += times;
 }
 
-/// What stands behind the last newline was never acknowledged; it is kept beside the file, for whoever wants to look.
-fn set_torn_end_aside(file: &File, path: &Path, clock: &Clock) -> io::Result<Option<PathBuf>> {
-    let length = file.metadata()?.len();
-    let mut end = length;
-    let mut reader = file;
-    let mut block = [0; 4096];
-    while end > 0 {
-        let size = end.min(block.len() as u64);
-        let piece = &mut block[..usize::try_from(size).unwrap_or(0)];
-        reader.seek(SeekFrom::Start(end - size))?;
-        reader.read_exact(piece)?;
-        if let Some(at) = piece.iter().rposition(|byte| *byte == b'\n') {
-            end = end - size + at as u64 + 1;
-            break;
-        }
-        end -= size;
-    }
-    if end == length {
-        return Ok(None);
-    }
-    reader.seek(SeekFrom::Start(end))?;
-    let mut torn = Vec::new();
-    reader.take(1 << 20).read_to_end(&mut torn)?;
-    let stamp = rfc3339(clock.now()).replace([':', '.'], "-");
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".torn-{stamp}"));
-    let aside = path.with_file_name(name);
-    disk::write_private(&aside, &torn)?;
-    file.set_len(end)?;
-    file.sync_all()?;
-    Ok(Some(aside))
-}
-
-/// The last sound record, and how many lines after it are none.
-fn chain_end(file: &File) -> io::Result<(Head, u64)> {
-    let mut lines = LinesBackward::new(file.try_clone()?)?;
-    let mut skipped = 0;
-    while let Some(line) = lines.next()? {
-        if let Some(link) = line.as_deref().and_then(chain::read_link) {
-            return Ok((link.head, skipped));
-        }
-        skipped += 1;
-        if skipped > MAX_SKIPPED {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "its last 100,000 lines are no audit records"));
-        }
-    }
-    Ok((Head::default(), skipped))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::super::chain::{Break, Verifier};
-    use super::super::event::EventType;
-    use super::*;
-    use crate::base::host;
-    use std::os::unix::fs::PermissionsExt;
-    use std::time::SystemTime;
-
-    fn scratch() -> PathBuf {
-        let dir = std::env::temp_dir().join(format!("open-cli-audit-{}", host::random_id().unwrap()));
-        disk::create_private_dir(&dir).unwrap();
-        dir.join("audit.log")
-    }
-
-    fn open(path: &Path) -> (AuditLog, Opened) {
-        AuditLog::open(path, Clock::from_fn(|| std::time::UNIX_EPOCH)).unwrap()
-    }
-
-    #[test]
-    fn h37_a_file_that_was_removed_or_cut_keeps_nothing_more() {
-        let path = scratch();
-        let (mut log, _) = open(&path);
-        log.record(&started()).unwrap();
-        assert!(log.is_sound());
-        disk::remove(&path).unwrap();
-        log.trust = Duration::ZERO;
-        assert!(!log.is_sound(), "a read is not begun either");
-        assert!(matches!(log.record(&started()), Err(AuditError::Gone { .. })));
-        let cut = scratch();
-        let (log, _) = open(&cut);
-        log.record(&started()).unwrap();
-        disk::open_append(&cut).unwrap().set_len(3).unwrap();
-        assert!(matches!(log.record(&started()), Err(AuditError::Gone { .. })));
-    }
-
-    fn started() -> Event {
-        Event::new(EventType::RuntimeStart)
-    }
-
-    fn verify(path: &Path) -> (u64, Option<Break>) {
-        let text = disk::read(path, 1 << 24).unwrap();
-        let mut verifier = Verifier::default();
-        for line in text.strip_suffix(b"\n").unwrap_or(&text).split(|byte| *byte == b'\n') {
-            verifier.take(line);
-        }
-        let (head, broken) = verifier.finish();
-        (head.seq, broken)
-    }
-
-    #[test]
-    fn the_chain_goes_on_over_restarts() {
-        let path = scratch();
-        for _ in 0..3 {
-            let (log, opened) = open(&path);
-            assert_eq!((opened.torn, opened.skipped), (None, 0));
-            log.record(&started()).unwrap();
-            log.record(&started()).unwrap();
-        }
-        assert_eq!(verify(&path), (6, None));
-    }
-
-    #[test]
-    fn h38_h39_the_file_is_private_and_has_one_writer() {
-        let path = scratch();
-        disk::open_append(&path).unwrap().set_permissions(PermissionsExt::from_mode(0o666)).unwrap();
-        let (log, _) = open(&path);
-        assert_eq!(disk::open(&path).unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(matches!(AuditLog::open(&path, Clock::system()), Err(AuditError::Locked { .. })));
-        drop(log);
-        open(&path);
-    }
-
-    #[test]
-    fn h37_a_torn_end_is_set_aside_and_the_chain_goes_on() {
-        let path = scratch();
-        open(&path).0.record(&started()).unwrap();
-        disk::open_append(&path).unwrap().write_all(b"{\"timestamp\":\"20").unwrap();
-        let (log, opened) = open(&path);
-        let aside = opened.torn.unwrap();
-        assert_eq!(disk::read(&aside, 99).unwrap(), b"{\"timestamp\":\"20");
-        log.record(&started()).unwrap();
-        assert_eq!(verify(&path), (2, None));
-    }
-
-    #[test]
-    fn h37_what_somebody_else_appends_costs_no_record() {
-        for foreign in ["note", "note\n", "one\ntwo"] {
-            let path = scratch();
-            let (log, _) = open(&path);
-            log.record(&started()).unwrap();
-            disk::open_append(&path).unwrap().write_all(foreign.as_bytes()).unwrap();
-            assert!(log.is_sound(), "{foreign:?}");
-            log.record(&started()).unwrap();
-            log.record(&started()).unwrap();
-            let text = String::from_utf8(disk::read(&path, 1 << 24).unwrap()).unwrap();
-            let links: Vec<u64> =
-                text.lines().filter_map(|line| chain::read_link(line.as_bytes())).map(|link| link.head.seq).collect();
-            assert_eq!(links, [1, 2, 3], "{foreign:?}");
-        }
-    }
-
-    #[test]
-    fn a_flush_waits_for_what_another_one_has_begun() {
-        let path = scratch();
-        let (asked, asks) = std::sync::mpsc::channel();
-        let (go, may_go) = std::sync::mpsc::channel::<()>();
-        let may_go = Mutex::new(may_go);
-        let clock = Clock::from_fn(move || {
-            // Only the first one waits; all the others find the channel closed.
-            asked.send(()).ok();
-            lock(&may_go).recv().ok();
-            SystemTime::UNIX_EPOCH
-        });
-        let log = Arc::new(AuditLog::open(&path, clock).unwrap().0);
-        log.count(started());
-        let flush = |name| {
-            let log = Arc::clone(&log);
-            host::spawn(name, move || log.flush().unwrap().seq).unwrap()
-        };
-        let first = flush("first");
-        asks.recv().unwrap();
-        let second = flush("second");
-        for _ in 0..10_000 {
-            if second.is_finished() {
-                break;
-            }
-            std::thread::yield_now();
-        }
-        drop(go);
-        assert_eq!((first.join().unwrap(), second.join().unwrap()), (1, 1));
-    }
-
-    #[test]
-    fn h37_what_a_failed_write_is_cut_back_to_holds_all_records() {
-        let path = scratch();
-        let (log, _) = open(&path);
-        log.record(&started()).unwrap();
-        disk::open_append(&path).unwrap().write_all(b"foreign\n").unwrap();
-        log.record(&started()).unwrap();
-        assert_eq!(lock(&log.end).length, disk::read(&path, 1 << 24).unwrap().len() as u64);
-    }
-
-    #[test]
-    fn after_a_panic_in_the_middle_of_writing_nothing_is_promised() {
-        let (log, _) = open(&scratch());
-        let panics = || log.commit(["no object".to_owned()]);
-        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).is_err());
-        assert!(!log.is_sound());
-        assert!(matches!(log.record(&started()), Err(AuditError::Uncertain)));
-        assert!(matches!(log.flush(), Err(AuditError::Uncertain)));
-    }
-
-    #[test]
-    fn h37_corrupt_lines_at_the_end_do_not_stop_the_log() {
-        let path = scratch();
-        open(&path).0.record(&started()).unwrap();
-        let mut file = disk::open_append(&path).unwrap();
-        file.write_all(&vec![b'x'; 300_000]).unwrap();
-        file.write_all(b"\n{\"seq\":7}\n").unwrap();
-        let (log, opened) = open(&path);
-        assert_eq!(opened.skipped, 2);
-        log.record(&started()).unwrap();
-        let (seq, broken) = verify(&path);
-        assert_eq!((seq, broken.unwrap().line), (2, 2));
-    }
-
-    #[test]
-    fn frequent_events_are_counted() {
-        let path = scratch();
-        let (log, _) = open(&path);
-        let failure =
-            |n: usize| Event { client_addr: Some(format!("127.0.0.{n}")), ..Event::new(EventType::AuthnFailure) };
-        for n in 0..MAX_COALESCED * 4 {
-            log.count(failure(n));
-            log.count(failure(n));
-        }
-        assert_eq!(log.flush().unwrap().seq as usize, MAX_COALESCED + 1);
-        let text = String::from_utf8(disk::read(&path, 1 << 24).unwrap()).unwrap();
-        assert!(text.lines().next().unwrap().contains(&format!("\"count\":{}", MAX_COALESCED * 6)), "{text}");
-        assert_eq!(verify(&path).1, None);
-    }
-
-    #[test]
-    fn strangers_do_not_crowd_out_the_names_of_callers() {
-        let path = scratch();
-        let (log, _) = open(&path);
-        for n in 0..MAX_COALESCED * 2 {
-            log.count(Event { client_addr: Some(format!("127.0.0.{n}")), ..Event::new(EventType::AuthnFailure) });
-        }
-        log.count(Event { principal: Some("ada".to_owned()), ..Event::new(EventType::AuthenticatedConnect) });
-        log.flush().unwrap();
-        let text = String::from_utf8(disk::read(&path, 1 << 24).unwrap()).unwrap();
-        assert!(text.contains("\"principal\":\"ada\""), "{text}");
-    }
-
-    #[test]
-    fn many_threads_keep_one_chain() {
-        let path = scratch();
-        let (log, _) = open(&path);
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| (0..20).for_each(|_| log.record(&started()).unwrap()));
-            }
-        });
-        assert_eq!(verify(&path), (160, None));
-    }
-
-    #[test]
-    fn h37_a_record_that_cannot_be_kept_is_an_error() {
-        let path = scratch();
-        let (log, _) = open(&path);
-        log.record(&started()).unwrap();
-        // A descriptor that only reads stands for a disk that takes nothing.
-        lock(&log.end).file = disk::open(&path).unwrap();
-        assert!(matches!(log.record(&started()), Err(AuditError::Write(_))));
-        assert_eq!(verify(&path), (1, None));
-        assert!(matches!(AuditLog::open(Path::new("/dev/null"), Clock::system()), Err(AuditError::Open { .. })));
-    }
-}
+mod tests;

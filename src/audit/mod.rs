@@ -1,14 +1,21 @@
 //! What was done (contract 11): one JSON object a line, chained by hashes, durable before the answer leaves.
 //!
-//! `event` says what a record holds, `chain` seals and verifies lines (both pure), `log` appends to the file, `commit` puts together
-//! what comes at once, `read` reads it back without getting in the way. Rotation is not here: the file grows.
+//! `event` says what a record holds, `chain` seals and verifies lines (both pure), `log` appends to the file that is written, `commit` puts
+//! together what comes at once, `room` keeps a place on the disk for what is still to come, `segments` names the files of a trail and keeps
+//! their manifest, `read` gives pages of it without getting in the way, `verify` checks all of it.
 
 pub mod chain;
 mod commit;
+mod ends;
+mod error;
 pub mod event;
+mod lines;
 pub mod log;
 pub mod read;
-mod tail;
+mod room;
+pub mod segments;
+pub mod verify;
 
+pub use error::AuditError;
 pub use event::{Event, EventType, Lineage, Verdict};
-pub use log::{AuditError, AuditLog};
+pub use log::{AuditLog, Rotation, Upkeep};

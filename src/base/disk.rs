@@ -72,6 +72,40 @@ pub fn open_append(path: &Path) -> io::Result<File> {
     private(OpenOptions::new().read(true).append(true).create(true)).open(path)
 }
 
+/// Lets the owner alone read and write an open file, whatever its mode was.
+pub fn make_private(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(())
+}
+
+/// Gives a file another name on the same file system; what had that name is gone.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Takes room from the disk for so many bytes from `start` on, which leaves the file's length as it is. `false` where that cannot be done;
+/// an error when there is no room.
+#[cfg(target_os = "linux")]
+pub fn reserve(file: &File, start: u64, bytes: u64) -> io::Result<bool> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+    loop {
+        return match fallocate(file, FallocateFlags::KEEP_SIZE, start, bytes) {
+            Ok(()) => Ok(true),
+            Err(Errno::INTR) => continue,
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(false),
+            Err(error) => Err(error.into()),
+        };
+    }
+}
+
+/// Other systems have no call for it that leaves the length alone.
+#[cfg(not(target_os = "linux"))]
+pub fn reserve(_: &File, _: u64, _: u64) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// Which file an open one is, whatever names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {

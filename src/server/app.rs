@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use super::error::{self, Failure};
@@ -16,9 +15,10 @@ use super::{guard, router};
 use crate::access::Principal;
 use crate::access::bearer::{self, Bearer};
 use crate::access::validator::{Admitted, Refused};
-use crate::audit::{AuditLog, Event, EventType, Verdict};
+use crate::audit::log::Promise;
+use crate::audit::{AuditError, AuditLog, Event, EventType, Verdict};
 use crate::base::count::Counter;
-use crate::base::host::Clock;
+use crate::base::host::{Clock, lock};
 use crate::base::log::Log;
 use crate::base::pace::Pace;
 use crate::base::serial::Serial;
@@ -43,7 +43,7 @@ pub struct App {
     /// The present snapshot.
     pub state: State,
     /// The audit file.
-    pub audit: AuditLog,
+    pub audit: Arc<AuditLog>,
     /// Sends tool calls.
     pub executor: Executor,
     /// Who this is.
@@ -57,7 +57,7 @@ pub struct App {
     /// Where orders go.
     pub orders: Sender<Order>,
     /// Whether `runtime_stop` is in the audit file already.
-    pub stop_recorded: AtomicBool,
+    pub stop_recorded: Mutex<bool>,
     /// Ids of requests that bring none.
     pub ids: Serial,
     /// Wall clock.
@@ -66,6 +66,8 @@ pub struct App {
     pub failures: Counter,
     /// How often the log tells of them.
     pub failures_told: Pace,
+    /// How often the log tells that records cannot be kept.
+    pub unrecorded_told: Pace,
 }
 
 /// At most one line about failed authentication in this time.
@@ -212,11 +214,25 @@ impl App {
 
     /// Keeps a record before an answer leaves.
     pub fn record(&self, event: &Event) -> Result<(), Failure> {
-        self.audit.record(event).map_err(|error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-            self.log.error("audit record not kept", &[("error", &error), ("cause", &cause)]);
-            Failure::new(ErrorCode::AuditUnavailable, "the audit record could not be kept, so nothing was done")
-        })
+        self.audit.record(event).map_err(|error| self.not_kept(&error))
+    }
+
+    /// Keeps room for the record of what is about to be done.
+    pub fn promise(&self, event: &Event) -> Result<Promise<'_>, Failure> {
+        self.audit.promise(event).map_err(|error| self.not_kept(&error))
+    }
+
+    /// As [`App::record`], in the room that was kept for it.
+    pub fn record_promised(&self, promise: Promise<'_>, event: &Event) -> Result<(), Failure> {
+        promise.record(event).map_err(|error| self.not_kept(&error))
+    }
+
+    fn not_kept(&self, error: &AuditError) -> Failure {
+        if self.unrecorded_told.take(self.clock.now()) {
+            let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            self.log.error("audit records cannot be kept", &[("error", error), ("cause", &cause)]);
+        }
+        Failure::new(ErrorCode::AuditUnavailable, "the audit record could not be kept, so nothing was done")
     }
 
     /// Reads the configuration again and says how it went, in the log and in the audit file.
@@ -236,20 +252,20 @@ impl App {
         }
         event.config_fingerprint = Some(self.state.served().fingerprint.clone());
         // Nothing follows the end; the log has it.
-        if !self.stop_recorded.load(Ordering::SeqCst) {
+        if !*lock(&self.stop_recorded) {
             // It was logged why not.
             self.record(&event).ok();
         }
     }
 
-    /// Notes that the runtime stops, once.
+    /// Notes that the runtime stops, once; who comes second waits until it is on disk.
     pub fn record_stop(&self, event: &Event) -> Result<(), Failure> {
-        if self.stop_recorded.swap(true, Ordering::SeqCst) {
-            return Ok(());
+        let mut recorded = lock(&self.stop_recorded);
+        if !*recorded {
+            self.record(event)?;
+            *recorded = true;
         }
-        let outcome = self.record(event);
-        self.stop_recorded.store(outcome.is_ok(), Ordering::SeqCst);
-        outcome
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
 
+use crate::audit::Rotation;
 use crate::base::log::Format;
 use crate::base::url::Url;
 use crate::http::server;
@@ -38,6 +39,10 @@ enum Kind {
     MaxConnections,
     MaxBody,
     RequestTimeout,
+    AuditFileSize,
+    AuditFileAge,
+    AuditKeep,
+    AuditKeepSize,
     InsecureBind,
     LogFormat,
     PublicUrl,
@@ -72,6 +77,25 @@ pub const FLAGS: &[Flag] = &[
     flag("state-dir", Some("DIR"), Kind::StateDir, "root of state"),
     flag("cache-dir", Some("DIR"), Kind::CacheDir, "root of the cache of fetched documents"),
     flag("audit-path", Some("FILE"), Kind::AuditPath, "the audit file [audit.log of the instance]"),
+    flag("audit-file-size", Some("BYTES"), Kind::AuditFileSize, "an audit file that is so large is closed [64M]"),
+    flag(
+        "audit-file-age",
+        Some("TIME"),
+        Kind::AuditFileAge,
+        "an audit file that is so old is closed, like 24h or 7d [never]",
+    ),
+    flag(
+        "audit-keep",
+        Some("TIME"),
+        Kind::AuditKeep,
+        "closed audit files older than this are removed, like 400d [never]",
+    ),
+    flag(
+        "audit-keep-size",
+        Some("BYTES"),
+        Kind::AuditKeepSize,
+        "closed audit files take so much together at most [all kept]",
+    ),
     flag("check", None, Kind::Check, "load everything, print what is wrong, and exit"),
     flag("workers", Some("N"), Kind::Workers, "how many requests are handled at once at most, 1 to 512 [64]"),
     flag("max-connections", Some("N"), Kind::MaxConnections, "how many clients may be connected at once [10000]"),
@@ -123,6 +147,8 @@ pub struct Flags {
     pub max_connections: usize,
     /// `--max-body`, in bytes.
     pub max_body: usize,
+    /// `--audit-file-size`, `--audit-file-age`, `--audit-keep`, `--audit-keep-size`
+    pub audit: Rotation,
     /// `--request-timeout`
     pub request_timeout: Duration,
     /// `--log-format`
@@ -146,6 +172,7 @@ impl Default for Flags {
             workers: server::DEFAULT_WORKERS,
             max_connections: server::DEFAULT_CONNECTIONS,
             max_body: server::DEFAULT_MAX_BODY,
+            audit: Rotation::default(),
             request_timeout: server::DEFAULT_REQUEST_TIMEOUT,
             log_format: Format::Text,
             public_url: None,
@@ -219,7 +246,13 @@ fn take_text(flags: &mut Flags, kind: Kind, text: String) -> Result<(), String> 
         Kind::PublicUrl => flags.public_url = Some(public_url(&text)?),
         Kind::Workers => flags.workers = number(&text, 1, 512)?,
         Kind::MaxConnections => flags.max_connections = number(&text, 1, 1_000_000)?,
-        Kind::MaxBody => flags.max_body = bytes(&text)?,
+        Kind::MaxBody => {
+            flags.max_body = usize::try_from(bytes(&text, MOST_BODY)?).map_err(|_| "is too large for this machine")?
+        }
+        Kind::AuditFileSize => flags.audit.file_bytes = bytes(&text, MOST_FILE)?,
+        Kind::AuditFileAge => flags.audit.file_age = Some(time(&text)?),
+        Kind::AuditKeep => flags.audit.keep_for = Some(time(&text)?),
+        Kind::AuditKeepSize => flags.audit.keep_bytes = Some(bytes(&text, MOST_KEPT)?),
         Kind::RequestTimeout => flags.request_timeout = Duration::from_secs(number(&text, 1, 86_400)? as u64),
         Kind::LogFormat => {
             flags.log_format = match text.as_str() {
@@ -251,18 +284,32 @@ fn number(text: &str, least: usize, most: usize) -> Result<usize, String> {
     number.ok_or_else(|| format!("a number from {least} to {most} is needed"))
 }
 
-/// Largest `--max-body`.
-const MOST_BODY: usize = 1 << 30;
+/// Largest `--max-body`, `--audit-file-size` and `--audit-keep-size`.
+const MOST_BODY: u64 = 1 << 30;
+const MOST_FILE: u64 = 16 << 30;
+const MOST_KEPT: u64 = 1 << 50;
 
-fn bytes(text: &str) -> Result<usize, String> {
-    let (digits, unit) = match text.strip_suffix(['K', 'k']) {
-        Some(digits) => (digits, 1 << 10),
-        None => text.strip_suffix(['M', 'm']).map_or((text, 1), |digits| (digits, 1 << 20)),
-    };
-    let bytes = digits.parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
+fn bytes(text: &str, most: u64) -> Result<u64, String> {
+    let units = [('K', 10), ('M', 20), ('G', 30)];
+    let unit = units.into_iter().find(|(name, _)| text.ends_with([*name, name.to_ascii_lowercase()]));
+    let digits = if unit.is_some() { &text[..text.len() - 1] } else { text };
+    let bytes =
+        digits.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << unit.map_or(0, |(_, shift)| shift)));
+    let most_text = if most > 1 << 30 { format!("{}G", most >> 30) } else { format!("{}M", most >> 20) };
     bytes
-        .filter(|bytes| (1024..=MOST_BODY).contains(bytes))
-        .ok_or_else(|| "a number of bytes from 1K to 1024M is needed, like 16M".to_owned())
+        .filter(|bytes| (1024..=most).contains(bytes))
+        .ok_or_else(|| format!("a number of bytes from 1K to {most_text} is needed, like 16M"))
+}
+
+/// A span from a second to a hundred years.
+fn time(text: &str) -> Result<Duration, String> {
+    let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];
+    let unit = units.into_iter().find(|(name, _)| text.ends_with(*name)).map(|(_, seconds)| seconds);
+    let number = unit.and_then(|seconds| text[..text.len() - 1].parse::<u64>().ok()?.checked_mul(seconds));
+    number
+        .filter(|seconds| (1..=36_525 * 86_400).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| "a time with its unit (s, m, h, d) is needed, like 24h or 7d".to_owned())
 }
 
 fn public_url(text: &str) -> Result<Url, String> {
@@ -330,6 +377,10 @@ mod tests {
             "--max-connections=50",
             "--max-body=2M",
             "--request-timeout=7",
+            "--audit-file-size=2G",
+            "--audit-file-age=24h",
+            "--audit-keep=400d",
+            "--audit-keep-size=1024G",
             "--insecure-bind",
             "--log-format",
             "json",
@@ -340,6 +391,10 @@ mod tests {
         assert_eq!((flags.workers, flags.log_format), (4, Format::Json));
         assert_eq!((flags.max_connections, flags.max_body, flags.insecure_bind), (50, 2 << 20, true));
         assert_eq!(flags.request_timeout, Duration::from_secs(7));
+        let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+        let rotation =
+            Rotation { file_bytes: 2 << 30, file_age: days(1), keep_for: days(400), keep_bytes: Some(1 << 40) };
+        assert_eq!(flags.audit, rotation);
         assert!(matches!(parsed(&["-h"]), Ok(Wish::Help)));
         assert!(matches!(parsed(&["--version"]), Ok(Wish::Version)));
     }
@@ -352,6 +407,10 @@ mod tests {
         refused(&["--config", ""], "not empty");
         refused(&["--max-body", "16G"], "from 1K to 1024M");
         refused(&["--max-body", "9"], "from 1K to 1024M");
+        refused(&["--audit-file-size", "17G"], "from 1K to 16G");
+        refused(&["--audit-keep", "5"], "with its unit");
+        refused(&["--audit-keep", "0d"], "with its unit");
+        refused(&["--audit-file-age", "ud"], "with its unit");
         refused(&["--request-timeout", "0"], "from 1 to 86400");
         refused(&["--addr", "8765"], "an address with a port");
         refused(&["--workers", "0"], "from 1 to 512");

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::access::validator::Tools;
-use crate::audit::{AuditLog, Event, EventType};
+use crate::audit::{AuditLog, Event, EventType, Upkeep};
 use crate::base::count::Counter;
 use crate::base::disk;
 use crate::base::host::{self, Deadline, Host};
@@ -34,6 +34,7 @@ use crate::instance::{Held, Instance, RuntimeRecord};
 pub mod app;
 pub mod error;
 pub mod flags;
+pub mod follow;
 pub mod guard;
 pub mod pressure;
 pub mod router;
@@ -278,24 +279,25 @@ impl Toolbox {
         let held = instance
             .hold(&format!("pid {} since {started_at}", std::process::id()))
             .map_err(|error| StartError::other(chain(&error)))?;
-        let audit = open_audit(host, &instance, &log)?;
+        let audit = open_audit(host, flags, &instance, &log)?;
         let transport = Arc::clone(&tools.transport);
         let workshop = workshop(surroundings, instance.cache_dir.join("http"), tools);
         let (orders, inbox) = mpsc::channel();
         let app = Arc::new(App {
             state: State::new(workshop, served),
-            audit,
+            audit: Arc::new(audit),
             executor: Executor::new(transport, host.env.clone(), host.clock.clone()),
             instance,
             public_url: flags.public_url.clone(),
             listening: OnceLock::new(),
             log,
             orders: orders.clone(),
-            stop_recorded: AtomicBool::new(false),
+            stop_recorded: Mutex::new(false),
             ids: Serial::new(random()?),
             clock: host.clock.clone(),
             failures: Counter::default(),
             failures_told: Pace::new(app::TELL_FAILURES),
+            unrecorded_told: Pace::new(app::TELL_FAILURES),
         });
         let running = listen(host, flags, &app)?;
         app.listening.get_or_init(|| running.addr());
@@ -322,13 +324,16 @@ impl Toolbox {
         self.keeper.join().ok();
         let Self { app, running, held, .. } = self;
         app.log.info("stopping", &[]);
+        app.audit.end_following();
         running.stop(GRACE);
         let mut event = Event::new(EventType::RuntimeStop);
         event.reason_code = Some("signal".to_owned());
         // It was logged why not.
         app.record_stop(&event).ok();
-        match app.audit.flush() {
-            Ok(head) => app.log.info("stopped", &[("auditHead", &head)]),
+        let flushed = app.audit.flush();
+        let head = app.audit.close();
+        match flushed {
+            Ok(_) => app.log.info("stopped", &[("auditHead", &head)]),
             Err(error) => app.log.error("stopped, but the audit file could not be made durable", &[("error", &error)]),
         }
         app.instance.retract();
@@ -346,13 +351,13 @@ fn random() -> Result<[u8; 16], StartError> {
     host::random().map_err(|error| StartError::other(format!("no randomness can be had: {error}")))
 }
 
-fn open_audit(host: &Host, instance: &Instance, log: &Log) -> Result<AuditLog, StartError> {
+fn open_audit(host: &Host, flags: &Flags, instance: &Instance, log: &Log) -> Result<AuditLog, StartError> {
     if let Some(parent) = instance.audit_path.parent() {
         disk::create_private_dir(parent)
             .map_err(|error| StartError::other(format!("cannot create {}: {error}", parent.display())))?;
     }
-    let (audit, opened) =
-        AuditLog::open(&instance.audit_path, host.clock.clone()).map_err(|error| StartError::other(chain(&error)))?;
+    let (audit, opened) = AuditLog::open(&instance.audit_path, flags.audit, host.clock.clone())
+        .map_err(|error| StartError::other(chain(&error)))?;
     if let Some(path) = &opened.torn {
         log.warn("the audit file ended in a torn line, which was never acknowledged", &[("movedTo", &path.display())]);
     }
@@ -453,6 +458,7 @@ fn keep(app: &Arc<App>, counts: &Counts, ended: &AtomicBool, inbox: &Receiver<Or
             }
             Err(RecvTimeoutError::Timeout) => {
                 guarded(app, || write_counted(app, &noise));
+                guarded(app, || tend_audit(app));
                 if telling.take(app.clock.now()) {
                     tell_pressure(app, &pressure.news(counts));
                 }
@@ -479,6 +485,26 @@ fn look(app: &App) {
     }
     if let Some(validator) = app.state.served().validator.as_ref() {
         validator.tend();
+    }
+}
+
+/// Closes and removes audit files, and says so.
+fn tend_audit(app: &App) {
+    for done in app.audit.tend() {
+        match done {
+            Upkeep::Closed(entry) => app.log.info(
+                "an audit file is complete",
+                &[("file", &entry.file), ("first", &entry.first_seq), ("last", &entry.last_seq)],
+            ),
+            Upkeep::Removed(entry) => app.log.info(
+                "an audit file was old enough to go",
+                &[("file", &entry.file), ("first", &entry.first_seq), ("last", &entry.last_seq)],
+            ),
+            Upkeep::Failed(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                app.log.error("audit files not tended", &[("error", &error), ("cause", &cause)]);
+            }
+        }
     }
 }
 

@@ -1,27 +1,34 @@
 //! `GET /v1/audit/events`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::access::ADMIN;
+use crate::access::bearer::{self, Bearer};
 use crate::audit::EventType;
-use crate::audit::read::{Filter, Own, find};
+use crate::audit::read::{Filter, Next, Own, find};
 use crate::base::form::Form;
+use crate::base::redacted::Redacted;
 use crate::base::time::parse_rfc3339;
-use crate::contract::ErrorCode;
+use crate::contract::{ErrorCode, path};
+use crate::http::server::{Answer, Body, Stream};
 
 use super::super::error::Failure;
+use super::super::follow::Follow;
 use super::super::router::{Exchange, Outcome};
 use super::json_bytes;
 
-/// How many records one answer holds when nothing is said, and at most.
+/// How many records one answer holds when nothing is said, how many a stream begins with, and how many there are at most.
 const LIMIT: usize = 1_000;
+const FIRST: usize = 10;
 const MAX_LIMIT: usize = 10_000;
 
 /// Records as an array, oldest first, each with the very bytes of its line; without `runtime:admin` a token shows its own alone (H10),
 /// and of these what its envelope does not hide (H09).
 pub fn events(exchange: &Exchange<'_>) -> Outcome {
-    let mut filter = filter(&exchange.query)?;
+    let follows = exchange.query.get("follow").is_some_and(|follow| follow != "0");
+    let mut filter = filter(&exchange.query, if follows { FIRST } else { LIMIT })?;
     if let Some(caller) = exchange.principal.caller().filter(|caller| !caller.scopes.has(ADMIN)) {
         filter.own = Some(Own {
             principal: caller.value.clone(),
@@ -34,6 +41,9 @@ pub fn events(exchange: &Exchange<'_>) -> Outcome {
     // What was only counted so far belongs to the answer too; that it could not be written is told by the log.
     if let Err(error) = exchange.app.audit.flush() {
         exchange.app.log.error("audit records not kept", &[("error", &error)]);
+    }
+    if follows {
+        return follow(exchange, filter);
     }
     let found = find(exchange.app.audit.path(), &filter).map_err(|error| {
         exchange.app.log.error("audit file not read", &[("error", &error)]);
@@ -48,7 +58,61 @@ pub fn events(exchange: &Exchange<'_>) -> Outcome {
         out.extend_from_slice(line);
     }
     out.push(b']');
-    Ok(json_bytes(out))
+    let mut answer = json_bytes(out);
+    if let Some(next) = found.next {
+        // Escaped as it came, so that it can stand there.
+        answer.headers.append("Link", &format!("<{}?{}>; rel=\"next\"", path::AUDIT, next_query(exchange, next))).ok();
+    }
+    Ok(answer)
+}
+
+/// The same question about the next page.
+fn next_query(exchange: &Exchange<'_>, next: Next) -> String {
+    let (name, number) = match next {
+        Next::After(number) => ("after", number),
+        Next::Before(number) => ("before", number),
+    };
+    let mut query = Form::new();
+    exchange.query.pairs().filter(|(given, _)| *given != name).for_each(|(name, value)| query.push(name, value));
+    query.with(name, &number.to_string()).encode()
+}
+
+/// Records as they come, as server-sent events whose ids are the records' numbers: after `Last-Event-ID` or `after`, else the newest ones
+/// first, as many as `limit` says.
+fn follow(exchange: &Exchange<'_>, mut filter: Filter) -> Outcome {
+    if filter.before.is_some() || filter.until.is_some() {
+        return Err(Failure::new(
+            ErrorCode::BadRequest,
+            "`follow` has no end, so neither `before` nor `until` goes with it",
+        ));
+    }
+    if let Some(last) = exchange.request.headers.get("Last-Event-ID") {
+        let number =
+            last.parse().map_err(|_| Failure::new(ErrorCode::BadRequest, "`Last-Event-ID` is no record's number"))?;
+        filter.after = Some(number);
+    }
+    let owner = match exchange.principal.caller() {
+        Some(caller) => format!("{} {}", caller.issuer, caller.value),
+        None => exchange.request.client.ip().to_string(),
+    };
+    let source = Box::new(Follow::new(Arc::clone(&exchange.app.audit), filter, still_let_in(exchange)));
+    let mut answer = Answer::new(200, "text/event-stream", []);
+    answer.body = Body::Stream(Stream { source, owner });
+    answer.headers = std::mem::take(&mut answer.headers).with("Cache-Control", "no-store");
+    Ok(answer)
+}
+
+/// Whether the token that began a stream is still good: one that is revoked or has expired reads no further.
+fn still_let_in(exchange: &Exchange<'_>) -> Box<dyn Fn() -> bool + Send> {
+    let validator = exchange.app.state.served().validator.clone();
+    match (validator, bearer::read(&exchange.request.headers)) {
+        (Some(validator), Bearer::Token(token)) => {
+            let token = Redacted::new(token.to_owned());
+            Box::new(move || validator.authenticate(token.expose()).is_ok())
+        }
+        (Some(_), _) => Box::new(|| false),
+        (None, _) => Box::new(|| true),
+    }
 }
 
 /// Ids of the envelope; none while there is no catalog.
@@ -59,7 +123,7 @@ fn visible_tools(exchange: &Exchange<'_>) -> BTreeSet<String> {
     envelope.indexes().map(|index| shelf.catalog.tool(index).id.to_string()).collect()
 }
 
-fn filter(query: &Form) -> Result<Filter, Failure> {
+fn filter(query: &Form, usual: usize) -> Result<Filter, Failure> {
     let wrong = |name: &str, needs: &str| Failure::new(ErrorCode::BadRequest, format!("`{name}` needs {needs}"));
     let time = |name: &str| -> Result<Option<SystemTime>, Failure> {
         let read = |text| parse_rfc3339(text).ok_or_else(|| wrong(name, "a time like 2026-01-31T12:00:00Z"));
@@ -68,12 +132,6 @@ fn filter(query: &Form) -> Result<Filter, Failure> {
     let number = |name: &str| -> Result<Option<u64>, Failure> {
         query.get(name).map(|text| text.parse().map_err(|_| wrong(name, "a whole number"))).transpose()
     };
-    if query.get("follow").is_some_and(|follow| follow != "0") {
-        return Err(Failure::new(
-            ErrorCode::BadRequest,
-            "`follow` is not supported by this version; ask again with `after`",
-        ));
-    }
     let event_type = query.get("eventType").map(|text| {
         let names: Vec<_> = EventType::ALL.iter().map(|event| event.as_str()).collect();
         EventType::parse(text).ok_or_else(|| wrong("eventType", &format!("one of {}", names.join(", "))))
@@ -83,7 +141,7 @@ fn filter(query: &Form) -> Result<Filter, Failure> {
         _ => Err(wrong("decision", "one of allowed, denied, error")),
     });
     let limit = match number("limit")? {
-        None => LIMIT,
+        None => usual,
         Some(limit) => usize::try_from(limit).unwrap_or(MAX_LIMIT).clamp(1, MAX_LIMIT),
     };
     Ok(Filter {
@@ -95,6 +153,7 @@ fn filter(query: &Form) -> Result<Filter, Failure> {
         tool_id: query.get("toolId").map(str::to_owned),
         decision: decision.transpose()?,
         after: number("after")?,
+        before: number("before")?,
         limit,
     })
 }

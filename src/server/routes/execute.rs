@@ -2,6 +2,7 @@
 
 use crate::access::Principal;
 use crate::access::policy::{self, Selection, Standing};
+use crate::audit::log::Promise;
 use crate::audit::{Event, EventType, Verdict};
 use crate::base::host::Stopwatch;
 use crate::catalog::Tool;
@@ -37,10 +38,10 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
     if ask.dry_run {
         return Ok(json(&prepared.dry_run()));
     }
-    call.begin(&prepared)?;
+    let (event, promise) = call.begin(&prepared)?;
     let watch = Stopwatch::start();
     let outcome = app.executor.send(&prepared);
-    call.finish(&prepared, outcome, &watch)
+    call.finish(event, promise, outcome, &watch)
 }
 
 /// About how long an answer will be: what carries the upstream's body, and the rest.
@@ -117,47 +118,49 @@ impl Call<'_> {
         self.exchange.app.record(&event).err().unwrap_or(failure)
     }
 
-    /// What may change something leaves a trace before it does.
-    fn begin(&self, prepared: &Prepared<'_>) -> Result<(), Failure> {
+    /// The record of the outcome, as far as it is known before anything is sent, and room for it. What may change something leaves a
+    /// trace before it does.
+    fn begin(&self, prepared: &Prepared<'_>) -> Result<(Event, Promise<'_>), Failure> {
         let app = self.exchange.app;
+        let mut event = self.event_of_sending(prepared);
+        let promise = app.promise(&event)?;
         if !self.tool.safety.read_only {
-            let mut event = self.event(EventType::ExecutionStarted, Verdict::Allowed);
-            self.say_what_was_sent(&mut event, prepared);
-            return app.record(&event);
+            event.event_type = EventType::ExecutionStarted;
+            app.record(&event)?;
         }
-        if app.audit.is_sound() {
-            return Ok(());
-        }
-        Err(Failure::new(
-            ErrorCode::AuditUnavailable,
-            "audit records cannot be kept at the moment, so nothing was sent",
-        ))
+        Ok((event, promise))
     }
 
-    fn say_what_was_sent(&self, event: &mut Event, prepared: &Prepared<'_>) {
+    /// What is known before anything is sent.
+    fn event_of_sending(&self, prepared: &Prepared<'_>) -> Event {
+        let mut event = self.event(EventType::ToolExecution, Verdict::Allowed);
         event.target_base_url = Some(prepared.target.clone());
         event.auth_scheme = Some(prepared.auth_scheme.clone()).filter(|scheme| !scheme.is_empty());
         event.request_size = Some(prepared.request_size as u64);
+        event
     }
 
-    fn finish(&self, prepared: &Prepared<'_>, outcome: Result<Executed, ExecuteError>, watch: &Stopwatch) -> Outcome {
-        let mut event = match &outcome {
+    fn finish(
+        &self,
+        mut event: Event,
+        promise: Promise<'_>,
+        outcome: Result<Executed, ExecuteError>,
+        watch: &Stopwatch,
+    ) -> Outcome {
+        match &outcome {
             Ok(done) => {
-                let mut event = self.event(EventType::ToolExecution, Verdict::Allowed);
+                event.event_type = EventType::ToolExecution;
                 event.status_code = Some(done.response.status_code);
                 event.retry_count = Some(done.retries);
-                event
             }
             Err(error) => {
-                let mut event = self.event(EventType::ExecutionError, Verdict::Error);
+                (event.event_type, event.decision) = (EventType::ExecutionError, Some(Verdict::Error));
                 event.reason_code = Some(error.code.to_string());
                 event.retry_count = Some(error.retries);
-                event
             }
-        };
-        self.say_what_was_sent(&mut event, prepared);
+        }
         event.latency_ms = Some(u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX));
-        self.exchange.app.record(&event).map_err(|_| {
+        self.exchange.app.record_promised(promise, &event).map_err(|_| {
             let detail = "the request was sent, but its audit record could not be kept, so its answer is withheld";
             Failure::new(ErrorCode::Internal, detail)
         })?;

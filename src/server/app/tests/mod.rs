@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::access::validator::Validator;
+use crate::audit::Rotation;
 use crate::audit::read::{Filter, find};
 use crate::base::disk;
 use crate::base::host::{self, Clock, Env};
@@ -160,7 +161,7 @@ impl World {
         };
         let app = App {
             state: State::new(workshop, served),
-            audit: AuditLog::open(&instance.audit_path, clock.clone()).unwrap().0,
+            audit: Arc::new(AuditLog::open(&instance.audit_path, Rotation::default(), clock.clone()).unwrap().0),
             executor: Executor::new(Arc::clone(&upstream) as Arc<dyn Transport>, Env::default(), clock.clone()),
             instance,
             public_url: None,
@@ -168,7 +169,8 @@ impl World {
             log: Log::silent(),
             orders,
             ids: Serial::new([0; 16]),
-            stop_recorded: AtomicBool::new(false),
+            stop_recorded: Mutex::new(false),
+            unrecorded_told: Pace::new(TELL_FAILURES),
             clock,
             failures: Counter::default(),
             failures_told: Pace::new(TELL_FAILURES),
@@ -193,6 +195,23 @@ impl World {
         });
         let Body::Bytes(bytes) = answer.body else { panic!("no route streams") };
         Reply { status: answer.status, headers: answer.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    /// The stream of `GET /v1/audit/events` with this query.
+    fn follow(&self, query: &str) -> Box<dyn std::io::Read + Send> {
+        let answer = self.app.handle(Inbound {
+            method: "GET".to_owned(),
+            path: path::AUDIT.to_owned(),
+            query: query.to_owned(),
+            headers: Headers::new().with("Host", "127.0.0.1:8765"),
+            body: Vec::new(),
+            client: ([127, 0, 0, 1], 40_000).into(),
+        });
+        assert_eq!(answer.headers.get("Content-Type"), Some("text/event-stream"));
+        match answer.body {
+            Body::Stream(stream) => stream.source,
+            Body::Bytes(_) => panic!("records come as a stream"),
+        }
     }
 
     fn get(&self, target: &str) -> Reply {
@@ -435,8 +454,68 @@ fn audit_events_are_filtered_and_given_as_written() {
     assert_eq!(all.text, format!("[{}]", written.lines().collect::<Vec<_>>().join(",")));
     let count = |query: &str| world.get(&format!("{}?{query}", path::AUDIT)).json().as_array().unwrap().len();
     assert_eq!((count("decision=denied"), count("toolId=api:get"), count("after=1"), count("limit=1")), (1, 1, 1, 1));
-    for query in ["since=yesterday", "limit=x", "eventType=x", "decision=x", "follow=1"] {
+    for query in [
+        "since=yesterday",
+        "limit=x",
+        "eventType=x",
+        "decision=x",
+        "follow=1&before=3",
+        "follow=1&until=2026-01-01T00:00:00Z",
+    ] {
         world.get(&format!("{}?{query}", path::AUDIT)).is(400, "bad_request");
+    }
+}
+
+#[test]
+fn audit_pages_name_the_next_one() {
+    let world = World::new();
+    for _ in 0..5 {
+        world.execute(&json!({"toolId": "api:get"}));
+    }
+    let (mut target, mut seen) = (Some(format!("{}?limit=2&toolId=api%3Aget", path::AUDIT)), Vec::new());
+    while let Some(wanted) = target {
+        let page = world.get(&wanted);
+        let numbers =
+            page.json().as_array().unwrap().iter().map(|record| record["seq"].as_u64().unwrap()).collect::<Vec<_>>();
+        seen.splice(0..0, numbers);
+        target = page.headers.get("Link").map(|link| {
+            let (link, relation) = link.strip_prefix('<').unwrap().split_once('>').unwrap();
+            assert_eq!(relation, "; rel=\"next\"");
+            link.to_owned()
+        });
+    }
+    assert_eq!(seen, [1, 2, 3, 4, 5]);
+}
+
+/// Reads from a stream until it has this text.
+fn until(source: &mut dyn std::io::Read, text: &str) -> String {
+    let (mut seen, mut piece) = (String::new(), [0; 4096]);
+    while !seen.contains(text) {
+        let length = source.read(&mut piece).unwrap();
+        assert!(length > 0, "the stream ended after {seen}");
+        seen.push_str(std::str::from_utf8(&piece[..length]).unwrap());
+    }
+    seen
+}
+
+#[test]
+fn audit_records_are_followed_as_they_come() {
+    let world = World::new();
+    for _ in 0..3 {
+        world.execute(&json!({"toolId": "api:get"}));
+    }
+    let mut source = world.follow("follow=1&limit=1&toolId=api%3Aget");
+    let begun = until(&mut *source, ":\n\n");
+    assert!(begun.starts_with("id: 3\ndata: {\"timestamp\"") && !begun.contains("id: 2\n"), "{begun}");
+    world.execute(&json!({"toolId": "api:drop"}));
+    world.execute(&json!({"toolId": "api:get"}));
+    let next = until(&mut *source, "\n\n");
+    assert!(next.starts_with("id: 5\ndata: {") && !next.contains("api:drop"), "{next}");
+    let mut again = world.follow("follow=1&after=4");
+    assert!(until(&mut *again, "\n\n").starts_with("id: 5\n"));
+    world.app.audit.end_following();
+    for source in [&mut source, &mut again] {
+        assert_eq!(source.read(&mut [0; 16]).unwrap(), 0);
     }
 }
 

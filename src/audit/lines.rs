@@ -1,13 +1,16 @@
-//! The lines of a file from its end to its beginning, in bounded memory.
+//! The lines of a file, from its end to its beginning or from some place on, in bounded memory.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 /// Lines beyond this are skipped: no record of ours is that long.
 pub(super) const MAX_LINE: usize = 64 << 10;
 
 /// How much is read at once.
 const BLOCK: usize = 64 << 10;
+const FORWARD: usize = 256 << 10;
+/// For a line or two.
+const SHORT: usize = 4 << 10;
 
 /// Walks lines backwards. What stands behind the last newline is not a line: it is torn, or still being written.
 pub(super) struct LinesBackward {
@@ -28,7 +31,12 @@ impl LinesBackward {
     /// From the file's present end.
     pub(super) fn new(mut file: File) -> io::Result<Self> {
         let start = file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, start, buffer: Vec::new(), begun: false, overlong: false })
+        Ok(Self::before(file, start))
+    }
+
+    /// The lines that end at or before this place, which is where a line begins or the file ends.
+    pub(super) fn before(file: File, end: u64) -> Self {
+        Self { file, start: end, buffer: Vec::new(), begun: false, overlong: false }
     }
 
     /// The line before the last one given.
@@ -71,6 +79,92 @@ impl LinesBackward {
         self.buffer = block;
         Ok(())
     }
+}
+
+/// Walks lines forwards. What stands behind the last newline is not a line.
+pub(super) struct LinesForward {
+    reader: BufReader<File>,
+    line: Vec<u8>,
+    read: u64,
+}
+
+impl LinesForward {
+    /// From this place on, where a line begins.
+    pub(super) fn new(file: File, start: u64) -> io::Result<Self> {
+        Self::with_capacity(FORWARD, file, start)
+    }
+
+    fn with_capacity(capacity: usize, mut file: File, start: u64) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(start))?;
+        Ok(Self { reader: BufReader::with_capacity(capacity, file), line: Vec::new(), read: 0 })
+    }
+
+    /// The next line without its newline; one that is too long is cut, so it is no record.
+    pub(super) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        self.line.clear();
+        let mut is_whole = false;
+        while !is_whole {
+            let block = self.reader.fill_buf()?;
+            if block.is_empty() {
+                return Ok(None);
+            }
+            let end = memchr::memchr(b'\n', block);
+            let taken = end.map_or(block.len(), |at| at + 1);
+            let room = (MAX_LINE + 1).saturating_sub(self.line.len());
+            self.line.extend_from_slice(&block[..end.unwrap_or(taken).min(room)]);
+            self.reader.consume(taken);
+            self.read += taken as u64;
+            is_whole = end.is_some();
+        }
+        Ok(Some(&self.line))
+    }
+
+    /// How many bytes the lines given so far had.
+    pub(super) fn read(&self) -> u64 {
+        self.read
+    }
+}
+
+/// Where the first record with a greater number than `seq` begins, or the file ends; found by halving, since numbers only grow.
+pub(super) fn place_after(file: &File, seq: u64, number: impl Fn(&[u8]) -> Option<u64>) -> io::Result<u64> {
+    let (mut low, mut high) = (0, file.metadata()?.len());
+    while high - low > BLOCK as u64 {
+        let middle = low + (high - low) / 2;
+        match first_number(file, middle, high, &number)? {
+            Some(found) if found <= seq => low = middle,
+            // Without a record up to `high` the place is before it too.
+            _ => high = middle,
+        }
+    }
+    // Near enough to look at every line; `low` may be in the middle of one.
+    let start = if low == 0 { 0 } else { next_line(file, low)? };
+    let mut lines = LinesForward::new(file.try_clone()?, start)?;
+    loop {
+        let place = start + lines.read();
+        match lines.next()? {
+            Some(line) if number(line).is_none_or(|found| found <= seq) => {}
+            _ => return Ok(place),
+        }
+    }
+}
+
+/// The number of the first record that begins after `start` and before `end`.
+fn first_number(file: &File, start: u64, end: u64, number: impl Fn(&[u8]) -> Option<u64>) -> io::Result<Option<u64>> {
+    let begin = next_line(file, start)?;
+    let mut lines = LinesForward::with_capacity(SHORT, file.try_clone()?, begin)?;
+    while begin + lines.read() < end {
+        let Some(line) = lines.next()? else { break };
+        if let Some(found) = number(line) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn next_line(file: &File, place: u64) -> io::Result<u64> {
+    let mut lines = LinesForward::with_capacity(SHORT, file.try_clone()?, place)?;
+    lines.next()?;
+    Ok(place + lines.read())
 }
 
 #[cfg(test)]
