@@ -2,7 +2,7 @@
 //!
 //! [`main`] reads the process, [`run`] the flags; [`Toolbox`] is a runtime at work. A request goes through `app` (origin, request
 //! id), `router` (the table), and one of `routes`; what it works on is an immutable `snapshot`, which `state` replaces whole.
-//! Leases, workflows and metrics are not here yet.
+//! `lease` and `sessions` know who is attached. Workflows and metrics are not here yet.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use crate::access::validator::Tools;
 use crate::audit::{AuditLog, Event, EventType};
 use crate::base::count::Counter;
 use crate::base::disk;
-use crate::base::host::{self, Deadline, Host};
+use crate::base::host::{self, Clock, Deadline, Host};
 use crate::base::log::Log;
 use crate::base::pace::Pace;
 use crate::base::serial::Serial;
@@ -35,9 +35,11 @@ pub mod app;
 pub mod error;
 pub mod flags;
 pub mod guard;
+pub mod lease;
 pub mod pressure;
 pub mod router;
 pub mod routes;
+pub mod sessions;
 pub mod signals;
 pub mod snapshot;
 pub mod state;
@@ -45,6 +47,7 @@ pub mod state;
 use app::{App, Order};
 use flags::{DEFAULT_ADDR, Flags, Wish};
 use pressure::Pressure;
+use sessions::Sessions;
 use signals::{Signal, Signals};
 use snapshot::Served;
 use state::{Due, State, Workshop};
@@ -286,6 +289,7 @@ impl Toolbox {
             state: State::new(workshop, served),
             audit,
             executor: Executor::new(transport, host.env.clone(), host.clock.clone()),
+            sessions: Sessions::new(flags.lease.clone(), Clock::steady()),
             instance,
             public_url: flags.public_url.clone(),
             listening: OnceLock::new(),
@@ -449,6 +453,7 @@ fn keep(app: &Arc<App>, counts: &Counts, inbox: &Receiver<Order>) {
             Ok(Order::Reload) => reload = true,
             Err(RecvTimeoutError::Timeout) => {
                 guarded(app, || write_counted(app, &noise));
+                guarded(app, || sessions::tend(app));
                 if telling.take(app.clock.now()) {
                     tell_pressure(app, &pressure.news(counts));
                 }
