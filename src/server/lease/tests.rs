@@ -1,12 +1,12 @@
 //! The table of leases, by tables.
 
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::*;
 use crate::access::tests::token as scoped;
 use crate::access::{Caller, PrincipalKind};
 use crate::oauth::scope::Scopes;
-use std::sync::Arc;
 
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
@@ -57,23 +57,23 @@ fn session_ids_are_short_and_printable() {
 
 /// What a heartbeat of `id` by `who` gets from a runtime that `first` of ada holds.
 #[track_caller]
-fn check_attach(share: Share, id: &str, who: &str, expected: Result<(), Refusal>) {
+fn check_attach(share: Share, id: &str, who: &str, expected: &Result<(), Refusal>) {
     let mut leases = Leases::new(terms(share, Shutdown::Manual));
     let (ada, other) = (named("ada"), named(who));
     leases.renew(&beat("first", &ada), at(0)).unwrap();
-    assert_eq!(leases.renew(&beat(id, &other), at(1)).map(drop), expected, "{share:?} {id} {who}");
+    assert_eq!(leases.renew(&beat(id, &other), at(1)).map(drop), *expected, "{share:?} {id} {who}");
 }
 
 #[test]
 fn h10_a_lease_is_renewed_by_its_principal_alone() {
-    check_attach(Share::Group, "first", "ada", Ok(()));
-    check_attach(Share::Group, "second", "ada", Ok(()));
-    check_attach(Share::Group, "second", "eve", Ok(()));
-    check_attach(Share::Group, "first", "eve", Err(Refusal::Foreign));
-    check_attach(Share::Exclusive, "first", "ada", Ok(()));
-    check_attach(Share::Exclusive, "second", "ada", Err(Refusal::Held(Some("first".to_owned()))));
-    check_attach(Share::Exclusive, "second", "eve", Err(Refusal::Held(None)));
-    check_attach(Share::Exclusive, "first", "eve", Err(Refusal::Foreign));
+    check_attach(Share::Group, "first", "ada", &Ok(()));
+    check_attach(Share::Group, "second", "ada", &Ok(()));
+    check_attach(Share::Group, "second", "eve", &Ok(()));
+    check_attach(Share::Group, "first", "eve", &Err(Refusal::Foreign));
+    check_attach(Share::Exclusive, "first", "ada", &Ok(()));
+    check_attach(Share::Exclusive, "second", "ada", &Err(Refusal::Held(Some("first".to_owned()))));
+    check_attach(Share::Exclusive, "second", "eve", &Err(Refusal::Held(None)));
+    check_attach(Share::Exclusive, "first", "eve", &Err(Refusal::Foreign));
 }
 
 #[test]
