@@ -43,6 +43,10 @@ pub mod path {
     pub const AUDIT: &str = "/v1/audit/events";
     /// Handshake.
     pub const INFO: &str = "/v1/runtime/info";
+    /// Session lease.
+    pub const HEARTBEAT: &str = "/v1/runtime/heartbeat";
+    /// End of a session.
+    pub const SESSION_CLOSE: &str = "/v1/runtime/session-close";
     /// Graceful stop.
     pub const STOP: &str = "/v1/runtime/stop";
     /// Browser login metadata.
@@ -335,6 +339,82 @@ pub struct RuntimeInfo {
     /// How callers get in.
     #[serde(default)]
     pub auth: AuthInfo,
+    /// When it was started with lease flags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Lifecycle>,
+}
+
+/// `lifecycle` of [`RuntimeInfo`]: the terms on which sessions attach.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Lifecycle {
+    /// `heartbeat` and `session-close`.
+    pub capabilities: Vec<String>,
+    /// How often a session renews its lease.
+    pub heartbeat_seconds: u32,
+    /// How many renewals it may miss.
+    pub missed_heartbeat_limit: u32,
+    /// `when-owner-exits` or `manual`.
+    pub shutdown: String,
+    /// What a session covers, as whoever started the runtime says; empty when it was not said.
+    pub session_scope: String,
+    /// `exclusive` or `group`.
+    pub share_mode: String,
+    /// Whether whoever started the runtime says that there is a share key.
+    pub share_key_present: bool,
+    /// What `configFingerprint` of heartbeats is compared with; empty when it was not said.
+    pub config_fingerprint: String,
+    /// How many sessions there are.
+    pub active_sessions: usize,
+}
+
+/// `POST /v1/runtime/heartbeat`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HeartbeatRequest {
+    /// The served config's own path, or nothing (H01).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_path: Option<String>,
+    /// Which session, by a name of the client's own.
+    pub session_id: String,
+    /// Which configuration the client takes the runtime to serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_fingerprint: Option<String>,
+}
+
+/// What a heartbeat answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeartbeatResponse {
+    /// Always true.
+    pub renewed: bool,
+    /// Which session.
+    pub session_id: String,
+    /// How many sessions there are.
+    pub active_sessions: usize,
+}
+
+/// `POST /v1/runtime/session-close`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SessionCloseRequest {
+    /// The served config's own path, or nothing (H01).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_path: Option<String>,
+    /// Which session; without it the caller's only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+}
+
+/// What a close answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionCloseResponse {
+    /// Whether there was a session to close.
+    pub closed: bool,
+    /// How many sessions there are.
+    #[serde(default)]
+    pub active_sessions: usize,
 }
 
 /// `auth` of [`RuntimeInfo`].

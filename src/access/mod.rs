@@ -20,6 +20,8 @@ pub mod policy;
 mod remembered;
 pub mod validator;
 
+pub use remembered::TokenHash;
+
 /// The scope of those who may stop the runtime and see what others did (H10).
 pub const ADMIN: &str = "runtime:admin";
 
@@ -93,6 +95,15 @@ impl Principal {
             Self::Anonymous => None,
             Self::Token(caller) => Some(caller),
         }
+    }
+
+    /// Whether it is the same caller, perhaps with another token and other scopes.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+
+    fn key(&self) -> Option<(PrincipalKind, &str, &str)> {
+        self.caller().map(|caller| (caller.kind, caller.issuer.as_str(), caller.value.as_str()))
     }
 
     /// What audit and `runtime/info` show; `None` for the anonymous one.

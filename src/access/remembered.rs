@@ -14,7 +14,7 @@ use crate::oauth::jwks::KeySet;
 const MAX: usize = 10_000;
 
 /// SHA-256 of a token.
-pub(super) type TokenHash = [u8; 32];
+pub type TokenHash = [u8; 32];
 
 /// The table.
 #[derive(Debug, Default)]
@@ -63,6 +63,13 @@ impl Remembered {
         self.order.retain(|hash| self.table.contains_key(hash));
     }
 
+    /// Forgets some tokens.
+    pub(super) fn forget(&mut self, hashes: &[TokenHash]) {
+        if hashes.iter().filter(|hash| self.table.remove(*hash).is_some()).count() > 0 {
+            self.order.retain(|hash| self.table.contains_key(hash));
+        }
+    }
+
     /// How many there are.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
@@ -108,6 +115,17 @@ mod tests {
         assert!(remembered.get(&hash(2), at(99)).is_some());
         remembered.drop_expired(at(200));
         assert_eq!((remembered.len(), remembered.order.len()), (0, 0));
+    }
+
+    #[test]
+    fn h10_what_is_forgotten_is_nobody_elses() {
+        let mut remembered = Remembered::default();
+        for n in 1..=3 {
+            remembered.put(hash(n), caller(&[]), at(100), None);
+        }
+        remembered.forget(&[hash(1), hash(3), hash(4)]);
+        assert_eq!([1, 2, 3].map(|n| remembered.get(&hash(n), at(1)).is_some()), [false, true, false]);
+        assert_eq!((remembered.len(), remembered.order.len()), (1, 1));
     }
 
     #[test]

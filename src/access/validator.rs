@@ -96,6 +96,11 @@ struct Asked {
     failed: Mutex<Option<SystemTime>>,
 }
 
+/// What a token is remembered by.
+pub fn hash(token: &str) -> TokenHash {
+    Sha256::digest(token.as_bytes()).into()
+}
+
 impl fmt::Debug for Validator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Validator({})", self.auth.profile.as_str())
@@ -162,7 +167,7 @@ impl Validator {
             return Err(Refused::Invalid(Rejection::TooLong));
         }
         let now = self.tools.clock.now();
-        let hash: TokenHash = Sha256::digest(token.as_bytes()).into();
+        let hash = hash(token);
         if let Some(caller) = self.remembered.read().unwrap_or_else(PoisonError::into_inner).get(&hash, now) {
             return Ok(Admitted { caller: Arc::clone(caller), fresh: false });
         }
@@ -183,6 +188,13 @@ impl Validator {
             && store.tend()
         {
             self.forget_lost_keys(store);
+        }
+    }
+
+    /// Forgets that some tokens were found good, so that they are checked again.
+    pub fn forget(&self, tokens: &[TokenHash]) {
+        if !tokens.is_empty() {
+            self.remembered.write().unwrap_or_else(PoisonError::into_inner).forget(tokens);
         }
     }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Environment variables; values that are no UTF-8 are left out.
 #[derive(Clone, Default)]
@@ -47,6 +47,12 @@ impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
         Self(Arc::new(SystemTime::now))
+    }
+
+    /// A clock that does not jump when the system's is set. It says how much time has passed, not what time it is.
+    pub fn steady() -> Self {
+        let watch = Stopwatch::start();
+        Self::from_fn(move || UNIX_EPOCH + watch.elapsed())
     }
 
     /// A clock that answers what `now` answers.

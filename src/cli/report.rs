@@ -278,6 +278,9 @@ fn hint_of(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::RuntimeAttachMismatch => {
             "leave out runtime.remote.requestConfigPath, or name the toolbox that serves this configuration"
         }
+        ErrorCode::RuntimeAttachConflict => {
+            "wait until the other session ends, or end it with `open-cli runtime session-close` and its id"
+        }
         ErrorCode::UpstreamLoginRequired => "a person has to log in at the upstream first",
         ErrorCode::Overloaded | ErrorCode::AuditUnavailable | ErrorCode::CatalogUnavailable => {
             "try again; the toolbox's log tells more"

@@ -56,6 +56,7 @@ impl Fake {
                     .to_owned(),
             ),
             (Method::Post, path::STOP) => json(r#"{"stopped":true}"#.to_owned()),
+            (Method::Post, path::SESSION_CLOSE) => json(r#"{"closed":true,"activeSessions":0}"#.to_owned()),
             _ => self.executions.lock().unwrap().pop_front().expect("an execution was expected"),
         }
     }
@@ -443,6 +444,11 @@ fn the_other_calls_answer() {
     let world = World::new("others");
     world.run("runtime info").has(0, "\"contractVersion\":\"1.1\"", "");
     world.run("runtime stop").is(0, "{\"stopped\":true}\n", "");
+    for (line, body) in [("runtime session-close", "{}"), ("runtime session-close a:1", r#"{"sessionId":"a:1"}"#)] {
+        world.run(line).is(0, "{\"closed\":true,\"activeSessions\":0}\n", "");
+        assert_eq!(world.fake.seen.lock().unwrap().last().unwrap().body, body.as_bytes());
+    }
+    world.run("runtime session-close a b").has(2, "", "one word too many");
     world.run("refresh").has(1, "\"cacheOutcome\":\"miss\"", "hd: it broke");
     world.run("audit list --limit 1").is(0, "[{\"seq\":2,\"eventType\":\"b\"}]\n", "");
     world.run("audit list --limit x").has(2, "", "no number");

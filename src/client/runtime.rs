@@ -6,13 +6,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::base::host::{Deadline, Stopwatch};
 use crate::base::url::Url;
 use crate::contract::{
     BrowserConfig, DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse, Problem, RefreshResponse, RuntimeInfo,
-    path,
+    SessionCloseRequest, path,
 };
 use crate::http::{
     self, Headers, Limits, Method, Reach, Request, Response, Transport, TransportError, TransportErrorKind,
@@ -262,6 +263,12 @@ impl Runtime<'_> {
         Ok(self.send(&Call::post(path::STOP, Vec::new()), &[], self.timeouts.ask)?.body)
     }
 
+    /// `POST /v1/runtime/session-close`, as it came.
+    pub fn session_close(&self, id: Option<&str>) -> Result<Vec<u8>, ClientError> {
+        let request = SessionCloseRequest { session_id: id.map(str::to_owned), ..SessionCloseRequest::default() };
+        Ok(self.send(&Call::post(path::SESSION_CLOSE, json(&request)), &[], self.timeouts.ask)?.body)
+    }
+
     fn send(&self, call: &Call<'_>, query: &[(&str, &str)], limit: Duration) -> Result<Response, ClientError> {
         let credential = self.caller.credential()?;
         match (self.exchange(call, query, limit, &credential), &credential) {
@@ -401,7 +408,7 @@ impl Call<'_> {
     }
 }
 
-fn json(request: &ExecuteRequest) -> Vec<u8> {
+fn json(request: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(request).expect("a request is JSON")
 }
 

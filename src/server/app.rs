@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::error::{self, Failure};
 use super::guard::Reach;
 use super::router::Token;
+use super::sessions::Sessions;
 use super::snapshot::Snapshot;
 use super::state::State;
 use super::{guard, router};
@@ -46,6 +47,8 @@ pub struct App {
     pub audit: Arc<AuditLog>,
     /// Sends tool calls.
     pub executor: Executor,
+    /// Who is attached.
+    pub sessions: Sessions,
     /// Who this is.
     pub instance: Instance,
     /// `--public-url`.
@@ -75,9 +78,15 @@ pub const TELL_FAILURES: Duration = Duration::from_secs(10);
 
 /// A record of what `principal` asked for in `request`.
 pub fn event_of(event_type: EventType, decision: Verdict, principal: &Principal, request: &Inbound) -> Event {
-    let mut event = Event::new(event_type);
+    let mut event = event_by(event_type, principal);
     event.decision = Some(decision);
     event.client_addr = Some(request.client.ip().to_string());
+    event
+}
+
+/// A record of what happened to `principal` without a request.
+pub fn event_by(event_type: EventType, principal: &Principal) -> Event {
+    let mut event = Event::new(event_type);
     if let Some(caller) = principal.caller() {
         event.principal = Some(caller.value.clone());
         event.principal_kind = Some(caller.kind.as_str());

@@ -1,6 +1,6 @@
 //! The flags of the toolbox: one table that parsing, help and the documentation test read.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -13,6 +13,8 @@ use crate::base::log::Format;
 use crate::base::url::Url;
 use crate::http::server;
 use crate::instance::Choice;
+
+use super::lease::{self, Share, Shutdown, Terms};
 
 /// One flag.
 #[derive(Debug)]
@@ -48,6 +50,13 @@ enum Kind {
     PublicUrl,
     CaCert,
     Proxy,
+    HeartbeatSeconds,
+    MissedHeartbeatLimit,
+    Shutdown,
+    SessionScope,
+    Share,
+    ShareKeyPresent,
+    ConfigFingerprint,
     Version,
     Help,
     /// Part of the contract, but not of this version; naming it is an error.
@@ -106,13 +115,28 @@ pub const FLAGS: &[Flag] = &[
     flag("ca-cert", Some("FILE"), Kind::CaCert, "further certificate authorities for outgoing TLS, PEM"),
     flag("proxy", Some("URL"), Kind::Proxy, "go out through this HTTP proxy"),
     flag("metrics-addr", Some("ADDRESS:PORT"), Kind::Later, "where metrics are served"),
-    flag("heartbeat-seconds", Some("N"), Kind::Later, "how often sessions renew their lease"),
-    flag("missed-heartbeat-limit", Some("N"), Kind::Later, "how many renewals a session may miss"),
-    flag("shutdown", Some("when-owner-exits|manual"), Kind::Later, "when the runtime stops by itself"),
-    flag("session-scope", Some("SCOPE"), Kind::Later, "what a session covers"),
-    flag("share", Some("exclusive|group"), Kind::Later, "who may attach"),
-    flag("share-key-present", None, Kind::Later, "says that a share key exists"),
-    flag("config-fingerprint", Some("TEXT"), Kind::Later, "what attaching sessions must repeat"),
+    flag("heartbeat-seconds", Some("N"), Kind::HeartbeatSeconds, "how often a session renews its lease [15]"),
+    flag(
+        "missed-heartbeat-limit",
+        Some("N"),
+        Kind::MissedHeartbeatLimit,
+        "after how many missed renewals a session has run out [3]",
+    ),
+    flag(
+        "shutdown",
+        Some("when-owner-exits|manual"),
+        Kind::Shutdown,
+        "whether the runtime stops by itself when its last session has ended [manual]",
+    ),
+    flag("session-scope", Some("SCOPE"), Kind::SessionScope, "tell clients what a session covers"),
+    flag("share", Some("exclusive|group"), Kind::Share, "whether one session may attach at a time, or several [group]"),
+    flag("share-key-present", None, Kind::ShareKeyPresent, "tell clients that a share key exists"),
+    flag(
+        "config-fingerprint",
+        Some("TEXT"),
+        Kind::ConfigFingerprint,
+        "refuse sessions that name another fingerprint of the configuration",
+    ),
     flag("version", None, Kind::Version, "print the version"),
     flag("help", None, Kind::Help, "print this"),
 ];
@@ -159,6 +183,8 @@ pub struct Flags {
     pub ca_cert: Option<PathBuf>,
     /// `--proxy`, which may hold a password.
     pub proxy: Option<crate::base::redacted::Redacted<String>>,
+    /// The lease flags, when there is any.
+    pub lease: Option<Terms>,
 }
 
 impl Default for Flags {
@@ -178,6 +204,7 @@ impl Default for Flags {
             public_url: None,
             ca_cert: None,
             proxy: None,
+            lease: None,
         }
     }
 }
@@ -210,6 +237,11 @@ pub fn parse(args: &[OsString]) -> Result<Wish, String> {
             Kind::Version => return Ok(Wish::Version),
             Kind::Check => flags.check = true,
             Kind::InsecureBind => flags.insecure_bind = true,
+            Kind::ShareKeyPresent => {
+                let value = parser.optional_value();
+                let present = switched(value.as_deref()).ok_or_else(|| format!("`--{name}` is true or false"))?;
+                flags.lease.get_or_insert_default().share_key_present = present;
+            }
             Kind::Later => return Err(format!("`--{name}` is not supported by this version")),
             kind => {
                 let value = parser.value().map_err(|_| format!("`--{name}` needs a value"))?;
@@ -220,7 +252,22 @@ pub fn parse(args: &[OsString]) -> Result<Wish, String> {
             }
         }
     }
-    Ok(Wish::Serve(Box::new(flags)))
+    match &flags.lease {
+        Some(Terms { share: Share::Exclusive, share_key_present: true, .. }) => {
+            Err("`--share-key-present` and `--share exclusive` do not go together: a share key is for a group"
+                .to_owned())
+        }
+        _ => Ok(Wish::Serve(Box::new(flags))),
+    }
+}
+
+/// What a switch says that may be written with `=true` and `=false`, as launchers of other runtimes do.
+fn switched(value: Option<&OsStr>) -> Option<bool> {
+    match value.map(OsStr::to_str) {
+        None | Some(Some("true")) => Some(true),
+        Some(Some("false")) => Some(false),
+        Some(_) => None,
+    }
 }
 
 fn take(flags: &mut Flags, kind: Kind, value: OsString) -> Result<(), String> {
@@ -261,6 +308,26 @@ fn take_text(flags: &mut Flags, kind: Kind, text: String) -> Result<(), String> 
                 _ => return Err("`text` or `json` is needed".to_owned()),
             }
         }
+        kind => take_term(flags.lease.get_or_insert_default(), kind, &text)?,
+    }
+    Ok(())
+}
+
+fn take_term(terms: &mut Terms, kind: Kind, text: &str) -> Result<(), String> {
+    let count = |most| u32::try_from(number(text, 1, most)?).map_err(|error| error.to_string());
+    let words = || {
+        let needs = || format!("1 to {} printable ASCII characters are needed", lease::MOST_TEXT);
+        lease::text(text).map(str::to_owned).ok_or_else(needs)
+    };
+    match kind {
+        Kind::HeartbeatSeconds => terms.heartbeat_seconds = count(86_400)?,
+        Kind::MissedHeartbeatLimit => terms.missed_heartbeat_limit = count(1_000)?,
+        Kind::Shutdown => {
+            terms.shutdown = Shutdown::parse(text).ok_or("`when-owner-exits` or `manual` is needed")?;
+        }
+        Kind::Share => terms.share = Share::parse(text).ok_or("`exclusive` or `group` is needed")?,
+        Kind::SessionScope => terms.session_scope = words()?,
+        Kind::ConfigFingerprint => terms.config_fingerprint = words()?,
         _ => unreachable!("flags without a text were handled before"),
     }
     Ok(())
@@ -415,8 +482,39 @@ mod tests {
         refused(&["--addr", "8765"], "an address with a port");
         refused(&["--workers", "0"], "from 1 to 512");
         refused(&["--public-url", "https://h/path"], "origin");
-        refused(&["--heartbeat-seconds", "5"], "not supported by this version");
+        refused(&["--heartbeat-seconds", "0"], "from 1 to 86400");
+        refused(&["--missed-heartbeat-limit", "many"], "from 1 to 1000");
+        refused(&["--shutdown", "now"], "`when-owner-exits` or `manual`");
+        refused(&["--share", "all"], "`exclusive` or `group`");
+        refused(&["--session-scope", "\n"], "printable");
+        refused(&["--config-fingerprint", &"x".repeat(129)], "1 to 128");
+        refused(&["--share", "exclusive", "--share-key-present"], "do not go together");
+        refused(&["--share-key-present=perhaps"], "true or false");
         refused(&["--check=yes"], "check");
+    }
+
+    #[test]
+    fn any_lease_flag_makes_terms() {
+        let lease = |args: &[&str]| match parsed(args).unwrap() {
+            Wish::Serve(flags) => flags.lease,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(lease(&[]), None);
+        assert_eq!(lease(&["--share", "group"]), Some(Terms::default()));
+        assert_eq!(lease(&["--share-key-present=false", "--share=exclusive"]).unwrap().share, Share::Exclusive);
+        let all = "--heartbeat-seconds=5 --missed-heartbeat-limit=2 --shutdown=when-owner-exits --session-scope=agent \
+                   --share=group --share-key-present --config-fingerprint=sha256:1";
+        let all: Vec<&str> = all.split_whitespace().collect();
+        let expected = Terms {
+            heartbeat_seconds: 5,
+            missed_heartbeat_limit: 2,
+            shutdown: Shutdown::WhenOwnerExits,
+            session_scope: "agent".to_owned(),
+            share: Share::Group,
+            share_key_present: true,
+            config_fingerprint: "sha256:1".to_owned(),
+        };
+        assert_eq!(lease(&all), Some(expected));
     }
 
     #[test]

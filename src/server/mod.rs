@@ -2,7 +2,7 @@
 //!
 //! [`main`] reads the process, [`run`] the flags; [`Toolbox`] is a runtime at work. A request goes through `app` (origin, request
 //! id), `router` (the table), and one of `routes`; what it works on is an immutable `snapshot`, which `state` replaces whole.
-//! Leases, workflows and metrics are not here yet.
+//! `lease` and `sessions` know who is attached. Workflows and metrics are not here yet.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use crate::access::validator::Tools;
 use crate::audit::{AuditLog, Event, EventType, Upkeep};
 use crate::base::count::Counter;
 use crate::base::disk;
-use crate::base::host::{self, Deadline, Host};
+use crate::base::host::{self, Clock, Deadline, Host};
 use crate::base::log::Log;
 use crate::base::pace::Pace;
 use crate::base::serial::Serial;
@@ -36,9 +36,11 @@ pub mod error;
 pub mod flags;
 pub mod follow;
 pub mod guard;
+pub mod lease;
 pub mod pressure;
 pub mod router;
 pub mod routes;
+pub mod sessions;
 pub mod signals;
 pub mod snapshot;
 pub mod state;
@@ -46,6 +48,7 @@ pub mod state;
 use app::{App, Order};
 use flags::{DEFAULT_ADDR, Flags, Wish};
 use pressure::Pressure;
+use sessions::Sessions;
 use signals::{Signal, Signals};
 use snapshot::Served;
 use state::{Due, State, Workshop};
@@ -287,6 +290,7 @@ impl Toolbox {
             state: State::new(workshop, served),
             audit: Arc::new(audit),
             executor: Executor::new(transport, host.env.clone(), host.clock.clone()),
+            sessions: Sessions::new(flags.lease.clone(), Clock::steady()),
             instance,
             public_url: flags.public_url.clone(),
             listening: OnceLock::new(),
@@ -459,6 +463,7 @@ fn keep(app: &Arc<App>, counts: &Counts, ended: &AtomicBool, inbox: &Receiver<Or
             Err(RecvTimeoutError::Timeout) => {
                 guarded(app, || write_counted(app, &noise));
                 guarded(app, || tend_audit(app));
+                guarded(app, || sessions::tend(app));
                 if telling.take(app.clock.now()) {
                     tell_pressure(app, &pressure.news(counts));
                 }

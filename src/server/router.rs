@@ -9,7 +9,7 @@ use crate::http::{Headers, is_json};
 
 use super::app::{App, event_of};
 use super::error::Failure;
-use super::routes::{audit, catalog, execute, health, refresh, runtime};
+use super::routes::{audit, catalog, execute, health, refresh, runtime, session};
 
 /// One request on its way through the handlers.
 #[derive(Debug)]
@@ -34,9 +34,14 @@ impl Exchange<'_> {
         event
     }
 
-    /// Refuses, and records it, whoever has a token without `runtime:admin`; without auth everybody may (H10).
+    /// Whether the caller may stop the runtime, and do to others what it may do to itself; without auth everybody may (H10).
+    pub fn is_admin(&self) -> bool {
+        self.principal == Principal::Anonymous || self.principal.has_scope(ADMIN)
+    }
+
+    /// Refuses, and records it, whoever has a token without `runtime:admin`.
     pub fn admin_only(&self, what: &str) -> Result<(), Failure> {
-        if self.principal == Principal::Anonymous || self.principal.has_scope(ADMIN) {
+        if self.is_admin() {
             return Ok(());
         }
         let failure = Failure::new(ErrorCode::AuthzDenied, format!("{what} needs the scope `{ADMIN}`"));
@@ -86,6 +91,8 @@ pub const ROUTES: &[Route] = &[
     route(path::REFRESH, Token::Needed, Some(refresh::refresh), Some(refresh::refresh)),
     route(path::AUDIT, Token::Needed, Some(audit::events), None),
     route(path::INFO, Token::Welcome, Some(runtime::info), None),
+    route(path::HEARTBEAT, Token::Needed, None, Some(session::heartbeat)),
+    route(path::SESSION_CLOSE, Token::Needed, None, Some(session::close)),
     route(path::STOP, Token::Needed, None, Some(runtime::stop)),
     route(path::BROWSER_CONFIG, Token::Ignored, Some(runtime::browser_config), None),
     route(path::PROTECTED_RESOURCE, Token::Ignored, Some(runtime::protected_resource), None),
@@ -94,8 +101,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Paths of the contract that this version does not serve; they answer as unknown ones do, with words that say so.
-const LATER: &[&str] =
-    &["/v1/workflows/run", "/v1/runtime/heartbeat", "/v1/runtime/session-close", "/metrics", "/openapi.json"];
+const LATER: &[&str] = &["/v1/workflows/run", "/metrics", "/openapi.json"];
 
 impl Route {
     /// The methods of the path, as `Allow` lists them.

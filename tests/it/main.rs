@@ -21,4 +21,5 @@ mod front;
 mod instances;
 mod policy;
 mod reload;
+mod sessions;
 mod wire;

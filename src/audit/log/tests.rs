@@ -1,3 +1,5 @@
+//! The audit file, one property at a time.
+
 use super::super::chain::{Break, Verifier};
 use super::super::event::EventType;
 use super::*;

@@ -103,6 +103,14 @@ pub const BUILT_IN: &[BuiltIn] = &[
         run: runtime::stop,
     },
     BuiltIn {
+        words: &["runtime", "session-close"],
+        arguments: "[session id]",
+        takes: (0, 1),
+        help: "End a session and forget its tokens; without an id, the only one you have",
+        options: &[],
+        run: runtime::session_close,
+    },
+    BuiltIn {
         words: &["refresh"],
         arguments: "",
         takes: (0, 0),
@@ -196,7 +204,6 @@ const LATER: &[&[&str]] = &[
     &["config", "add-secret"],
     &["audit", "tail"],
     &["audit", "verify"],
-    &["runtime", "session-close"],
     &["catalog", "diff"],
     &["policy"],
 ];

@@ -1,4 +1,4 @@
-//! `status`, `runtime info`, `runtime stop`, `refresh`, `audit list`.
+//! `status`, `runtime info`, `runtime stop`, `runtime session-close`, `refresh`, `audit list`.
 
 use serde_json::{Map, Value, json};
 
@@ -67,6 +67,13 @@ pub fn info(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
 pub fn stop(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
     let connection = world.connect()?;
     let bytes = connection.session().runtime.stop()?;
+    world.print_json(&String::from_utf8_lossy(&bytes), &[])
+}
+
+/// Ends a session. This program opens none, so that without an id the runtime decides which one is meant.
+pub fn session_close(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
+    let connection = world.connect()?;
+    let bytes = connection.session().runtime.session_close(options.words.first().map(String::as_str))?;
     world.print_json(&String::from_utf8_lossy(&bytes), &[])
 }
 

@@ -6,6 +6,7 @@ pub mod execute;
 pub mod health;
 pub mod refresh;
 pub mod runtime;
+pub mod session;
 
 use serde::Serialize;
 

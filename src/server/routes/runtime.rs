@@ -48,6 +48,7 @@ pub fn info(exchange: &Exchange<'_>) -> Outcome {
             principal: principal.name().map(str::to_owned),
             authorization_envelope: envelope(),
         },
+        lifecycle: app.sessions.lifecycle(),
     }))
 }
 

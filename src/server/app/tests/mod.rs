@@ -163,6 +163,7 @@ impl World {
             state: State::new(workshop, served),
             audit: Arc::new(AuditLog::open(&instance.audit_path, Rotation::default(), clock.clone()).unwrap().0),
             executor: Executor::new(Arc::clone(&upstream) as Arc<dyn Transport>, Env::default(), clock.clone()),
+            sessions: Sessions::new(None, clock.clone()),
             instance,
             public_url: None,
             listening: OnceLock::from(std::net::SocketAddr::from(([127, 0, 0, 1], 8765))),
@@ -258,6 +259,7 @@ fn tool_ids(tools: &Value) -> Vec<&str> {
     tools.as_array().unwrap().iter().map(|tool| tool["id"].as_str().unwrap()).collect()
 }
 
+mod sessions;
 mod tokens;
 
 #[test]

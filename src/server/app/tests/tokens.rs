@@ -11,7 +11,7 @@ use crate::oauth::jwt::tests as jwt;
 use crate::server::router::Token;
 
 /// Answers introspection: the token's text is the scopes, `-` for a space; `bad` is nobody, `down` is silence.
-struct Issuer(Mutex<usize>);
+pub(super) struct Issuer(pub(super) Mutex<usize>);
 
 impl Transport for Issuer {
     fn send(&self, request: &Request, _: Limits) -> Result<Response, TransportError> {
@@ -36,6 +36,10 @@ impl Transport for Issuer {
 }
 
 fn auth() -> ServerAuth {
+    auth_remembering(Duration::ZERO)
+}
+
+fn auth_remembering(cache: Duration) -> ServerAuth {
     let url = |text: &str| Some(Url::parse(text).unwrap());
     ServerAuth {
         profile: ValidationProfile::OAuth2Introspection {
@@ -44,7 +48,7 @@ fn auth() -> ServerAuth {
             client_id: None,
             client_secret: None,
             client_authentication: crate::config::ClientAuthentication::Basic,
-            cache: Duration::ZERO,
+            cache,
         },
         audience: "tools".to_owned(),
         authorization_url: url("https://issuer.example/authorize"),
@@ -55,16 +59,22 @@ fn auth() -> ServerAuth {
     }
 }
 
-fn world_of(mut config: Config) -> (World, Arc<Issuer>) {
+fn world_of(config: Config) -> (World, Arc<Issuer>) {
+    remembering(config, Duration::ZERO)
+}
+
+/// With an issuer whose answers are remembered for a while.
+pub(super) fn remembering(mut config: Config, remember: Duration) -> (World, Arc<Issuer>) {
     let issuer = Arc::new(Issuer(Mutex::new(0)));
-    config.server.auth = Some(auth());
+    let auth = auth_remembering(remember);
+    config.server.auth = Some(auth.clone());
     let tools = Tools {
         transport: Arc::clone(&issuer) as Arc<dyn Transport>,
         clock: Clock::from_fn(|| UNIX_EPOCH),
         env: Env::default(),
         log: Log::silent(),
     };
-    let validator = Validator::new(auth(), tools).unwrap();
+    let validator = Validator::new(auth, tools).unwrap();
     (World::guarded(config, validator), issuer)
 }
 
@@ -73,7 +83,7 @@ fn world() -> World {
 }
 
 impl World {
-    fn as_token(&self, token: &str, method: &str, target: &str, body: &str) -> Reply {
+    pub(super) fn as_token(&self, token: &str, method: &str, target: &str, body: &str) -> Reply {
         self.ask(method, target, &[("Authorization", &format!("Bearer {token}"))], body)
     }
 
@@ -82,7 +92,7 @@ impl World {
     }
 
     /// Every record, whole.
-    fn whole_records(&self) -> Vec<Value> {
+    pub(super) fn whole_records(&self) -> Vec<Value> {
         self.app.audit.flush().unwrap();
         let found = find(self.app.audit.path(), &Filter { limit: 1000, ..Filter::default() }).unwrap();
         found.lines.iter().map(|line| serde_json::from_slice(line).unwrap()).collect()
