@@ -64,7 +64,6 @@ impl Remembered {
     }
 
     /// How many there are.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
 
+use super::access_log::Requests;
 use crate::base::log::Format;
 use crate::base::url::Url;
 use crate::http::server;
@@ -40,6 +41,8 @@ enum Kind {
     RequestTimeout,
     InsecureBind,
     LogFormat,
+    LogRequests,
+    MetricsAddr,
     PublicUrl,
     CaCert,
     Proxy,
@@ -78,10 +81,21 @@ pub const FLAGS: &[Flag] = &[
     flag("max-body", Some("BYTES"), Kind::MaxBody, "how large a request's body may be; K, M stand for KiB, MiB [16M]"),
     flag("request-timeout", Some("SECONDS"), Kind::RequestTimeout, "how long a request may take to be answered [120]"),
     flag("log-format", Some("text|json"), Kind::LogFormat, "how log lines on standard error look [text]"),
+    flag(
+        "log-requests",
+        Some("off|failures|executions|all"),
+        Kind::LogRequests,
+        "which requests get a log line each [failures]",
+    ),
+    flag(
+        "metrics-addr",
+        Some("ADDRESS:PORT"),
+        Kind::MetricsAddr,
+        "serve /metrics, /healthz and /readyz here too, to whoever asks, without a token",
+    ),
     flag("public-url", Some("URL"), Kind::PublicUrl, "the origin clients use, when something stands in front"),
     flag("ca-cert", Some("FILE"), Kind::CaCert, "further certificate authorities for outgoing TLS, PEM"),
     flag("proxy", Some("URL"), Kind::Proxy, "go out through this HTTP proxy"),
-    flag("metrics-addr", Some("ADDRESS:PORT"), Kind::Later, "where metrics are served"),
     flag("heartbeat-seconds", Some("N"), Kind::Later, "how often sessions renew their lease"),
     flag("missed-heartbeat-limit", Some("N"), Kind::Later, "how many renewals a session may miss"),
     flag("shutdown", Some("when-owner-exits|manual"), Kind::Later, "when the runtime stops by itself"),
@@ -127,6 +141,10 @@ pub struct Flags {
     pub request_timeout: Duration,
     /// `--log-format`
     pub log_format: Format,
+    /// `--log-requests`
+    pub log_requests: Requests,
+    /// `--metrics-addr`
+    pub metrics_addr: Option<SocketAddr>,
     /// `--public-url`
     pub public_url: Option<Url>,
     /// `--ca-cert`
@@ -148,6 +166,8 @@ impl Default for Flags {
             max_body: server::DEFAULT_MAX_BODY,
             request_timeout: server::DEFAULT_REQUEST_TIMEOUT,
             log_format: Format::Text,
+            log_requests: Requests::default(),
+            metrics_addr: None,
             public_url: None,
             ca_cert: None,
             proxy: None,
@@ -214,6 +234,11 @@ fn take(flags: &mut Flags, kind: Kind, value: OsString) -> Result<(), String> {
 fn take_text(flags: &mut Flags, kind: Kind, text: String) -> Result<(), String> {
     match kind {
         Kind::Addr => flags.addr = Some(addr(&text)?),
+        Kind::MetricsAddr => flags.metrics_addr = Some(addr(&text)?),
+        Kind::LogRequests => {
+            let needed = || "`off`, `failures`, `executions` or `all` is needed".to_owned();
+            flags.log_requests = Requests::parse(&text).ok_or_else(needed)?;
+        }
         Kind::InstanceId => flags.choice.instance_id = Some(text),
         Kind::Proxy => flags.proxy = Some(crate::base::redacted::Redacted::new(text)),
         Kind::PublicUrl => flags.public_url = Some(public_url(&text)?),
@@ -333,11 +358,15 @@ mod tests {
             "--insecure-bind",
             "--log-format",
             "json",
+            "--log-requests=executions",
+            "--metrics-addr=:9100",
         ];
         let Wish::Serve(flags) = parsed(&args).unwrap() else { panic!("serve") };
         assert_eq!(flags.addr, Some(SocketAddr::from(([127, 0, 0, 1], 0))));
         assert_eq!((flags.config, flags.choice.instance_id), (Some(PathBuf::from("c.json")), Some("a".to_owned())));
         assert_eq!((flags.workers, flags.log_format), (4, Format::Json));
+        assert_eq!(flags.metrics_addr, Some(SocketAddr::from(([127, 0, 0, 1], 9100))));
+        assert_eq!(flags.log_requests, Requests::Executions);
         assert_eq!((flags.max_connections, flags.max_body, flags.insecure_bind), (50, 2 << 20, true));
         assert_eq!(flags.request_timeout, Duration::from_secs(7));
         assert!(matches!(parsed(&["-h"]), Ok(Wish::Help)));
@@ -354,6 +383,8 @@ mod tests {
         refused(&["--max-body", "9"], "from 1K to 1024M");
         refused(&["--request-timeout", "0"], "from 1 to 86400");
         refused(&["--addr", "8765"], "an address with a port");
+        refused(&["--log-requests", "some"], "`executions` or `all`");
+        refused(&["--metrics-addr", "9100"], "an address with a port");
         refused(&["--workers", "0"], "from 1 to 512");
         refused(&["--public-url", "https://h/path"], "origin");
         refused(&["--heartbeat-seconds", "5"], "not supported by this version");

@@ -166,6 +166,8 @@ impl World {
             public_url: None,
             listening: OnceLock::from(std::net::SocketAddr::from(([127, 0, 0, 1], 8765))),
             log: Log::silent(),
+            log_requests: Requests::default(),
+            metrics: Metrics::new(UNIX_EPOCH),
             orders,
             ids: Serial::new([0; 16]),
             stop_recorded: AtomicBool::new(false),
