@@ -122,6 +122,10 @@ impl Failure {
         if let Some(hint) = &self.hint {
             console.error_line("hint", "36", hint);
         }
+        // The toolbox's operator finds the call by it; the JSON object has it too.
+        if let (Some(id), true) = (&self.request_id, format != Format::Json) {
+            console.error_line("request", "36", id);
+        }
         if format == Format::Json {
             let error = json!({
                 "code": self.code, "message": self.message, "hint": self.hint, "requestId": self.request_id, "exit": self.exit

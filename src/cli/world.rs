@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::base::host::{Env, Host};
+use crate::base::trace::Trace;
 use crate::base::url::Origin;
 use crate::client::auth;
 use crate::client::cache::Cache;
@@ -58,6 +59,7 @@ pub struct Connection<'a> {
     /// As whom.
     pub tokens: Tokens<'a>,
     cache: Option<Cache>,
+    trace: Option<Trace>,
     timeouts: Timeouts,
     ask: CatalogAsk,
     now: std::time::SystemTime,
@@ -125,6 +127,7 @@ impl<'a> World<'a> {
             transport,
             tokens,
             cache: instance.map(|instance| Cache::new(&instance.cache_dir.join("client"))),
+            trace: self.trace(),
             timeouts,
             ask,
             now: self.host.clock.now(),
@@ -145,6 +148,12 @@ impl<'a> World<'a> {
             Err(InstanceError::NoHome { .. }) => Ok(None),
             Err(error) => Err(Failure::new(report::USAGE, "usage", error.to_string())),
         }
+    }
+
+    /// The trace that this run belongs to, as whoever started it says by the usual variables.
+    fn trace(&self) -> Option<Trace> {
+        let env = &self.host.env;
+        Trace::read(env.var("TRACEPARENT"), env.var("TRACESTATE"))
     }
 
     fn person(&mut self, transport: Arc<dyn Transport>, target: Target, timeouts: Timeouts) -> AtBrowser<'a> {
@@ -271,6 +280,7 @@ impl Connection<'_> {
                 transport: self.transport.as_ref(),
                 target: &self.target,
                 caller: &self.tokens,
+                trace: self.trace.as_ref(),
                 timeouts: self.timeouts,
                 watch: Some(&*self.watch),
             },
@@ -288,9 +298,10 @@ pub fn format(globals: &Globals, console: &Console) -> Format {
 
 fn told(exchange: &Exchange<'_>) -> String {
     let took = milliseconds(exchange.took);
+    let id = exchange.request_id.map(|id| format!(", request {id}")).unwrap_or_default();
     match exchange.status {
         Some(status) => {
-            format!("{} {} -> {status}, {} bytes, {took} ms", exchange.method, exchange.url, exchange.received)
+            format!("{} {} -> {status}, {} bytes, {took} ms{id}", exchange.method, exchange.url, exchange.received)
         }
         None => format!("{} {} -> no answer, {took} ms", exchange.method, exchange.url),
     }

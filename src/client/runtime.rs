@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::base::host::{Deadline, Stopwatch};
+use crate::base::trace::Trace;
 use crate::base::url::Url;
 use crate::contract::{
     BrowserConfig, DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse, Problem, RefreshResponse, RuntimeInfo,
@@ -36,6 +37,8 @@ pub struct Runtime<'a> {
     pub target: &'a Target,
     /// As whom.
     pub caller: &'a dyn Caller,
+    /// The trace that the calls belong to, passed on as it is.
+    pub trace: Option<&'a Trace>,
     /// How long one call may take.
     pub timeouts: Timeouts,
     /// Sees each exchange once it is over; for `--verbose`.
@@ -74,6 +77,8 @@ pub struct Exchange<'a> {
     pub took: Duration,
     /// Bytes of the answer's body.
     pub received: usize,
+    /// `X-Request-ID` of the answer.
+    pub request_id: Option<&'a str>,
 }
 
 /// Why a call gave nothing.
@@ -286,7 +291,8 @@ impl Runtime<'_> {
         credential: &Credential,
     ) -> Result<Response, ClientError> {
         let url = self.target.endpoint(call.path, query);
-        let request = request(call, url, credential)?;
+        let mut request = request(call, url, credential)?;
+        carry(&mut request.headers, self.trace);
         let limits = Limits { deadline: Deadline::after(limit), max_body: MAX_BODY, reach: Reach::Named };
         let response =
             send(self.transport, &request, limits, self.watch).map_err(|error| ClientError::Unreachable {
@@ -322,6 +328,7 @@ pub fn send(
             status: answer.as_ref().ok().map(|response| response.status),
             took: stopwatch.elapsed(),
             received: answer.as_ref().map_or(0, |response| response.body.len()),
+            request_id: answer.as_ref().ok().and_then(|response| response.headers.get("x-request-id")),
         });
     }
     answer
@@ -340,6 +347,14 @@ fn request(call: &Call<'_>, url: Url, credential: &Credential) -> Result<Request
         headers.set("If-None-Match", etag).ok();
     }
     Ok(Request { method: call.method, url, headers, body: call.body.clone() })
+}
+
+/// Lets the trace go along.
+fn carry(headers: &mut Headers, trace: Option<&Trace>) {
+    let Some(trace) = trace else { return };
+    // A trace that was read can be written.
+    headers.append("traceparent", &trace.traceparent()).ok();
+    trace.tracestate().map(|state| headers.append("tracestate", state).ok());
 }
 
 fn refusal(response: &Response, credential: &Credential) -> Refusal {
@@ -437,7 +452,8 @@ mod tests {
 
     fn call<T>(transport: &Canned, caller: &Credential, work: impl FnOnce(&Runtime<'_>) -> T) -> T {
         let target = target::resolve(Some("http://r:1/p"), None, None).unwrap();
-        let runtime = Runtime { transport, target: &target, caller, timeouts: Timeouts::DEFAULT, watch: None };
+        let runtime =
+            Runtime { transport, target: &target, caller, trace: None, timeouts: Timeouts::DEFAULT, watch: None };
         work(&runtime)
     }
 

@@ -19,7 +19,7 @@ use crate::http::counts::Counts;
 
 pub mod table;
 #[cfg(test)]
-mod tests;
+pub(in crate::server) mod tests;
 mod text;
 pub mod window;
 

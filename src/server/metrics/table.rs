@@ -51,6 +51,17 @@ pub struct Metric {
     source: Source,
 }
 
+#[cfg(test)]
+impl Metric {
+    /// The front's row that it shows.
+    pub(super) fn front_row(&self) -> Option<&'static str> {
+        match self.source {
+            Source::Front(row) => Some(row),
+            Source::Written(_) => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Source {
     /// The front's row of this name (`http::counts`).

@@ -241,6 +241,7 @@ fn tool_ids(tools: &Value) -> Vec<&str> {
     tools.as_array().unwrap().iter().map(|tool| tool["id"].as_str().unwrap()).collect()
 }
 
+mod observed;
 mod tokens;
 
 #[test]

@@ -68,16 +68,16 @@ fn world_of(mut config: Config) -> (World, Arc<Issuer>) {
     (World::guarded(config, validator), issuer)
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     world_of(config()).0
 }
 
 impl World {
-    fn as_token(&self, token: &str, method: &str, target: &str, body: &str) -> Reply {
+    pub(super) fn as_token(&self, token: &str, method: &str, target: &str, body: &str) -> Reply {
         self.ask(method, target, &[("Authorization", &format!("Bearer {token}"))], body)
     }
 
-    fn execute_as(&self, token: &str, tool: &str) -> Reply {
+    pub(super) fn execute_as(&self, token: &str, tool: &str) -> Reply {
         self.as_token(token, "POST", path::EXECUTE, &json!({ "toolId": tool }).to_string())
     }
 
