@@ -323,6 +323,7 @@ fn a_trace_of_the_environment_goes_along_and_the_answer_s_id_is_told() {
     let sent = |world: &World| {
         let seen = world.fake.seen.lock().unwrap();
         let header = |name: &str| seen.last().unwrap().headers.get(name).map(str::to_owned);
+        assert_eq!(header("x-request-id").map(|id| id.len()), Some(32));
         (header("traceparent"), header("tracestate"))
     };
     let denied = world.run("hd tickets delete T-9 --format pretty --verbose");

@@ -10,13 +10,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::base::host::{Env, Host};
+use crate::base::host::{self, Env, Host};
+use crate::base::serial::Serial;
 use crate::base::trace::Trace;
 use crate::base::url::Origin;
 use crate::client::auth;
 use crate::client::cache::Cache;
 use crate::client::login::AtBrowser;
-use crate::client::runtime::{self, CatalogAsk, Exchange, Runtime, Timeouts};
+use crate::client::runtime::{self, CatalogAsk, Exchange, Runtime, Timeouts, Trail};
 use crate::client::session::Session;
 use crate::client::target::{self, Target};
 use crate::client::tokens::{Outside, Tokens};
@@ -59,7 +60,7 @@ pub struct Connection<'a> {
     /// As whom.
     pub tokens: Tokens<'a>,
     cache: Option<Cache>,
-    trace: Option<Trace>,
+    trail: Option<Trail>,
     timeouts: Timeouts,
     ask: CatalogAsk,
     now: std::time::SystemTime,
@@ -127,7 +128,7 @@ impl<'a> World<'a> {
             transport,
             tokens,
             cache: instance.map(|instance| Cache::new(&instance.cache_dir.join("client"))),
-            trace: self.trace(),
+            trail: self.trail(),
             timeouts,
             ask,
             now: self.host.clock.now(),
@@ -150,10 +151,12 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The trace that this run belongs to, as whoever started it says by the usual variables.
-    fn trace(&self) -> Option<Trace> {
+    /// What marks this run's calls. Whoever started it says by the usual variables which trace it belongs to.
+    fn trail(&self) -> Option<Trail> {
         let env = &self.host.env;
-        Trace::read(env.var("TRACEPARENT"), env.var("TRACESTATE"))
+        let trace = Trace::read(env.var("TRACEPARENT"), env.var("TRACESTATE"));
+        // Without randomness there are no ids, and calls are made all the same.
+        Some(Trail { ids: Serial::new(host::random().ok()?), trace })
     }
 
     fn person(&mut self, transport: Arc<dyn Transport>, target: Target, timeouts: Timeouts) -> AtBrowser<'a> {
@@ -280,7 +283,7 @@ impl Connection<'_> {
                 transport: self.transport.as_ref(),
                 target: &self.target,
                 caller: &self.tokens,
-                trace: self.trace.as_ref(),
+                trail: self.trail.as_ref(),
                 timeouts: self.timeouts,
                 watch: Some(&*self.watch),
             },

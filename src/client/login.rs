@@ -81,7 +81,7 @@ impl AtBrowser<'_> {
             transport: self.transport.as_ref(),
             target: &self.target,
             caller: &Credential::Anonymous,
-            trace: None,
+            trail: None,
             timeouts: self.timeouts,
             watch: Some(&*self.watch),
         };

@@ -155,7 +155,7 @@ mod tests {
             transport: &Nobody,
             target: &target,
             caller: &Credential::Anonymous,
-            trace: None,
+            trail: None,
             timeouts: Timeouts::DEFAULT,
             watch: None,
         };
