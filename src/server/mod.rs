@@ -8,7 +8,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -311,8 +311,8 @@ impl Toolbox {
         app.metrics.watch_front(running.counts());
         let window = open_window(flags, &app)?;
         open_for_business(&app, &started_at)?;
-        let (kept, counts) = (Arc::clone(&app), Arc::clone(running.counts()));
-        let keeper = host::spawn("keeper", move || keep(&kept, &counts, &inbox))
+        let (kept, counts, ended) = (Arc::clone(&app), Arc::clone(running.counts()), running.ended());
+        let keeper = host::spawn("keeper", move || keep(&kept, &counts, &ended, &inbox))
             .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;
         Ok(Self { app, running, window, keeper, orders, held })
     }
@@ -469,7 +469,7 @@ fn bring_keys(served: &Served) {
 
 /// Carries out orders, and looks at files, ages and keys in between. A build may take as long as a source hangs, so it has a thread of
 /// its own, one at a time, and a stop waits for it no longer than a moment.
-fn keep(app: &Arc<App>, counts: &Counts, inbox: &Receiver<Order>) {
+fn keep(app: &Arc<App>, counts: &Counts, ended: &AtomicBool, inbox: &Receiver<Order>) {
     let (noise, telling) = (Pace::new(COUNTED), Pace::new(TELL_PRESSURE));
     let mut pressure = Pressure::default();
     let mut reload = false;
@@ -478,6 +478,10 @@ fn keep(app: &Arc<App>, counts: &Counts, inbox: &Receiver<Order>) {
         match inbox.recv_timeout(LOOK) {
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             Ok(Order::Reload) => reload = true,
+            Err(RecvTimeoutError::Timeout) if ended.load(Ordering::SeqCst) => {
+                app.log.error("nothing can be served any more, so the runtime stops", &[]);
+                break;
+            }
             Err(RecvTimeoutError::Timeout) => {
                 guarded(app, || write_counted(app, &noise));
                 if telling.take(app.clock.now()) {

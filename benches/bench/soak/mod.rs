@@ -25,6 +25,8 @@ const CROWD: usize = 200;
 /// How often it is looked at, and how many looks are wanted at least.
 const EVERY: Duration = Duration::from_secs(10);
 const LOOKS: u32 = 60;
+/// How many values show how a quantity went.
+const SHOWN: usize = 36;
 
 /// One row for each quantity, and one for the answers.
 pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
@@ -123,10 +125,18 @@ fn flat(name: &str, unit: &'static str, looks: &[Held], hours: f64, more: f64, o
     let (start, early, late) = (first.median(), second.median(), last.median());
     let slope = slope(&values[values.len() / 4..]) / (hours / values.len() as f64);
     println!("    {name:<24} first quarter {start:.1}, second {early:.1}, last {late:.1}, {slope:+.1} an hour");
+    println!("      {}", course(&values));
     let most = early * 1.1 + more;
     Row::new(&format!("soak: {name}, last quarter"), unit, last.clone())
         .peer("second quarter", second.clone())
         .judged(&format!("flat: {late:.1}, budget <= {most:.1}"), late <= most)
+}
+
+/// How the values went: the median of each of `SHOWN` parts.
+fn course(values: &[f64]) -> String {
+    let parts = values.chunks(values.len().div_ceil(SHOWN).max(1));
+    let medians: Vec<_> = parts.map(|part| format!("{:.0}", Samples::new(part.iter().copied()).median())).collect();
+    medians.join(" ")
 }
 
 /// By how much the values grow from one to the next, by least squares.

@@ -372,8 +372,8 @@ impl Reactor {
         let late = self.errands.iter().filter(|(_, errand)| now.saturating_duration_since(errand.since) >= timeout);
         let late: Vec<(u64, usize)> = late.map(|(number, errand)| (*number, errand.pair)).collect();
         for (number, pair) in late {
-            if !self.withdraw(number) {
-                // It is being answered at this moment.
+            // One given up before may have brought this one's answer to light; or it is being answered at this moment.
+            if !self.errands.contains_key(&number) || !self.withdraw(number) {
                 continue;
             }
             self.parts.crew.give_up(number);

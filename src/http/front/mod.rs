@@ -40,6 +40,7 @@ mod reception;
 pub(super) mod request;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use descriptors::Shares;
 use door::Door;
@@ -104,17 +105,28 @@ pub(super) struct Front {
     orders: Arc<Orders>,
     waker: Arc<mio::Waker>,
     thread: JoinHandle<()>,
+    ended: Arc<AtomicBool>,
 }
 
 /// Starts the thread.
 pub(super) fn start(parts: Parts) -> io::Result<Front> {
     let orders = Arc::new(Orders::default());
     let (mut reactor, waker) = Reactor::new(parts, Arc::clone(&orders))?;
-    let thread = host::spawn("http-front", move || reactor.run())?;
-    Ok(Front { orders, waker, thread })
+    let ended = Arc::new(AtomicBool::new(false));
+    let end = Arc::clone(&ended);
+    let thread = host::spawn("http-front", move || {
+        reactor.run();
+        end.store(true, Ordering::SeqCst);
+    })?;
+    Ok(Front { orders, waker, thread, ended })
 }
 
 impl Front {
+    /// Becomes true when nobody is served any more, whether that was asked for or not.
+    pub(super) fn ended(&self) -> &Arc<AtomicBool> {
+        &self.ended
+    }
+
     /// Stops accepting, lets what has begun come to its end for up to `grace`, and returns.
     #[expect(clippy::disallowed_methods, reason = "the grace begins now")]
     pub(super) fn stop(self, grace: Duration) {

@@ -19,6 +19,7 @@ use super::dispatch::Errand;
 use super::limit::Limit;
 use super::lists::Lists;
 use super::pair::Pair;
+use super::turns::Turns;
 use super::{Limits, Orders, Parts};
 use crate::http::handoff::Returns;
 use crate::http::rejection::Rejection;
@@ -77,8 +78,8 @@ pub(super) struct Reactor {
     /// Places left in this turn; events of this turn may still name them.
     left: Vec<usize>,
     pub(super) lists: Lists<{ list::ALL }>,
-    /// Clients to look at again in the next turn.
-    pub(super) again: Vec<usize>,
+    /// Clients to look at in the next turn.
+    pub(super) turns: Turns,
     /// Bytes read in this turn.
     pub(super) spent: usize,
     /// Bytes of unfinished and waiting requests and of untaken answers.
@@ -154,7 +155,7 @@ impl Reactor {
             vacant: Vec::new(),
             left: Vec::new(),
             lists: Lists::new(),
-            again: Vec::new(),
+            turns: Turns::default(),
             spent: 0,
             held: 0,
             bearable: limits.max_held,
@@ -180,27 +181,36 @@ impl Reactor {
         Ok((reactor, waker))
     }
 
-    /// Until a stop has come to its end.
+    /// Until a stop has come to its end, or until nothing can be heard any more.
     pub(super) fn run(&mut self) {
         let mut events = Events::with_capacity(1024);
+        let mut is_new = false;
         loop {
-            let wait = if self.parts.returns.fall_asleep(self.patience()) { self.wait() } else { Some(Duration::ZERO) };
-            match self.poll.poll(&mut events, wait) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return,
-                _ => {}
-            }
-            self.now = Instant::now();
-            let turn = || {
-                self.note(&events);
-                self.turn();
-            };
-            if catch_unwind(AssertUnwindSafe(turn)).is_err() {
-                self.start_over();
-            }
-            if self.stopping && self.is_over() {
-                return;
+            let round = catch_unwind(AssertUnwindSafe(|| {
+                if std::mem::take(&mut is_new) {
+                    self.start_over();
+                }
+                self.round(&mut events)
+            }));
+            match round {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => is_new = true,
             }
         }
+    }
+
+    /// Waits for news and does what there is to do; whether there is more to come.
+    fn round(&mut self, events: &mut Events) -> bool {
+        let wait = if self.parts.returns.fall_asleep(self.patience()) { self.wait() } else { Some(Duration::ZERO) };
+        match self.poll.poll(events, wait) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return false,
+            _ => {}
+        }
+        self.now = Instant::now();
+        self.note(events);
+        self.turn();
+        !(self.stopping && self.is_over())
     }
 
     /// After a bug of its own nothing that it knows can be trusted: every connection ends, and the next ones find it as at the start.
@@ -216,7 +226,7 @@ impl Reactor {
         self.clients = Vec::new();
         self.pairs = Vec::new();
         self.lists = Lists::new();
-        (self.vacant, self.left, self.again, self.free) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        (self.vacant, self.left, self.turns, self.free) = (Vec::new(), Vec::new(), Turns::default(), Vec::new());
         (self.queue, self.large, self.streams) = (VecDeque::new(), VecDeque::new(), BTreeMap::new());
         (self.shared, self.greeting) = (None, None);
         (self.held, self.reserved, self.began) = (0, 0, 0);
@@ -241,7 +251,7 @@ impl Reactor {
                     if let Some(client) = self.clients.get_mut(place).and_then(Option::as_mut) {
                         client.closing |= event.is_read_closed() || event.is_error();
                         client.readable |= event.is_readable() || client.closing;
-                        self.again.push(place);
+                        self.turns.add(place);
                     }
                 }
             }
@@ -252,7 +262,7 @@ impl Reactor {
         self.spent = 0;
         // First, since it frees workers.
         self.take_returns();
-        for place in std::mem::take(&mut self.again) {
+        for place in self.turns.take() {
             self.serve_client(place);
         }
         if !self.stopping && self.orders.stopping.load(Ordering::SeqCst) {
@@ -293,7 +303,7 @@ impl Reactor {
 
     /// How long there is nothing to do without news.
     fn wait(&self) -> Option<Duration> {
-        if !self.again.is_empty() {
+        if !self.turns.is_empty() {
             return Some(Duration::ZERO);
         }
         let lists = (0..).zip(self.spans()).filter_map(|(list, span)| self.lists.left(list, span, self.now));

@@ -43,8 +43,12 @@ impl Reactor {
         }
         let mut quota = QUOTA;
         while let Some(client) = self.clients[place].as_mut().filter(|client| client.is_reading() && client.readable) {
-            if quota == 0 || (client.reader.in_body() && self.spent >= TURN) {
-                self.again.push(place);
+            if quota == 0 {
+                self.turns.add(place);
+                break;
+            }
+            if client.reader.in_body() && self.spent >= TURN {
+                self.turns.put_off(place);
                 break;
             }
             let size = if client.reader.in_body() { self.scratch.len().min(quota) } else { HEAD_PIECE.min(quota) };
@@ -195,7 +199,7 @@ impl Reactor {
                 return;
             }
         }
-        self.again.push(place);
+        self.turns.add(place);
     }
 
     /// Fills a client's outbox; whether the stream had more than fitted.
@@ -245,16 +249,18 @@ impl Reactor {
             self.account(place);
         }
         if readable {
-            self.again.push(place);
+            self.turns.add(place);
         }
     }
 
     fn discard(&mut self, place: usize) {
         let mut quota = QUOTA;
         while let Some(client) = self.clients[place].as_mut().filter(|client| client.readable) {
-            if quota == 0 || self.spent >= TURN {
-                self.again.push(place);
-                return;
+            if quota == 0 {
+                return self.turns.add(place);
+            }
+            if self.spent >= TURN {
+                return self.turns.put_off(place);
             }
             match read(&mut &client.stream.0, &mut self.scratch[..quota]) {
                 Io::Some(length) => {

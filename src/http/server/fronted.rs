@@ -4,6 +4,7 @@ use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::workers::Crew;
@@ -87,6 +88,10 @@ fn refused(error: ErrorAnswer, rejection: Rejection, headers: &Headers, bodiless
 }
 
 impl Fronted {
+    pub(super) fn ended(&self) -> Arc<AtomicBool> {
+        Arc::clone(self.front.ended())
+    }
+
     pub(super) fn stop(self, grace: Duration) {
         let deadline = Deadline::after(grace);
         self.crew.end_streams();

@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::counts::Counts;
@@ -233,6 +234,11 @@ impl Running {
     /// What it has counted so far; all zero in a build without a front.
     pub fn counts(&self) -> &Arc<Counts> {
         &self.counts
+    }
+
+    /// Becomes true when nobody is served any more, whether that was asked for or not.
+    pub fn ended(&self) -> Arc<AtomicBool> {
+        self.inner.ended()
     }
 
     /// Stops accepting, lets what was already taken in be answered for up to `grace`, and returns.

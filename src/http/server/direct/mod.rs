@@ -94,6 +94,12 @@ pub(super) struct Direct {
 }
 
 impl Direct {
+    /// Its threads end when they are told to, and not before.
+    #[cfg(not(unix))]
+    pub(super) fn ended(&self) -> Arc<AtomicBool> {
+        Arc::default()
+    }
+
     /// Stops accepting, lets what was already taken in be answered for up to `grace`, and returns.
     pub(super) fn stop(self, grace: Duration) {
         self.pool.stopping.store(true, Ordering::SeqCst);
