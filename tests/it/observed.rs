@@ -159,9 +159,12 @@ fn h10_h24_metrics_need_the_admin_scope_and_hold_no_secret() {
     let canary = "canary-argument";
     let bearer = format!("Bearer {some}");
     let headers = [("Authorization", &*bearer), ("Content-Type", "application/json")];
-    for (tool, arguments) in [("demo:echoRequest", vec![canary]), ("demo:accessBearer", vec![]), (canary, vec![])] {
+    for (tool, arguments, status) in
+        [("demo:echoRequest", vec![canary], 200), ("demo:accessByBearer", vec![], 200), (canary, vec![], 403)]
+    {
         let ask = json!({ "toolId": tool, "pathArgs": arguments }).to_string();
-        world.http("POST", &format!("[RUNTIME]/v1/tools/execute?q={canary}"), &headers, &ask);
+        let answer = world.http("POST", &format!("[RUNTIME]/v1/tools/execute?q={canary}"), &headers, &ask);
+        assert_eq!(answer.status, status, "{tool}");
         world.http("GET", &format!("[RUNTIME]/{canary}"), &headers, "");
     }
     let answer = metrics(&admin);
