@@ -211,7 +211,8 @@ impl Metrics {
         let code = || event.reason_code.as_deref().and_then(ErrorCode::parse).unwrap_or(ErrorCode::Internal);
         match event.event_type {
             EventType::ToolExecution => self.allowed.bump(),
-            EventType::AuthzDenial => self.denied.bump(code()),
+            // Others are about no tool: a stop, a look at the metrics.
+            EventType::AuthzDenial if event.tool_id.is_some() => self.denied.bump(code()),
             EventType::ExecutionError => self.failed.bump(code()),
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! Every metric: one table that the page is made of, and that the documentation is held to.
 //!
-//! Key types: [`METRICS`]; [`Reading`], what the rows read from at one moment.
+//! Key items: [`METRICS`]; [`page`], what they say at one moment.
 
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;

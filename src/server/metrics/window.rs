@@ -1,6 +1,6 @@
 //! The listener of `--metrics-addr`: a page for monitors and two for orchestrators, to whoever asks.
 //!
-//! Key type: [`Window`]. It stands behind a front of its own, small but as hard as the toolbox's; a token is neither needed nor looked at.
+//! Key function: [`open`]. What it opens stands behind a front of its own, small but as hard as the toolbox's; a token is neither needed nor looked at.
 
 use std::io;
 use std::net::SocketAddr;
