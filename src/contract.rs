@@ -57,6 +57,8 @@ pub mod path {
     pub const HEALTH: &str = "/healthz";
     /// Readiness.
     pub const READY: &str = "/readyz";
+    /// Numbers for monitors.
+    pub const METRICS: &str = "/metrics";
 }
 
 /// One row of the code table.

@@ -71,7 +71,6 @@ impl Remembered {
     }
 
     /// How many there are.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }

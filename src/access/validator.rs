@@ -178,6 +178,11 @@ impl Validator {
         Ok(Admitted { caller, fresh: true })
     }
 
+    /// How many tokens are known to be good.
+    pub fn remembered(&self) -> usize {
+        self.remembered.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Keeps keys young and forgets tokens that expired; called every few seconds.
     pub fn tend(&self) {
         let now = self.tools.clock.now();

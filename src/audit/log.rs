@@ -89,6 +89,8 @@ pub struct AuditLog {
     _lock: disk::Lock,
     commits: Commits,
     room: Room,
+    /// Whether there was none when some was wanted last.
+    full: AtomicBool,
     /// For whoever writes.
     end: Mutex<End>,
     standing: Mutex<Standing>,
@@ -196,6 +198,7 @@ impl AuditLog {
             _lock: guard,
             commits: Commits::default(),
             room: Room::new(Arc::clone(&end.file), end.length),
+            full: AtomicBool::new(false),
             standing: Mutex::new(standing),
             grown: Condvar::new(),
             following: AtomicBool::new(true),
@@ -222,15 +225,31 @@ impl AuditLog {
     /// Keeps room for the record of an outcome, so that it can be written although the disk fills up meanwhile. An error says that
     /// records cannot be kept at the moment, as far as is known without writing one.
     pub fn promise(&self, event: &Event) -> Result<Promise<'_>, AuditError> {
+        self.standing()?;
+        let bytes = chain::sealed_length(event.most_bytes());
+        self.found_room(self.room.promise(bytes))?;
+        Ok(Promise { log: self, bytes })
+    }
+
+    /// Whether records can be kept, as far as is known without writing one; whether there is room for them is what the last one found.
+    pub fn is_sound(&self) -> bool {
+        self.standing().is_ok() && !self.full.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether there was room.
+    fn found_room(&self, outcome: io::Result<()>) -> Result<(), AuditError> {
+        self.full.store(outcome.is_err(), Ordering::Relaxed);
+        outcome.map_err(failed_write)
+    }
+
+    fn standing(&self) -> Result<(), AuditError> {
         self.is_open()?;
         let standing = *lock(&self.standing);
         let is_fresh = standing.seen.is_some_and(|seen| seen.elapsed() < self.trust);
-        if !is_fresh && self.found(standing.identity, standing.length).is_none() {
-            return Err(AuditError::Gone { path: self.path.clone() });
+        if is_fresh || self.found(standing.identity, standing.length).is_some() {
+            return Ok(());
         }
-        let bytes = chain::sealed_length(event.most_bytes());
-        self.room.promise(bytes).map_err(failed_write)?;
-        Ok(Promise { log: self, bytes })
+        Err(AuditError::Gone { path: self.path.clone() })
     }
 
     /// Counts a frequent event; it is written by the next [`AuditLog::flush`], not at once.
@@ -426,7 +445,7 @@ impl AuditLog {
     fn make_room(&self, records: &[Record]) -> Result<(), AuditError> {
         let others = records.iter().filter(|record| !record.promised);
         let bytes: u64 = others.map(|record| chain::sealed_length(record.json.len())).sum();
-        if bytes == 0 { Ok(()) } else { self.room.make(bytes).map_err(failed_write) }
+        if bytes == 0 { Ok(()) } else { self.found_room(self.room.make(bytes)) }
     }
 
     /// Whether another file was begun; when that did not work, the present one goes on for a while.

@@ -40,6 +40,11 @@ pub fn read_if_there(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// How many entries a directory has.
+pub fn entries(path: &Path) -> io::Result<usize> {
+    Ok(fs::read_dir(path)?.count())
+}
+
 /// Replaces a file whole or not at all, with mode 0600.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let parent = path.parent().unwrap_or_else(|| Path::new("."));

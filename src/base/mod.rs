@@ -1,12 +1,13 @@
 //! What every layer stands on: names, patterns, addresses, documents, and the thin edge to the machine.
 //!
-//! Effect files are `disk`, `host` and `log`; everything else here is pure.
+//! Effect files are `disk`, `host`, `log` and `process`; everything else here is pure.
 
 pub mod count;
 pub mod digest;
 pub mod disk;
 pub mod document;
 pub mod form;
+pub mod histogram;
 pub mod host;
 pub mod id;
 pub mod json;
@@ -16,7 +17,9 @@ pub mod name;
 pub mod pace;
 pub mod pattern;
 pub mod places;
+pub mod process;
 pub mod redacted;
 pub mod serial;
 pub mod time;
+pub mod trace;
 pub mod url;

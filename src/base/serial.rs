@@ -2,6 +2,7 @@
 //!
 //! Key type: [`Serial`]. They are no secrets: who has seen some could guess others.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Makes ids out of a counter and what was drawn once.
@@ -21,8 +22,17 @@ impl Serial {
 
     /// 32 hex digits; never the same twice.
     pub fn next(&self) -> String {
-        let count = self.next.fetch_add(1, Ordering::Relaxed).wrapping_add(self.offset);
-        format!("{:016x}{:016x}", self.prefix, scattered(count))
+        format!("{:016x}{:016x}", self.prefix, self.draw())
+    }
+
+    /// A number that is not 0; as unique as they come.
+    pub fn number(&self) -> NonZeroU64 {
+        // One of all values is 0; 1 in its place may come twice.
+        NonZeroU64::new(self.draw()).unwrap_or(NonZeroU64::MIN)
+    }
+
+    fn draw(&self) -> u64 {
+        scattered(self.next.fetch_add(1, Ordering::Relaxed).wrapping_add(self.offset))
     }
 }
 

@@ -122,6 +122,10 @@ impl Failure {
         if let Some(hint) = &self.hint {
             console.error_line("hint", "36", hint);
         }
+        // The toolbox's operator finds the call by it; the JSON object has it too.
+        if let (Some(id), true) = (&self.request_id, format != Format::Json) {
+            console.error_line("request", "36", id);
+        }
         if format == Format::Json {
             let error = json!({
                 "code": self.code, "message": self.message, "hint": self.hint, "requestId": self.request_id, "exit": self.exit
@@ -153,8 +157,8 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let message = error.to_string();
         match error {
-            ClientError::Unreachable { timeout: true, may_have_been_sent, runtime, .. } => {
-                let failure = Self::new(UNREACHABLE, "runtime_timeout", message);
+            ClientError::Unreachable { timeout: true, may_have_been_sent, runtime, request_id, .. } => {
+                let failure = Self { request_id, ..Self::new(UNREACHABLE, "runtime_timeout", message) };
                 match may_have_been_sent {
                     true => {
                         failure.hint("it may still be at work: `open-cli audit list` tells; --timeout gives it longer")
@@ -165,8 +169,8 @@ impl From<ClientError> for Failure {
                     false => failure.hint("--timeout gives it longer"),
                 }
             }
-            ClientError::Unreachable { may_have_been_sent: true, .. } => {
-                Self::new(UNREACHABLE, "runtime_unreachable", message)
+            ClientError::Unreachable { may_have_been_sent: true, request_id, .. } => {
+                Self { request_id, ..Self::new(UNREACHABLE, "runtime_unreachable", message) }
                     .hint("the request may have arrived: `open-cli audit list` tells what was done")
             }
             ClientError::Unreachable { .. } => Self::new(UNREACHABLE, "runtime_unreachable", message).hint(format!(
@@ -325,8 +329,9 @@ mod tests {
     #[test]
     fn a_handshake_that_nobody_answers_is_told_from_a_slow_runtime() {
         let hint = |runtime: &str, may_have_been_sent| {
-            let (runtime, cause) = (runtime.to_owned(), String::new());
-            Failure::from(ClientError::Unreachable { runtime, timeout: true, may_have_been_sent, cause }).hint.unwrap()
+            let (runtime, cause, request_id) = (runtime.to_owned(), String::new(), None);
+            let error = ClientError::Unreachable { runtime, timeout: true, may_have_been_sent, cause, request_id };
+            Failure::from(error).hint.unwrap()
         };
         assert!(hint("https://127.0.0.1:8765", false).contains("a toolbox itself speaks http"));
         assert_eq!(hint("http://127.0.0.1:8765", false), "--timeout gives it longer");

@@ -315,6 +315,32 @@ fn h40_exit_codes_tell_what_happened() {
 }
 
 #[test]
+fn a_trace_of_the_environment_goes_along_and_the_answer_s_id_is_told() {
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let mut world = World::new("trace").says(403, "text/plain", "policy_deny").says(403, "text/plain", "policy_deny");
+    for (name, value) in [("TRACEPARENT", parent), ("TRACESTATE", "a=1")] {
+        world.env.push((name.to_owned(), value.to_owned()));
+    }
+    let sent = |world: &World| {
+        let seen = world.fake.seen.lock().unwrap();
+        let header = |name: &str| seen.last().unwrap().headers.get(name).map(str::to_owned);
+        assert_eq!(header("x-request-id").map(|id| id.len()), Some(32));
+        (header("traceparent"), header("tracestate"))
+    };
+    let denied = world.run("hd tickets delete T-9 --format pretty --verbose");
+    denied.has(6, "", "\nrequest: r-1\n");
+    assert!(denied.err.contains("POST http://runtime.test/v1/tools/execute -> 403, 11 bytes"), "{}", denied.err);
+    assert!(denied.err.contains(" ms, request r-1\n"), "{}", denied.err);
+    assert_eq!(sent(&world), (Some(parent.to_owned()), Some("a=1".to_owned())));
+    world.env.retain(|(name, _)| name != "TRACEPARENT");
+    world.env.push(("TRACEPARENT".to_owned(), "00-x".to_owned()));
+    let denied = world.run("hd tickets delete T-9 --format json");
+    denied.has(6, "", "\"requestId\":\"r-1\"");
+    assert!(!denied.err.contains("request: "), "the object has it: {}", denied.err);
+    assert_eq!(sent(&world), (None, None));
+}
+
+#[test]
 fn h40_a_runtime_that_is_away_or_other_is_told_apart() {
     let away = World::with("away", Fake { away: true, ..Fake::default() });
     away.run("hd tickets list").has(4, "", "cannot be reached");

@@ -10,12 +10,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::base::host::{Env, Host};
+use crate::base::host::{self, Env, Host};
+use crate::base::serial::Serial;
+use crate::base::trace::Trace;
 use crate::base::url::Origin;
 use crate::client::auth;
 use crate::client::cache::Cache;
 use crate::client::login::AtBrowser;
-use crate::client::runtime::{self, CatalogAsk, Exchange, Runtime, Timeouts};
+use crate::client::runtime::{self, CatalogAsk, Exchange, Runtime, Timeouts, Trail};
 use crate::client::session::Session;
 use crate::client::target::{self, Target};
 use crate::client::tokens::{Outside, Tokens};
@@ -58,6 +60,7 @@ pub struct Connection<'a> {
     /// As whom.
     pub tokens: Tokens<'a>,
     cache: Option<Cache>,
+    trail: Option<Trail>,
     timeouts: Timeouts,
     ask: CatalogAsk,
     now: std::time::SystemTime,
@@ -125,6 +128,7 @@ impl<'a> World<'a> {
             transport,
             tokens,
             cache: instance.map(|instance| Cache::new(&instance.cache_dir.join("client"))),
+            trail: self.trail(),
             timeouts,
             ask,
             now: self.host.clock.now(),
@@ -145,6 +149,14 @@ impl<'a> World<'a> {
             Err(InstanceError::NoHome { .. }) => Ok(None),
             Err(error) => Err(Failure::new(report::USAGE, "usage", error.to_string())),
         }
+    }
+
+    /// What marks this run's calls. Whoever started it says by the usual variables which trace it belongs to.
+    fn trail(&self) -> Option<Trail> {
+        let env = &self.host.env;
+        let trace = Trace::read(env.var("TRACEPARENT"), env.var("TRACESTATE"));
+        // Without randomness there are no ids, and calls are made all the same.
+        Some(Trail { ids: Serial::new(host::random().ok()?), trace })
     }
 
     fn person(&mut self, transport: Arc<dyn Transport>, target: Target, timeouts: Timeouts) -> AtBrowser<'a> {
@@ -271,6 +283,7 @@ impl Connection<'_> {
                 transport: self.transport.as_ref(),
                 target: &self.target,
                 caller: &self.tokens,
+                trail: self.trail.as_ref(),
                 timeouts: self.timeouts,
                 watch: Some(&*self.watch),
             },
@@ -288,9 +301,10 @@ pub fn format(globals: &Globals, console: &Console) -> Format {
 
 fn told(exchange: &Exchange<'_>) -> String {
     let took = milliseconds(exchange.took);
+    let id = exchange.request_id.map(|id| format!(", request {id}")).unwrap_or_default();
     match exchange.status {
         Some(status) => {
-            format!("{} {} -> {status}, {} bytes, {took} ms", exchange.method, exchange.url, exchange.received)
+            format!("{} {} -> {status}, {} bytes, {took} ms{id}", exchange.method, exchange.url, exchange.received)
         }
         None => format!("{} {} -> no answer, {took} ms", exchange.method, exchange.url),
     }

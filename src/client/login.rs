@@ -81,6 +81,7 @@ impl AtBrowser<'_> {
             transport: self.transport.as_ref(),
             target: &self.target,
             caller: &Credential::Anonymous,
+            trail: None,
             timeouts: self.timeouts,
             watch: Some(&*self.watch),
         };

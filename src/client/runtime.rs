@@ -10,6 +10,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::base::host::{Deadline, Stopwatch};
+use crate::base::serial::Serial;
+use crate::base::trace::Trace;
 use crate::base::url::Url;
 use crate::contract::{
     BrowserConfig, DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse, Problem, RefreshResponse, RuntimeInfo,
@@ -37,10 +39,21 @@ pub struct Runtime<'a> {
     pub target: &'a Target,
     /// As whom.
     pub caller: &'a dyn Caller,
+    /// What says which calls these are; without it the runtime makes their ids.
+    pub trail: Option<&'a Trail>,
     /// How long one call may take.
     pub timeouts: Timeouts,
     /// Sees each exchange once it is over; for `--verbose`.
     pub watch: Option<&'a dyn Fn(&Exchange<'_>)>,
+}
+
+/// What goes along with calls, so that they are found again.
+#[derive(Debug)]
+pub struct Trail {
+    /// Makes `X-Request-ID`s: an answer that never comes is found by what was sent.
+    pub ids: Serial,
+    /// The trace that the calls belong to, passed on as it is.
+    pub trace: Option<Trace>,
 }
 
 /// How long calls may take.
@@ -75,6 +88,8 @@ pub struct Exchange<'a> {
     pub took: Duration,
     /// Bytes of the answer's body.
     pub received: usize,
+    /// `X-Request-ID` of the answer.
+    pub request_id: Option<&'a str>,
 }
 
 /// Why a call gave nothing.
@@ -90,6 +105,8 @@ pub enum ClientError {
         may_have_been_sent: bool,
         /// Why.
         cause: String,
+        /// The id that the request had.
+        request_id: Option<String>,
     },
     /// The runtime said no.
     Refused(Box<Refusal>),
@@ -293,7 +310,8 @@ impl Runtime<'_> {
         credential: &Credential,
     ) -> Result<Response, ClientError> {
         let url = self.target.endpoint(call.path, query);
-        let request = request(call, url, credential)?;
+        let mut request = request(call, url, credential)?;
+        let request_id = self.trail.map(|trail| trail.mark(&mut request.headers));
         let limits = Limits { deadline: Deadline::after(limit), max_body: MAX_BODY, reach: Reach::Named };
         let response =
             send(self.transport, &request, limits, self.watch).map_err(|error| ClientError::Unreachable {
@@ -301,6 +319,7 @@ impl Runtime<'_> {
                 timeout: error.kind == TransportErrorKind::Timeout,
                 may_have_been_sent: error.may_have_been_sent,
                 cause: error.message,
+                request_id: request_id.filter(|_| error.may_have_been_sent),
             })?;
         if response.truncated {
             return Err(call.garbled(format!("it is larger than {MAX_BODY} bytes")));
@@ -329,9 +348,25 @@ pub fn send(
             status: answer.as_ref().ok().map(|response| response.status),
             took: stopwatch.elapsed(),
             received: answer.as_ref().map_or(0, |response| response.body.len()),
+            request_id: answer.as_ref().ok().and_then(|response| response.headers.get("x-request-id")),
         });
     }
     answer
+}
+
+impl Trail {
+    /// Marks a request, and gives its id.
+    fn mark(&self, headers: &mut Headers) -> String {
+        let id = self.ids.next();
+        let trace = self.trace.as_ref();
+        let (parent, state) = (trace.map(Trace::traceparent), trace.and_then(Trace::tracestate));
+        let marks = [("X-Request-ID", Some(id.as_str())), ("traceparent", parent.as_deref()), ("tracestate", state)];
+        for (name, value) in marks {
+            // What was made or read here can be written.
+            value.map(|value| headers.append(name, value).ok());
+        }
+        id
+    }
 }
 
 fn request(call: &Call<'_>, url: Url, credential: &Credential) -> Result<Request, ClientError> {
@@ -444,8 +479,32 @@ mod tests {
 
     fn call<T>(transport: &Canned, caller: &Credential, work: impl FnOnce(&Runtime<'_>) -> T) -> T {
         let target = target::resolve(Some("http://r:1/p"), None, None).unwrap();
-        let runtime = Runtime { transport, target: &target, caller, timeouts: Timeouts::DEFAULT, watch: None };
+        let runtime =
+            Runtime { transport, target: &target, caller, trail: None, timeouts: Timeouts::DEFAULT, watch: None };
         work(&runtime)
+    }
+
+    #[test]
+    fn what_may_have_arrived_is_found_by_the_id_it_had() {
+        let target = target::resolve(Some("http://r:1"), None, None).unwrap();
+        for may_have_been_sent in [false, true] {
+            let error =
+                TransportError { kind: TransportErrorKind::Timeout, may_have_been_sent, message: String::new() };
+            let transport = Canned { answer: Err(error), seen: Mutex::default() };
+            let runtime = Runtime {
+                transport: &transport,
+                target: &target,
+                caller: &Credential::Anonymous,
+                trail: Some(&Trail { ids: Serial::new([1; 16]), trace: None }),
+                timeouts: Timeouts::DEFAULT,
+                watch: None,
+            };
+            let Err(ClientError::Unreachable { request_id, .. }) = runtime.stop() else { panic!("no answer came") };
+            let seen = transport.seen.lock().unwrap();
+            let sent = seen[0].headers.get("X-Request-ID").map(str::to_owned);
+            assert!(sent.is_some());
+            assert_eq!(request_id, sent.filter(|_| may_have_been_sent));
+        }
     }
 
     #[track_caller]

@@ -155,6 +155,7 @@ mod tests {
             transport: &Nobody,
             target: &target,
             caller: &Credential::Anonymous,
+            trail: None,
             timeouts: Timeouts::DEFAULT,
             watch: None,
         };

@@ -16,6 +16,7 @@ use super::request::{self, Credential, Draft, RequestError};
 use super::retry::{self, Ended, Nature, Step};
 use crate::base::host::{self, Clock, Deadline, Env};
 use crate::base::id::{SourceId, ToolId};
+use crate::base::trace::Trace;
 use crate::base::url::Url;
 use crate::catalog::Tool;
 use crate::config::Config;
@@ -68,6 +69,15 @@ impl fmt::Debug for Prepared<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prepared").field("tool", self.tool_id).field("target", &self.target).finish_non_exhaustive()
     }
+}
+
+/// What tells the upstream which call this is.
+#[derive(Clone, Debug)]
+pub struct Trail<'a> {
+    /// `X-Request-ID` of the exchange.
+    pub request_id: &'a str,
+    /// Its place in the caller's trace.
+    pub trace: Option<Trace>,
 }
 
 /// What came of it.
@@ -258,6 +268,23 @@ fn stripped(request: &Request) -> Request {
 }
 
 impl Prepared<'_> {
+    /// Lets the trail go along with every attempt. What the tool has under these names by a parameter or a credential stays, and a trace
+    /// goes as a whole or not at all.
+    pub fn carry(&mut self, trail: &Trail<'_>) {
+        let headers = &mut self.request.headers;
+        let mut put = |name: &str, value: &str| {
+            // An id has been checked to be printable, a trace is read to the letter.
+            headers.get(name).is_none() && headers.append(name, value).is_ok()
+        };
+        put("X-Request-ID", trail.request_id);
+        if let Some(trace) = &trail.trace
+            && put("traceparent", &trace.traceparent())
+            && let Some(state) = trace.tracestate()
+        {
+            put("tracestate", state);
+        }
+    }
+
     /// The whole request with credentials replaced by the names of their schemes (H24).
     pub fn dry_run(&self) -> DryRunResponse {
         let (url, headers) =

@@ -6,8 +6,11 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use super::access_log::{self, Answered, Requests};
+use super::asked::Asked;
 use super::error::{self, Failure};
 use super::guard::Reach;
+use super::metrics::{Metrics, TokenCheck};
 use super::router::Token;
 use super::sessions::Sessions;
 use super::snapshot::Snapshot;
@@ -19,7 +22,7 @@ use crate::access::validator::{Admitted, Refused};
 use crate::audit::log::Promise;
 use crate::audit::{AuditError, AuditLog, Event, EventType, Verdict};
 use crate::base::count::Counter;
-use crate::base::host::{Clock, lock};
+use crate::base::host::{Clock, Stopwatch, lock};
 use crate::base::log::Log;
 use crate::base::pace::Pace;
 use crate::base::serial::Serial;
@@ -57,6 +60,10 @@ pub struct App {
     pub listening: OnceLock<std::net::SocketAddr>,
     /// The log.
     pub log: Log,
+    /// Which requests it tells.
+    pub log_requests: Requests,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Where orders go.
     pub orders: Sender<Order>,
     /// Whether `runtime_stop` is in the audit file already.
@@ -104,15 +111,23 @@ impl fmt::Debug for App {
 
 impl Handler for App {
     fn handle(&self, request: Inbound) -> Answer {
-        let id = error::request_id(&request.headers, || self.ids.next());
-        let outcome = self.admit(&request).and_then(|()| router::answer(self, &request, &id));
-        let mut answer = outcome.unwrap_or_else(|failure| {
+        let watch = Stopwatch::start();
+        let asked = Asked::new(&request.headers, router::find(&request.path), &self.ids);
+        let outcome = self.admit(&request).and_then(|()| router::answer(self, &request, &asked));
+        let code = outcome.as_ref().err().map(|failure| failure.code);
+        let answer = outcome.unwrap_or_else(|failure| {
             let challenge = failure.challenge(self.metadata_url().as_deref());
-            failure.answer(request.headers.get("Accept"), &id, challenge.as_deref())
+            failure.answer(request.headers.get("Accept"), &asked.id, challenge.as_deref())
         });
-        // The id was made here, or checked to be printable.
-        answer.headers.append("X-Request-ID", &id).ok();
-        answer
+        let (status, took) = (answer.status, watch.elapsed());
+        self.metrics.answered(asked.route, status, code, took);
+        access_log::tell(
+            &self.log,
+            self.log_requests,
+            &asked,
+            Answered { method: &request.method, status, code, took },
+        );
+        error::with_request_id(answer, &asked.id)
     }
 }
 
@@ -148,6 +163,8 @@ impl App {
             }
             Bearer::Token(text) => match validator.authenticate(text) {
                 Ok(Admitted { caller, fresh }) => {
+                    let check = if fresh { TokenCheck::Checked } else { TokenCheck::Remembered };
+                    self.metrics.looked_at_token(check);
                     let principal = Principal::Token(caller);
                     if fresh {
                         let event = event_of(EventType::AuthenticatedConnect, Verdict::Allowed, &principal, request);
@@ -170,7 +187,11 @@ impl App {
 
     /// Every failed authentication is counted in the audit file (H03); the log tells of one in ten seconds.
     fn not_let_in(&self, request: &Inbound, failure: Failure, reason: &'static str) -> Failure {
-        let verdict = if failure.code == ErrorCode::AuthnFailed { Verdict::Denied } else { Verdict::Error };
+        let (verdict, check) = match failure.code {
+            ErrorCode::AuthnFailed => (Verdict::Denied, TokenCheck::Refused),
+            _ => (Verdict::Error, TokenCheck::Unavailable),
+        };
+        self.metrics.looked_at_token(check);
         let mut event = event_of(EventType::AuthnFailure, verdict, &Principal::Anonymous, request);
         event.reason_code = Some(reason.to_owned());
         self.audit.count(event);
@@ -223,17 +244,27 @@ impl App {
 
     /// Keeps a record before an answer leaves.
     pub fn record(&self, event: &Event) -> Result<(), Failure> {
-        self.audit.record(event).map_err(|error| self.not_kept(&error))
+        let watch = Stopwatch::start();
+        self.kept(event, self.audit.record(event), &watch)
     }
 
     /// Keeps room for the record of what is about to be done.
     pub fn promise(&self, event: &Event) -> Result<Promise<'_>, Failure> {
-        self.audit.promise(event).map_err(|error| self.not_kept(&error))
+        self.audit.promise(event).map_err(|error| {
+            self.metrics.not_recordable();
+            self.not_kept(&error)
+        })
     }
 
     /// As [`App::record`], in the room that was kept for it.
     pub fn record_promised(&self, promise: Promise<'_>, event: &Event) -> Result<(), Failure> {
-        promise.record(event).map_err(|error| self.not_kept(&error))
+        let watch = Stopwatch::start();
+        self.kept(event, promise.record(event), &watch)
+    }
+
+    fn kept(&self, event: &Event, kept: Result<(), AuditError>, watch: &Stopwatch) -> Result<(), Failure> {
+        self.metrics.recorded(event, kept.is_ok(), watch.elapsed());
+        kept.map_err(|error| self.not_kept(&error))
     }
 
     fn not_kept(&self, error: &AuditError) -> Failure {
@@ -247,7 +278,9 @@ impl App {
     /// Reads the configuration again and says how it went, in the log and in the audit file.
     pub fn reload(&self) {
         let mut event = Event::new(EventType::ConfigReload);
-        match self.state.reload() {
+        let reloaded = self.state.reload();
+        self.metrics.reloaded(reloaded.is_ok());
+        match reloaded {
             Ok(snapshot) => {
                 self.log.info("configuration reloaded", &[("fingerprint", &snapshot.served.fingerprint)]);
                 event.reason_code = Some("reloaded".to_owned());

@@ -101,6 +101,13 @@ fn names_json(accept: &str) -> bool {
     accept.split(',').any(crate::http::is_json)
 }
 
+/// An answer that says which request it is to.
+pub fn with_request_id(mut answer: Answer, id: &str) -> Answer {
+    // The id was made here, or checked to be printable.
+    answer.headers.append("X-Request-ID", id).ok();
+    answer
+}
+
 /// The caller's own id when it is printable and at most 128 characters, else a new one.
 pub fn request_id(headers: &Headers, make: impl FnOnce() -> String) -> String {
     let given = headers.get("X-Request-ID").unwrap_or("");

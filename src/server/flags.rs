@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, ValueExt};
 
+use super::access_log::Requests;
 use crate::audit::Rotation;
 use crate::base::log::Format;
 use crate::base::url::Url;
@@ -47,6 +48,8 @@ enum Kind {
     AuditKeepSize,
     InsecureBind,
     LogFormat,
+    LogRequests,
+    MetricsAddr,
     PublicUrl,
     CaCert,
     Proxy,
@@ -59,8 +62,6 @@ enum Kind {
     ConfigFingerprint,
     Version,
     Help,
-    /// Part of the contract, but not of this version; naming it is an error.
-    Later,
 }
 
 const fn flag(name: &'static str, value: Option<&'static str>, kind: Kind, help: &'static str) -> Flag {
@@ -111,10 +112,21 @@ pub const FLAGS: &[Flag] = &[
     flag("max-body", Some("BYTES"), Kind::MaxBody, "how large a request's body may be; K, M stand for KiB, MiB [16M]"),
     flag("request-timeout", Some("SECONDS"), Kind::RequestTimeout, "how long a request may take to be answered [120]"),
     flag("log-format", Some("text|json"), Kind::LogFormat, "how log lines on standard error look [text]"),
+    flag(
+        "log-requests",
+        Some("off|failures|executions|all"),
+        Kind::LogRequests,
+        "which requests get a log line each [failures]",
+    ),
+    flag(
+        "metrics-addr",
+        Some("ADDRESS:PORT"),
+        Kind::MetricsAddr,
+        "serve /metrics, /healthz and /readyz here too, to whoever asks, without a token",
+    ),
     flag("public-url", Some("URL"), Kind::PublicUrl, "the origin clients use, when something stands in front"),
     flag("ca-cert", Some("FILE"), Kind::CaCert, "further certificate authorities for outgoing TLS, PEM"),
     flag("proxy", Some("URL"), Kind::Proxy, "go out through this HTTP proxy"),
-    flag("metrics-addr", Some("ADDRESS:PORT"), Kind::Later, "where metrics are served"),
     flag("heartbeat-seconds", Some("N"), Kind::HeartbeatSeconds, "how often a session renews its lease [15]"),
     flag(
         "missed-heartbeat-limit",
@@ -177,6 +189,10 @@ pub struct Flags {
     pub request_timeout: Duration,
     /// `--log-format`
     pub log_format: Format,
+    /// `--log-requests`
+    pub log_requests: Requests,
+    /// `--metrics-addr`
+    pub metrics_addr: Option<SocketAddr>,
     /// `--public-url`
     pub public_url: Option<Url>,
     /// `--ca-cert`
@@ -201,6 +217,8 @@ impl Default for Flags {
             audit: Rotation::default(),
             request_timeout: server::DEFAULT_REQUEST_TIMEOUT,
             log_format: Format::Text,
+            log_requests: Requests::default(),
+            metrics_addr: None,
             public_url: None,
             ca_cert: None,
             proxy: None,
@@ -242,7 +260,6 @@ pub fn parse(args: &[OsString]) -> Result<Wish, String> {
                 let present = switched(value.as_deref()).ok_or_else(|| format!("`--{name}` is true or false"))?;
                 flags.lease.get_or_insert_default().share_key_present = present;
             }
-            Kind::Later => return Err(format!("`--{name}` is not supported by this version")),
             kind => {
                 let value = parser.value().map_err(|_| format!("`--{name}` needs a value"))?;
                 if value.is_empty() {
@@ -288,6 +305,11 @@ fn take(flags: &mut Flags, kind: Kind, value: OsString) -> Result<(), String> {
 fn take_text(flags: &mut Flags, kind: Kind, text: String) -> Result<(), String> {
     match kind {
         Kind::Addr => flags.addr = Some(addr(&text)?),
+        Kind::MetricsAddr => flags.metrics_addr = Some(addr(&text)?),
+        Kind::LogRequests => {
+            let needed = || "`off`, `failures`, `executions` or `all` is needed".to_owned();
+            flags.log_requests = Requests::parse(&text).ok_or_else(needed)?;
+        }
         Kind::InstanceId => flags.choice.instance_id = Some(text),
         Kind::Proxy => flags.proxy = Some(crate::base::redacted::Redacted::new(text)),
         Kind::PublicUrl => flags.public_url = Some(public_url(&text)?),
@@ -394,18 +416,12 @@ pub fn help() -> String {
         "Serves the tools that API descriptions describe: one catalog, one policy, one audit trail.\n\n\
          Usage:\n  open-cli-toolbox [--config FILE] [flags]\n\nFlags:\n",
     );
-    for row in FLAGS.iter().filter(|row| row.kind != Kind::Later) {
+    for row in FLAGS {
         let left = match row.value {
             Some(value) => format!("--{} {value}", row.name),
             None => format!("--{}", row.name),
         };
         writeln!(text, "  {left:<26} {}", row.help).expect("writing to a String does not fail");
-    }
-    let later: Vec<String> =
-        FLAGS.iter().filter(|row| row.kind == Kind::Later).map(|row| format!("--{}", row.name)).collect();
-    text.push_str("\nNot supported by this version:\n");
-    for few in later.chunks(4) {
-        writeln!(text, "  {}", few.join(" ")).expect("writing to a String does not fail");
     }
     if !server::SERVES_ANY_ADDRESS {
         text.push_str("\nThis build has no front, so it serves loopback addresses only.\n");
@@ -451,11 +467,15 @@ mod tests {
             "--insecure-bind",
             "--log-format",
             "json",
+            "--log-requests=executions",
+            "--metrics-addr=:9100",
         ];
         let Wish::Serve(flags) = parsed(&args).unwrap() else { panic!("serve") };
         assert_eq!(flags.addr, Some(SocketAddr::from(([127, 0, 0, 1], 0))));
         assert_eq!((flags.config, flags.choice.instance_id), (Some(PathBuf::from("c.json")), Some("a".to_owned())));
         assert_eq!((flags.workers, flags.log_format), (4, Format::Json));
+        assert_eq!(flags.metrics_addr, Some(SocketAddr::from(([127, 0, 0, 1], 9100))));
+        assert_eq!(flags.log_requests, Requests::Executions);
         assert_eq!((flags.max_connections, flags.max_body, flags.insecure_bind), (50, 2 << 20, true));
         assert_eq!(flags.request_timeout, Duration::from_secs(7));
         let days = |days: u64| Some(Duration::from_secs(days * 86_400));
@@ -480,6 +500,8 @@ mod tests {
         refused(&["--audit-file-age", "ud"], "with its unit");
         refused(&["--request-timeout", "0"], "from 1 to 86400");
         refused(&["--addr", "8765"], "an address with a port");
+        refused(&["--log-requests", "some"], "`executions` or `all`");
+        refused(&["--metrics-addr", "9100"], "an address with a port");
         refused(&["--workers", "0"], "from 1 to 512");
         refused(&["--public-url", "https://h/path"], "origin");
         refused(&["--heartbeat-seconds", "0"], "from 1 to 86400");

@@ -2,7 +2,7 @@
 //!
 //! [`main`] reads the process, [`run`] the flags; [`Toolbox`] is a runtime at work. A request goes through `app` (origin, request
 //! id), `router` (the table), and one of `routes`; what it works on is an immutable `snapshot`, which `state` replaces whole.
-//! `lease` and `sessions` know who is attached. Workflows and metrics are not here yet.
+//! `lease` and `sessions` know who is attached; what is counted and shown is in `metrics` and `access_log`. Workflows are not here yet.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -24,6 +24,7 @@ use crate::base::pace::Pace;
 use crate::base::serial::Serial;
 use crate::base::time::rfc3339;
 use crate::config::load::Surroundings;
+use crate::contract;
 use crate::execute::run::Executor;
 use crate::http::Transport;
 use crate::http::client::{ClientOptions, HttpClient, ProxyChoice};
@@ -31,12 +32,15 @@ use crate::http::counts::Counts;
 use crate::http::server::{self as http_server, Bind, Running, ServerOptions};
 use crate::instance::{Held, Instance, RuntimeRecord};
 
+pub mod access_log;
 pub mod app;
+pub mod asked;
 pub mod error;
 pub mod flags;
 pub mod follow;
 pub mod guard;
 pub mod lease;
+pub mod metrics;
 pub mod pressure;
 pub mod router;
 pub mod routes;
@@ -47,6 +51,7 @@ pub mod state;
 
 use app::{App, Order};
 use flags::{DEFAULT_ADDR, Flags, Wish};
+use metrics::{Metrics, window};
 use pressure::Pressure;
 use sessions::Sessions;
 use signals::{Signal, Signals};
@@ -253,6 +258,8 @@ fn report_panics(log: &Log) {
 pub struct Toolbox {
     app: Arc<App>,
     running: Running,
+    /// The listener of `--metrics-addr`.
+    window: Option<Running>,
     keeper: JoinHandle<()>,
     orders: Sender<Order>,
     /// Lets go of the instance last.
@@ -295,6 +302,8 @@ impl Toolbox {
             public_url: flags.public_url.clone(),
             listening: OnceLock::new(),
             log,
+            log_requests: flags.log_requests,
+            metrics: Metrics::new(host.clock.now()),
             orders: orders.clone(),
             stop_recorded: Mutex::new(false),
             ids: Serial::new(random()?),
@@ -305,11 +314,18 @@ impl Toolbox {
         });
         let running = listen(host, flags, &app)?;
         app.listening.get_or_init(|| running.addr());
+        app.metrics.watch_front(running.counts());
+        let window = open_window(flags, &app)?;
         open_for_business(&app, &started_at)?;
         let (kept, counts, ended) = (Arc::clone(&app), Arc::clone(running.counts()), running.ended());
         let keeper = host::spawn("keeper", move || keep(&kept, &counts, &ended, &inbox))
             .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;
-        Ok(Self { app, running, keeper, orders, held })
+        Ok(Self { app, running, window, keeper, orders, held })
+    }
+
+    /// Where `--metrics-addr` listens.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.window.as_ref().map(Running::addr)
     }
 
     /// Where it listens.
@@ -326,10 +342,12 @@ impl Toolbox {
     pub fn wait(self) {
         // A keeper that died can only have been told nothing more.
         self.keeper.join().ok();
-        let Self { app, running, held, .. } = self;
+        let Self { app, running, window, held, .. } = self;
         app.log.info("stopping", &[]);
         app.audit.end_following();
         running.stop(GRACE);
+        // Until here a monitor sees how the stop goes.
+        window.into_iter().for_each(|window| window.stop(MOMENT));
         let mut event = Event::new(EventType::RuntimeStop);
         event.reason_code = Some("signal".to_owned());
         // It was logged why not.
@@ -413,6 +431,19 @@ fn listen(host: &Host, flags: &Flags, app: &Arc<App>) -> Result<Running, StartEr
         };
         StartError::other(format!("cannot listen on {addr}: {error}{hint}"))
     })
+}
+
+/// The listener for monitors, when there is to be one.
+fn open_window(flags: &Flags, app: &Arc<App>) -> Result<Option<Running>, StartError> {
+    let Some(addr) = flags.metrics_addr else { return Ok(None) };
+    let window = window::open(app, addr).map_err(|error| {
+        StartError::other(format!("cannot listen on {addr} for metrics: {error}; choose another --metrics-addr"))
+    })?;
+    app.log.info("metrics are served", &[("url", &format!("http://{}{}", window.addr(), contract::path::METRICS))]);
+    if !addr.ip().is_loopback() {
+        app.log.warn("whoever reaches this address may read metrics, without a token", &[("addr", &window.addr())]);
+    }
+    Ok(Some(window))
 }
 
 /// Records the start, builds the first catalog, publishes `runtime.json`.

@@ -1,15 +1,19 @@
 //! Which path and method is answered by what: one table (contract 4).
 
+use std::time::Duration;
+
 use crate::access::{ADMIN, Principal};
 use crate::audit::{Event, EventType, Verdict};
 use crate::base::form::Form;
 use crate::contract::{ErrorCode, path};
+use crate::execute::run::{ExecuteError, Outcome as Executed};
 use crate::http::server::{Answer, Inbound};
 use crate::http::{Headers, is_json};
 
 use super::app::{App, event_of};
+use super::asked::Asked;
 use super::error::Failure;
-use super::routes::{audit, catalog, execute, health, refresh, runtime, session};
+use super::routes::{audit, catalog, execute, health, metrics, refresh, runtime, session};
 
 /// One request on its way through the handlers.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub struct Exchange<'a> {
     pub principal: Principal,
     /// `X-Request-ID`.
     pub id: &'a str,
+    /// What else is known of it.
+    pub asked: &'a Asked,
 }
 
 impl Exchange<'_> {
@@ -37,6 +43,12 @@ impl Exchange<'_> {
     /// Whether the caller may stop the runtime, and do to others what it may do to itself; without auth everybody may (H10).
     pub fn is_admin(&self) -> bool {
         self.principal == Principal::Anonymous || self.principal.has_scope(ADMIN)
+    }
+
+    /// Counts and notes that a tool's upstream was called.
+    pub fn called(&self, outcome: &Result<Executed, ExecuteError>, took: Duration) {
+        self.app.metrics.called(outcome, took);
+        self.asked.called(outcome);
     }
 
     /// Refuses, and records it, whoever has a token without `runtime:admin`.
@@ -98,10 +110,11 @@ pub const ROUTES: &[Route] = &[
     route(path::PROTECTED_RESOURCE, Token::Ignored, Some(runtime::protected_resource), None),
     route(path::HEALTH, Token::Ignored, Some(health::live), None),
     route(path::READY, Token::Ignored, Some(health::ready), None),
+    route(path::METRICS, Token::Needed, Some(metrics::page), None),
 ];
 
 /// Paths of the contract that this version does not serve; they answer as unknown ones do, with words that say so.
-const LATER: &[&str] = &["/v1/workflows/run", "/metrics", "/openapi.json"];
+const LATER: &[&str] = &["/v1/workflows/run", "/openapi.json"];
 
 impl Route {
     /// The methods of the path, as `Allow` lists them.
@@ -116,28 +129,36 @@ impl Route {
         methods
     }
 
-    fn call(&self, method: &str) -> Option<Call> {
-        match method {
+    /// What a method calls; the refusal names those that there are.
+    fn called(&self, method: &str) -> Result<Call, Failure> {
+        let call = match method {
             "GET" | "HEAD" => self.get,
             "POST" => self.post,
             _ => None,
-        }
+        };
+        call.ok_or_else(|| {
+            let allow = self.methods().join(", ");
+            let failure = Failure::new(ErrorCode::MethodNotAllowed, format!("this path answers to {allow}"));
+            Failure { allow: Some(allow), ..failure }
+        })
     }
 }
 
+/// The place of a path in the table.
+pub fn find(path: &str) -> Option<usize> {
+    ROUTES.iter().position(|route| route.path == path)
+}
+
 /// Finds the handler of a request, and asks it. Nothing is loaded, fetched or looked up before the caller is known (H02).
-pub fn answer(app: &App, request: &Inbound, id: &str) -> Outcome {
-    let Some(route) = ROUTES.iter().find(|route| route.path == request.path) else {
+pub fn answer(app: &App, request: &Inbound, asked: &Asked) -> Outcome {
+    let Some(route) = asked.route.map(|at| &ROUTES[at]) else {
         let later = LATER.contains(&request.path.as_str());
         let detail = if later { "not supported by this version" } else { "there is nothing at this path" };
         return Err(Failure::new(ErrorCode::NotFound, detail));
     };
-    let Some(call) = route.call(&request.method) else {
-        let allow = route.methods().join(", ");
-        let failure = Failure::new(ErrorCode::MethodNotAllowed, format!("this path answers to {allow}"));
-        return Err(Failure { allow: Some(allow), ..failure });
-    };
+    let call = route.called(&request.method)?;
     let principal = app.authenticate(route.token, request)?;
+    asked.let_in(&principal);
     let query = Form::parse(&request.query);
     if route.token == Token::Needed {
         for path in query.all("config") {
@@ -147,7 +168,17 @@ pub fn answer(app: &App, request: &Inbound, id: &str) -> Outcome {
     if !request.body.is_empty() && !says_json(&request.headers) {
         return Err(Failure::new(ErrorCode::BadRequest, "a body must be sent as `Content-Type: application/json`"));
     }
-    call(&Exchange { app, request, query, principal, id })
+    call(&Exchange { app, request, query, principal, id: &asked.id, asked })
+}
+
+/// As [`answer`], for a listener that answers some paths to whoever asks, and knows no others.
+pub fn answer_openly(app: &App, request: &Inbound, asked: &Asked, paths: &[&str]) -> Outcome {
+    let Some(route) = ROUTES.iter().find(|route| route.path == request.path && paths.contains(&route.path)) else {
+        return Err(Failure::new(ErrorCode::NotFound, "there is nothing at this path"));
+    };
+    let call = route.called(&request.method)?;
+    let query = Form::parse(&request.query);
+    call(&Exchange { app, request, query, principal: Principal::Anonymous, id: &asked.id, asked })
 }
 
 /// Whether every `Content-Type` there is names JSON, and there is one.

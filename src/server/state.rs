@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use super::metrics::Builds;
 use super::snapshot::{Served, Shelf, Snapshot};
 use crate::access::validator::{Tools, Validator};
 use crate::base::disk;
@@ -71,6 +72,7 @@ pub struct State {
     /// Held for the whole of a build.
     building: Mutex<Building>,
     refreshing: Places,
+    builds: Builds,
 }
 
 #[derive(Debug)]
@@ -173,6 +175,7 @@ impl State {
             current: RwLock::new(None),
             building: Mutex::new(building),
             refreshing: Places::default(),
+            builds: Builds::default(),
         }
     }
 
@@ -194,6 +197,11 @@ impl State {
     /// What is served now; `None` before the first build.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What builds did so far.
+    pub fn builds(&self) -> &Builds {
+        &self.builds
     }
 
     /// The configuration in force.
@@ -304,6 +312,7 @@ impl State {
                 *at = *earlier;
             }
         }
+        self.builds.built(&gathered.report, took.elapsed());
         building.source_files = all;
         building.built = Stopwatch::start();
         let snapshot = Arc::new(Snapshot { served: Arc::clone(&served), shelf, report: gathered.report, built_at });

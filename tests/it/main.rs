@@ -19,6 +19,7 @@ mod evaluation;
 mod failures;
 mod front;
 mod instances;
+mod observed;
 mod policy;
 mod reload;
 mod sessions;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::base::redacted::Redacted;
-use crate::catalog::{AuthAlternative, AuthRequirement, Backend, BodyContent, RequestBody, Retry, Safety};
+use crate::catalog::{AuthAlternative, AuthRequirement, Backend, BodyContent, Parameter, RequestBody, Retry, Safety};
 use crate::config::{HostPattern, Location, Refresh, Secret, SecretKind, SecretRef, Service, Source, SourceKind};
 
 const SECRET: &str = "s3cret-value";
@@ -264,6 +264,76 @@ fn redirects_are_followed_within_bounds() {
         assert_eq!(outcome.response.headers["location"], to);
         assert_eq!(world.seen().len(), 1);
     }
+}
+
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+fn trail(id: &str) -> Trail<'_> {
+    Trail { request_id: id, trace: Trace::read([TRACEPARENT], ["a=1"]) }
+}
+
+impl World {
+    /// What was sent under these names, of each request.
+    fn headers(&self, names: [&str; 3]) -> Vec<Vec<Option<String>>> {
+        let seen = self.upstream.seen.lock().unwrap();
+        let headers = |request: &Request| names.map(|name| request.headers.get(name).map(str::to_owned)).to_vec();
+        seen.iter().map(|(request, _)| headers(request)).collect()
+    }
+}
+
+const TRAIL: [&str; 3] = ["x-request-id", "traceparent", "tracestate"];
+
+#[test]
+fn every_attempt_carries_the_same_trail() {
+    let world = World::new("GET").answer(503, &[("Retry-After", "0")], "").answer(200, &[], "");
+    let mut prepared = world.prepare().unwrap();
+    prepared.carry(&trail("r-1"));
+    assert_eq!(world.executor().send(&prepared).unwrap().retries, 1);
+    let sent = vec![Some("r-1".to_owned()), Some(TRACEPARENT.to_owned()), Some("a=1".to_owned())];
+    assert_eq!(world.headers(TRAIL), [sent.clone(), sent]);
+    let shown = serde_json::to_string(&prepared.dry_run()).unwrap();
+    assert!(!shown.contains("r-1"), "what is of one call alone is in no dry run: {shown}");
+}
+
+#[test]
+fn without_a_trace_only_the_id_goes_along() {
+    let world = World::new("GET").answer(200, &[], "");
+    let mut prepared = world.prepare().unwrap();
+    prepared.carry(&Trail { request_id: "r-1", trace: None });
+    world.executor().send(&prepared).unwrap();
+    assert_eq!(world.headers(TRAIL), [vec![Some("r-1".to_owned()), None, None]]);
+}
+
+#[test]
+fn a_trail_takes_no_parameters_and_no_credentials_place() {
+    let parameter = |name: &str| -> Parameter {
+        let described = json!({"name": name.to_lowercase(), "originalName": name, "location": "header"});
+        serde_json::from_value(described).unwrap()
+    };
+    let mut world = World::new("GET").answer(200, &[], "");
+    world.tool.flags = vec![parameter("Traceparent"), parameter("X-Request-Id")];
+    let flags = json!({"traceparent": "mine", "x-request-id": "own"}).as_object().unwrap().clone();
+    let request = ExecuteRequest { path_args: vec!["1".into()], flags, ..ExecuteRequest::default() };
+    let mut prepared = world.executor().prepare(&world.config, &world.tool, &request).unwrap();
+    prepared.carry(&trail("r-1"));
+    world.executor().send(&prepared).unwrap();
+    assert_eq!(world.headers(TRAIL), [vec![Some("own".to_owned()), Some("mine".to_owned()), None]]);
+
+    let mut world = World::new("GET").auth("apiKey", "header").answer(200, &[], "");
+    world.tool.auth_alternatives[0].requirements[0].param_name = "traceparent".into();
+    let mut prepared = world.prepare().unwrap();
+    prepared.carry(&trail("r-1"));
+    world.executor().send(&prepared).unwrap();
+    assert_eq!(world.headers(TRAIL), [vec![Some("r-1".to_owned()), Some(SECRET.to_owned()), None]]);
+}
+
+#[test]
+fn h17_a_trail_leaves_for_no_other_origin() {
+    let world = World::new("GET").answer(302, &[("Location", "https://other.example/")], "").answer(200, &[], "");
+    let mut prepared = world.prepare().unwrap();
+    prepared.carry(&trail("r-1"));
+    world.executor().send(&prepared).unwrap();
+    assert_eq!(world.headers(TRAIL)[1], [None, None, None]);
 }
 
 #[test]

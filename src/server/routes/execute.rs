@@ -29,18 +29,21 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
         app.record(&event)?;
         return Err(failure);
     };
+    exchange.asked.about(&snapshot, index);
     let tool = snapshot.shelf.catalog.tool(index);
     let call = Call { exchange, tool, selection: &selection };
     call.decide(&snapshot, index, &ask)?;
     let services = &snapshot.shelf.catalog.catalog().services;
     let source = services.iter().find(|service| service.id == tool.service_id).map(|service| &service.source_id);
-    let prepared = app.executor.prepare_from(config, source, tool, &ask).map_err(|error| call.not_begun(error))?;
+    let mut prepared = app.executor.prepare_from(config, source, tool, &ask).map_err(|error| call.not_begun(error))?;
     if ask.dry_run {
         return Ok(json(&prepared.dry_run()));
     }
+    prepared.carry(&exchange.asked.trail());
     let (event, promise) = call.begin(&prepared)?;
     let watch = Stopwatch::start();
     let outcome = app.executor.send(&prepared);
+    exchange.called(&outcome, watch.elapsed());
     call.finish(event, promise, outcome, &watch)
 }
 

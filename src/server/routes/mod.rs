@@ -4,6 +4,7 @@ pub mod audit;
 pub mod catalog;
 pub mod execute;
 pub mod health;
+pub mod metrics;
 pub mod refresh;
 pub mod runtime;
 pub mod session;

@@ -168,6 +168,8 @@ impl World {
             public_url: None,
             listening: OnceLock::from(std::net::SocketAddr::from(([127, 0, 0, 1], 8765))),
             log: Log::silent(),
+            log_requests: Requests::default(),
+            metrics: Metrics::new(UNIX_EPOCH),
             orders,
             ids: Serial::new([0; 16]),
             stop_recorded: Mutex::new(false),
@@ -259,6 +261,7 @@ fn tool_ids(tools: &Value) -> Vec<&str> {
     tools.as_array().unwrap().iter().map(|tool| tool["id"].as_str().unwrap()).collect()
 }
 
+mod observed;
 mod sessions;
 mod tokens;
 

@@ -78,7 +78,7 @@ pub(super) fn remembering(mut config: Config, remember: Duration) -> (World, Arc
     (World::guarded(config, validator), issuer)
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     world_of(config()).0
 }
 
@@ -87,7 +87,7 @@ impl World {
         self.ask(method, target, &[("Authorization", &format!("Bearer {token}"))], body)
     }
 
-    fn execute_as(&self, token: &str, tool: &str) -> Reply {
+    pub(super) fn execute_as(&self, token: &str, tool: &str) -> Reply {
         self.as_token(token, "POST", path::EXECUTE, &json!({ "toolId": tool }).to_string())
     }
 
