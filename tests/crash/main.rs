@@ -99,7 +99,7 @@ fn load(addr: SocketAddr, numbers: &AtomicU64, killed: &AtomicBool) -> Vec<Strin
     let mut reader = BufReader::new(stream);
     while !killed.load(Ordering::SeqCst) {
         let number = numbers.fetch_add(1, Ordering::SeqCst);
-        let (tool, id) = (if number % 3 == 0 { "api:write" } else { "api:read" }, format!("r{number}"));
+        let (tool, id) = (if number.is_multiple_of(3) { "api:write" } else { "api:read" }, format!("r{number}"));
         let body = json!({"toolId": tool, "pathArgs": [number.to_string()]}).to_string();
         let head = format!(
             "POST /v1/tools/execute HTTP/1.1\r\nHost: {addr}\r\nContent-Type: application/json\r\nX-Request-ID: {id}\r\n\

@@ -278,7 +278,7 @@ fn h37_a_full_disk_refuses_before_sending_and_recovers_by_itself() {
 
     // The disk fills up while a call is under way: it finds the room that was kept for its outcome.
     let under_way = std::thread::scope(|scope| {
-        let call = scope.spawn(&execute);
+        let call = scope.spawn(execute);
         requests.recv().unwrap();
         fill();
         go.send(()).unwrap();
@@ -289,7 +289,7 @@ fn h37_a_full_disk_refuses_before_sending_and_recovers_by_itself() {
     let mut answered = 1;
     let refused = loop {
         let (status, text) = std::thread::scope(|scope| {
-            let call = scope.spawn(&execute);
+            let call = scope.spawn(execute);
             // Either the upstream is asked, or the call is refused.
             while !call.is_finished() {
                 if requests.recv_timeout(Duration::from_millis(20)).is_ok() {
@@ -308,7 +308,7 @@ fn h37_a_full_disk_refuses_before_sending_and_recovers_by_itself() {
     assert!(requests.try_recv().is_err(), "nothing was sent");
     fs::remove_file(small.join("filler")).unwrap();
     let recovered = std::thread::scope(|scope| {
-        let call = scope.spawn(&execute);
+        let call = scope.spawn(execute);
         requests.recv().unwrap();
         go.send(()).unwrap();
         call.join().unwrap()
