@@ -40,7 +40,9 @@ fn check_authority(url: &Url) {
     let port = authority.strip_prefix(url.host()).expect("the authority begins with the host");
     assert!(!authority.contains('@'), "a user name in {text}");
     assert!(!url.host().is_empty() && url.scheme() == scheme, "{text}");
-    assert!(port.is_empty() || port == ":" || port == format!(":{}", url.port()), "{text} has the port {port}");
+    let default = if scheme == "http" { 80 } else { 443 };
+    let port = port.strip_prefix(':').filter(|digits| !digits.is_empty()).map_or(Ok(default), str::parse);
+    assert_eq!(port, Ok(url.port()), "{text}");
     let path = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
     assert_eq!(url.path(), if path.is_empty() { "/" } else { path }, "{text}");
     let origin = url.origin().expect("an http URL has an origin");
