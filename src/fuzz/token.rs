@@ -27,7 +27,7 @@ const FAR: u64 = 100_000_000_000;
 static KNOWN: LazyLock<KeySet> = LazyLock::new(|| KeySet::read(KEYS.as_bytes()).expect("keys.json is a key set").0);
 
 /// The tokens that are good.
-pub(super) fn signed() -> impl Iterator<Item = &'static str> {
+pub(super) fn signed() -> impl Iterator<Item = &'static str> + Clone {
     SIGNED.lines()
 }
 
@@ -48,16 +48,21 @@ pub(super) fn token(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     check(text);
     check_header(text);
-    // Parts of it beside parts of good ones.
     let parts: Vec<&str> = text.split('.').collect();
-    let [header, payload, signature] = parts.as_slice() else { return };
-    for good in signed() {
-        let own: Vec<&str> = good.split('.').collect();
-        check(&[header, own[1], own[2]].join("."));
-        check(&[own[0], payload, own[2]].join("."));
-        check(&[own[0], own[1], signature].join("."));
-        check(&[header, payload, own[2]].join("."));
+    if let [header, payload, signature] = parts.as_slice() {
+        check_mixed(header, payload, signature);
     }
+}
+
+/// Its parts beside parts of a good one; which one depends on all of it.
+fn check_mixed(header: &str, payload: &str, signature: &str) {
+    let sum: usize = [header, payload, signature].iter().flat_map(|part| part.bytes()).map(usize::from).sum();
+    let good = signed().cycle().nth(sum % 6).expect("there are good ones");
+    let own: Vec<&str> = good.split('.').collect();
+    check(&[header, own[1], own[2]].join("."));
+    check(&[own[0], payload, own[2]].join("."));
+    check(&[own[0], own[1], signature].join("."));
+    check(&[header, payload, own[2]].join("."));
 }
 
 /// Nothing passes that was not signed (H05).
