@@ -262,6 +262,8 @@ pub struct Toolbox {
     window: Option<Running>,
     keeper: JoinHandle<()>,
     orders: Sender<Order>,
+    /// `--stop-delay`
+    stop_delay: Duration,
     /// Lets go of the instance last.
     held: Held,
 }
@@ -305,6 +307,7 @@ impl Toolbox {
             log_requests: flags.log_requests,
             metrics: Metrics::new(host.clock.now()),
             orders: orders.clone(),
+            leaving: AtomicBool::new(false),
             stop_recorded: Mutex::new(false),
             ids: Serial::new(random()?),
             clock: host.clock.clone(),
@@ -320,7 +323,7 @@ impl Toolbox {
         let (kept, counts, ended) = (Arc::clone(&app), Arc::clone(running.counts()), running.ended());
         let keeper = host::spawn("keeper", move || keep(&kept, &counts, &ended, &inbox))
             .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;
-        Ok(Self { app, running, window, keeper, orders, held })
+        Ok(Self { app, running, window, keeper, orders, stop_delay: flags.stop_delay, held })
     }
 
     /// Where `--metrics-addr` listens.
@@ -342,7 +345,8 @@ impl Toolbox {
     pub fn wait(self) {
         // A keeper that died can only have been told nothing more.
         self.keeper.join().ok();
-        let Self { app, running, window, held, .. } = self;
+        let Self { app, running, window, held, stop_delay, .. } = self;
+        take_leave(&app, &running, stop_delay);
         app.log.info("stopping", &[]);
         app.audit.end_following();
         running.stop(GRACE);
@@ -367,6 +371,17 @@ impl Toolbox {
         self.orders.send(Order::Stop).ok();
         self.wait();
     }
+}
+
+/// Serves on for a while, not ready, so that what stands in front sends nothing new when the listener closes.
+fn take_leave(app: &App, running: &Running, delay: Duration) {
+    app.leaving.store(true, Ordering::SeqCst);
+    if delay.is_zero() || running.ended().load(Ordering::SeqCst) {
+        return;
+    }
+    app.log.info("not ready any more, about to stop", &[("seconds", &delay.as_secs())]);
+    running.leave();
+    host::sleep(delay);
 }
 
 fn random() -> Result<[u8; 16], StartError> {
@@ -567,6 +582,8 @@ fn guarded(app: &App, work: impl FnOnce()) {
     }
 }
 
+#[cfg(test)]
+mod docs_test;
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "the tests make a machine to run on")]
 mod tests;
