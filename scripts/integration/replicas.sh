@@ -9,4 +9,4 @@ command -v nginx >/dev/null || {
     echo "replicas: nginx is missing; install it (Debian: nginx-light)" >&2
     exit 1
 }
-cargo test --locked --test replicas -- "$@"
+exec cargo test --locked --test replicas -- "$@"

@@ -115,7 +115,9 @@ fn units_give_the_toolbox_what_it_needs() {
         let flags = parsed(&lines[0]);
         assert!(seconds(value(unit, "TimeoutStopSec")) > flags.stop_delay + GRACE + MOMENT);
         assert!(value(unit, "LimitNOFILE").parse::<usize>().unwrap() >= DEFAULT_CONNECTIONS + 1000);
-        for (setting, flag) in [("StateDirectory", "--state-dir /var/lib/"), ("CacheDirectory", "--cache-dir /var/cache/")] {
+        for (setting, flag) in
+            [("StateDirectory", "--state-dir /var/lib/"), ("CacheDirectory", "--cache-dir /var/cache/")]
+        {
             assert!(lines[0].contains(&format!("{flag}{} ", value(unit, setting))), "{setting}");
         }
     }

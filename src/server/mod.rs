@@ -269,7 +269,7 @@ pub struct Toolbox {
 }
 
 impl Toolbox {
-    /// Starts as the flags say: configuration, instance, audit file, socket, first catalog, `runtime.json`, in this order.
+    /// Starts as the flags say: configuration, instance, audit file, first catalog, socket, `runtime.json`, in this order.
     pub fn start(host: &Host, flags: &Flags, log: Log) -> Result<Self, StartError> {
         let surroundings = Surroundings::from_host(host, flags.config.as_deref());
         let tools = tools(host, flags, &log)?;
@@ -315,10 +315,11 @@ impl Toolbox {
             failures_told: Pace::new(app::TELL_FAILURES),
             unrecorded_told: Pace::new(app::TELL_FAILURES),
         });
+        let window = open_window(flags, &app)?;
+        build_first(&app);
         let running = listen(host, flags, &app)?;
         app.listening.get_or_init(|| running.addr());
         app.metrics.watch_front(running.counts());
-        let window = open_window(flags, &app)?;
         open_for_business(&app, &started_at)?;
         let (kept, counts, ended) = (Arc::clone(&app), Arc::clone(running.counts()), running.ended());
         let keeper = host::spawn("keeper", move || keep(&kept, &counts, &ended, &inbox))
@@ -461,14 +462,18 @@ fn open_window(flags: &Flags, app: &Arc<App>) -> Result<Option<Running>, StartEr
     Ok(Some(window))
 }
 
-/// Records the start, builds the first catalog, publishes `runtime.json`.
+/// Before it listens: what stands in front sends requests to whoever takes its connections, ready or not.
+fn build_first(app: &App) {
+    bring_keys(&app.state.served());
+    app.state.rebuild();
+}
+
+/// Records the start, publishes `runtime.json`.
 fn open_for_business(app: &App, started_at: &str) -> Result<(), StartError> {
     let served = app.state.served();
     let mut event = Event::new(EventType::RuntimeStart);
     event.config_fingerprint = Some(served.fingerprint.clone());
     app.record(&event).map_err(|failure| StartError::other(failure.detail))?;
-    bring_keys(&served);
-    app.state.rebuild();
     let url = app.listening.get().map(|addr| format!("http://{addr}")).unwrap_or_default();
     let record = RuntimeRecord {
         instance_id: app.instance.id.clone(),

@@ -51,13 +51,16 @@ fn h21_killing_one_loses_what_was_in_flight_there_and_repeats_nothing() {
     eventually("the third is used again", || (scene.records(victim) > before).then_some(()));
 
     let calls = load.end();
-    let lost: BTreeSet<String> = calls.iter().filter(|call| call.status == 502).map(|call| call.id.clone()).collect();
-    assert_eq!(lost, in_flight[victim], "lost is exactly what was in flight at the one that was killed");
     let wrong: Vec<_> = calls.iter().filter(|call| call.status != 502 && !call.is_right()).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
-    let all: BTreeSet<String> = calls.iter().map(|call| call.id.clone()).collect();
-    scene.api.ran_each_once(&all);
-    println!("{} calls, {} lost", calls.len(), lost.len());
+    let lost: BTreeSet<String> = calls.iter().filter(|call| call.status == 502).map(|call| call.id.clone()).collect();
+    // A client that lost its call sends the next one at once, and that may still meet the dying process.
+    let late: BTreeSet<String> = lost.difference(&in_flight[victim]).cloned().collect();
+    assert_eq!(lost.len(), in_flight[victim].len() + late.len(), "all that was in flight there is lost");
+    assert_eq!(lost, scene.nginx.failed_at(scene.address(victim)), "nothing else is, and nothing went on to another");
+    let ran = calls.iter().map(|call| call.id.clone()).filter(|id| !late.contains(id)).collect();
+    scene.api.ran_each_once(&ran);
+    println!("{} calls, {} lost, {} of them sent to the dying process", calls.len(), lost.len(), late.len());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! nginx with the example's configuration, on other addresses and without TLS.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,6 +14,8 @@ const EXAMPLE: &str = include_str!("../../examples/replicas/nginx.conf");
 pub(crate) struct Nginx {
     program: Program,
     errors: PathBuf,
+    /// A line for each request: its id, status, and which toolboxes were asked.
+    requests: PathBuf,
 }
 
 impl Nginx {
@@ -22,28 +25,35 @@ impl Nginx {
         let dir = world.root().join("nginx");
         fs::create_dir_all(&dir).unwrap();
         fs::write(dir.join("toolbox.conf"), example(entrance, replicas)).unwrap();
-        let errors = dir.join("error.log");
+        let (errors, requests) = (dir.join("error.log"), dir.join("requests.log"));
         let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let places: String =
-            kinds.iter().map(|kind| format!("{kind}_temp_path {}/{kind};\n", dir.display())).collect();
+        let places: String = kinds.iter().map(|kind| format!("{kind}_temp_path {}/{kind};\n", dir.display())).collect();
         let main = format!(
-            "daemon off;\nworker_processes 2;\npid {dir}/pid;\nerror_log {errors} info;\nevents {{ worker_connections 1024; }}\n\
-             http {{\naccess_log off;\n{places}include {dir}/toolbox.conf;\n}}\n",
+            "daemon off;\nworker_processes 2;\npid {dir}/pid;\nerror_log {errors} error;\nevents {{ worker_connections 1024; }}\n\
+             http {{\nlog_format asked '$http_x_request_id $status $upstream_addr';\naccess_log {requests} asked;\n{places}include {dir}/toolbox.conf;\n}}\n",
             dir = dir.display(),
             errors = errors.display(),
+            requests = requests.display(),
         );
         fs::write(dir.join("nginx.conf"), main).unwrap();
         let mut command = Command::new(program());
         command.arg("-p").arg(&dir).arg("-e").arg(&errors).arg("-c").arg(dir.join("nginx.conf"));
         let program = Program::start(&mut command);
         eventually("nginx listens", || std::net::TcpStream::connect(entrance).ok());
-        Self { program, errors }
+        Self { program, errors, requests }
+    }
+
+    /// Ids of requests that were sent to this toolbox, to no other one, and got no answer.
+    pub(crate) fn failed_at(&self, toolbox: &str) -> BTreeSet<String> {
+        let log = fs::read_to_string(&self.requests).unwrap();
+        let failed = log.lines().filter_map(|line| line.strip_suffix(toolbox)?.strip_suffix(" 502 "));
+        failed.map(str::to_owned).collect()
     }
 
     /// What it wrote into its error log.
     pub(crate) fn errors(&self) -> String {
         let log = fs::read_to_string(&self.errors).unwrap_or_default();
-        log.lines().filter(|line| !line.contains("[notice]")).collect::<Vec<_>>().join("\n")
+        log.lines().filter(|line| line.contains("[error]")).collect::<Vec<_>>().join("\n")
     }
 }
 

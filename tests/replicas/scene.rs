@@ -55,6 +55,11 @@ impl Scene {
         scene
     }
 
+    /// Where a toolbox listens.
+    pub(crate) fn address(&self, which: usize) -> &str {
+        &self.addresses[which]
+    }
+
     /// Where clients go.
     pub(crate) fn entrance(&self) -> String {
         format!("http://{}", self.entrance)
