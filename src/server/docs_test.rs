@@ -70,7 +70,8 @@ fn command_lines(text: &str) -> Vec<String> {
         let line = line.trim().trim_start_matches("ExecStart=").trim_start_matches("sudo -u open-cli ");
         line.trim_start_matches("/usr/local/bin/")
     });
-    lines.filter_map(|line| line.strip_prefix("open-cli-toolbox --")).map(|rest| format!("--{rest}")).collect()
+    let flags = lines.filter_map(|line| line.strip_prefix("open-cli-toolbox ")).map(str::trim_start);
+    flags.filter(|flags| flags.starts_with("--") && *flags != "--version").map(str::to_owned).collect()
 }
 
 /// What a command line asks for, with what a service manager fills in.
