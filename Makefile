@@ -1,7 +1,7 @@
 # The commands of this project; `make help` lists them. CI runs `make check`, `make interop` and `make demo` (.ci/run).
 
 .DEFAULT_GOAL := help
-.PHONY: help build check fmt clippy test doc interop bench soak fuzz dist demo clean
+.PHONY: help build check fmt clippy test doc interop crash bench soak fuzz dist demo clean
 
 help: ## Print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -16,7 +16,7 @@ fmt: ## Check the format
 
 clippy: ## Check the lints
 	cargo clippy --all-targets --locked -- -D warnings
-	cargo clippy --test interop --locked -- -D warnings
+	cargo clippy --test interop --test crash --locked -- -D warnings
 
 test: ## Run all tests
 	cargo test --locked
@@ -26,6 +26,9 @@ doc: ## Check the API docs
 
 interop: ## Test against an issuer and a browser of others (needs Node.js and Chromium)
 	@scripts/interop.sh
+
+crash: ## Kill the toolbox CRASHES times (50) under load and see that its audit trail lost nothing
+	cargo test --locked --test crash -- --nocapture
 
 bench: build ## Measure; results and budgets are explained in docs/benchmarks.md
 	@scripts/bench.sh
