@@ -566,10 +566,15 @@ fn who_leaves_serves_on_and_ends_each_connection_with_its_answer() {
     busy.request("GET", "/wait", "");
     while scene.arrived.recv_timeout(PATIENCE).unwrap() != "/wait" {}
     scene.server.leave();
+    scene.until("it has heard that", || {
+        let mut client = scene.connect();
+        client.request("GET", "/", "");
+        client.answer().1.contains("Connection: close")
+    });
     scene.let_go(1);
     let text = busy.rest();
     assert!(text.contains("\r\nConnection: close\r\n") && text.ends_with("waited"), "{text}");
-    // That answer was the first of those that end; one that waits between requests, and one that comes new, are served once more.
+    // One that was between requests, and one that comes new, are served once more.
     for client in [&mut idle, &mut scene.connect()] {
         client.request("GET", "/last", "");
         let text = client.rest();
