@@ -36,7 +36,7 @@ bench: build ## Measure; results and budgets are explained in docs/benchmarks.md
 soak: build ## Hold the toolbox under mixed load for SOAK seconds (1,800), see whether it stays flat
 	@scripts/soak.sh
 
-fuzz: ## Feed made-up bytes to the framing of requests for FUZZ seconds (60; needs cargo-fuzz)
+fuzz: ## Feed made-up bytes to TARGET (all of fuzz/fuzz_targets) for FUZZ seconds each (60; needs cargo-fuzz)
 	@scripts/fuzz.sh
 
 dist: ## Build, check and checksum the programs into ./dist
