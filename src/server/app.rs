@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -66,6 +67,8 @@ pub struct App {
     pub metrics: Metrics,
     /// Where orders go.
     pub orders: Sender<Order>,
+    /// Whether it is about to stop, and therefore not ready.
+    pub leaving: AtomicBool,
     /// Whether `runtime_stop` is in the audit file already.
     pub stop_recorded: Mutex<bool>,
     /// Ids of requests that bring none.

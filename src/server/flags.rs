@@ -43,6 +43,7 @@ enum Kind {
     MaxConnections,
     MaxBody,
     RequestTimeout,
+    StopDelay,
     AuditFileSize,
     AuditFileAge,
     AuditKeep,
@@ -112,6 +113,12 @@ pub const FLAGS: &[Flag] = &[
     flag("max-connections", Some("N"), Kind::MaxConnections, "how many clients may be connected at once [10000]"),
     flag("max-body", Some("BYTES"), Kind::MaxBody, "how large a request's body may be; K, M stand for KiB, MiB [16M]"),
     flag("request-timeout", Some("SECONDS"), Kind::RequestTimeout, "how long a request may take to be answered [120]"),
+    flag(
+        "stop-delay",
+        Some("SECONDS"),
+        Kind::StopDelay,
+        "how long a stop serves on, not ready, so that a proxy goes elsewhere [0]",
+    ),
     flag("log-format", Some("text|json"), Kind::LogFormat, "how log lines on standard error look [text]"),
     flag(
         "log-requests",
@@ -188,6 +195,8 @@ pub struct Flags {
     pub audit: Rotation,
     /// `--request-timeout`
     pub request_timeout: Duration,
+    /// `--stop-delay`
+    pub stop_delay: Duration,
     /// `--log-format`
     pub log_format: Format,
     /// `--log-requests`
@@ -217,6 +226,7 @@ impl Default for Flags {
             max_body: server::DEFAULT_MAX_BODY,
             audit: Rotation::default(),
             request_timeout: server::DEFAULT_REQUEST_TIMEOUT,
+            stop_delay: Duration::ZERO,
             log_format: Format::Text,
             log_requests: Requests::default(),
             metrics_addr: None,
@@ -324,6 +334,7 @@ fn take_text(flags: &mut Flags, kind: Kind, text: String) -> Result<(), String> 
         Kind::AuditKeep => flags.audit.keep_for = Some(time(&text)?),
         Kind::AuditKeepSize => flags.audit.keep_bytes = Some(bytes(&text, MOST_KEPT)?),
         Kind::RequestTimeout => flags.request_timeout = Duration::from_secs(number(&text, 1, 86_400)? as u64),
+        Kind::StopDelay => flags.stop_delay = Duration::from_secs(number(&text, 0, 300)? as u64),
         Kind::LogFormat => {
             flags.log_format = match text.as_str() {
                 "text" => Format::Text,
@@ -458,6 +469,7 @@ mod tests {
             "--max-connections=50",
             "--max-body=2M",
             "--request-timeout=7",
+            "--stop-delay=5",
             "--audit-file-size=2G",
             "--audit-file-age=24h",
             "--audit-keep=400d",
@@ -475,7 +487,7 @@ mod tests {
         assert_eq!(flags.metrics_addr, Some(SocketAddr::from(([127, 0, 0, 1], 9100))));
         assert_eq!(flags.log_requests, Requests::Executions);
         assert_eq!((flags.max_connections, flags.max_body, flags.insecure_bind), (50, 2 << 20, true));
-        assert_eq!(flags.request_timeout, Duration::from_secs(7));
+        assert_eq!((flags.request_timeout, flags.stop_delay), (Duration::from_secs(7), Duration::from_secs(5)));
         let days = |days: u64| Some(Duration::from_secs(days * 86_400));
         let rotation =
             Rotation { file_bytes: 2 << 30, file_age: days(1), keep_for: days(400), keep_bytes: Some(1 << 40) };

@@ -262,12 +262,14 @@ pub struct Toolbox {
     window: Option<Running>,
     keeper: JoinHandle<()>,
     orders: Sender<Order>,
+    /// `--stop-delay`
+    stop_delay: Duration,
     /// Lets go of the instance last.
     held: Held,
 }
 
 impl Toolbox {
-    /// Starts as the flags say: configuration, instance, audit file, socket, first catalog, `runtime.json`, in this order.
+    /// Starts as the flags say: configuration, instance, audit file, first catalog, socket, `runtime.json`, in this order.
     pub fn start(host: &Host, flags: &Flags, log: Log) -> Result<Self, StartError> {
         let surroundings = Surroundings::from_host(host, flags.config.as_deref());
         let tools = tools(host, flags, &log)?;
@@ -308,6 +310,7 @@ impl Toolbox {
             log_requests: flags.log_requests,
             metrics: Metrics::new(host.clock.now()),
             orders: orders.clone(),
+            leaving: AtomicBool::new(false),
             stop_recorded: Mutex::new(false),
             ids: Serial::new(random()?),
             clock: host.clock.clone(),
@@ -315,15 +318,16 @@ impl Toolbox {
             failures_told: Pace::new(app::TELL_FAILURES),
             unrecorded_told: Pace::new(app::TELL_FAILURES),
         });
+        let window = open_window(flags, &app)?;
+        build_first(&app);
         let running = listen(host, flags, &app)?;
         app.listening.get_or_init(|| running.addr());
         app.metrics.watch_front(running.counts());
-        let window = open_window(flags, &app)?;
         open_for_business(&app, &started_at)?;
         let (kept, counts, ended) = (Arc::clone(&app), Arc::clone(running.counts()), running.ended());
         let keeper = host::spawn("keeper", move || keep(&kept, &counts, &ended, &inbox))
             .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;
-        Ok(Self { app, running, window, keeper, orders, held })
+        Ok(Self { app, running, window, keeper, orders, stop_delay: flags.stop_delay, held })
     }
 
     /// Where `--metrics-addr` listens.
@@ -345,7 +349,8 @@ impl Toolbox {
     pub fn wait(self) {
         // A keeper that died can only have been told nothing more.
         self.keeper.join().ok();
-        let Self { app, running, window, held, .. } = self;
+        let Self { app, running, window, held, stop_delay, .. } = self;
+        take_leave(&app, &running, stop_delay);
         app.log.info("stopping", &[]);
         app.audit.end_following();
         running.stop(GRACE);
@@ -370,6 +375,17 @@ impl Toolbox {
         self.orders.send(Order::Stop).ok();
         self.wait();
     }
+}
+
+/// Serves on for a while, not ready, so that what stands in front sends nothing new when the listener closes.
+fn take_leave(app: &App, running: &Running, delay: Duration) {
+    app.leaving.store(true, Ordering::SeqCst);
+    if delay.is_zero() || running.ended().load(Ordering::SeqCst) {
+        return;
+    }
+    app.log.info("not ready any more, about to stop", &[("seconds", &delay.as_secs())]);
+    running.leave();
+    host::sleep(delay);
 }
 
 fn random() -> Result<[u8; 16], StartError> {
@@ -449,14 +465,18 @@ fn open_window(flags: &Flags, app: &Arc<App>) -> Result<Option<Running>, StartEr
     Ok(Some(window))
 }
 
-/// Records the start, builds the first catalog, publishes `runtime.json`.
+/// Before it listens: what stands in front sends requests to whoever takes its connections, ready or not.
+fn build_first(app: &App) {
+    bring_keys(&app.state.served());
+    app.state.rebuild();
+}
+
+/// Records the start, publishes `runtime.json`.
 fn open_for_business(app: &App, started_at: &str) -> Result<(), StartError> {
     let served = app.state.served();
     let mut event = Event::new(EventType::RuntimeStart);
     event.config_fingerprint = Some(served.fingerprint.clone());
     app.record(&event).map_err(|failure| StartError::other(failure.detail))?;
-    bring_keys(&served);
-    app.state.rebuild();
     let url = app.listening.get().map(|addr| format!("http://{addr}")).unwrap_or_default();
     let record = RuntimeRecord {
         instance_id: app.instance.id.clone(),
@@ -570,6 +590,8 @@ fn guarded(app: &App, work: impl FnOnce()) {
     }
 }
 
+#[cfg(test)]
+mod docs_test;
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "the tests make a machine to run on")]
 mod tests;

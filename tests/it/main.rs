@@ -23,4 +23,5 @@ mod observed;
 mod policy;
 mod reload;
 mod sessions;
+mod start;
 mod wire;

@@ -134,7 +134,7 @@ impl Reactor {
             pair.duty = Duty::Carrying(number);
         }
         // Only when nothing is to be sent before it.
-        let offered = client.outbox.pending() == 0 && !self.stopping;
+        let offered = client.outbox.pending() == 0 && !self.leaving;
         if offered {
             let (last_lines, ends) = (client.framing.last_lines(false), !client.framing.survives(false));
             let socket = Arc::clone(&client.stream) as Arc<dyn handoff::Socket>;
@@ -302,9 +302,9 @@ impl Reactor {
 
     /// Begins to send an answer.
     fn answer(&mut self, place: usize, number: u64, reply: Reply) {
-        let stopping = self.stopping;
+        let leaving = self.leaving;
         let Some(client) = self.clients[place].as_mut() else { return };
-        client.framing.keep_alive &= !stopping;
+        client.framing.keep_alive &= !leaving;
         let (framing, streams) = (client.framing, matches!(reply.body, Payload::Pieces(_)));
         let mut head = reply.head;
         head.extend_from_slice(framing.last_lines(streams));

@@ -96,6 +96,7 @@ pub(super) struct Limits {
 /// What the owner tells the thread.
 #[derive(Debug, Default)]
 struct Orders {
+    leaving: AtomicBool,
     stopping: AtomicBool,
     until: Mutex<Option<Instant>>,
 }
@@ -125,6 +126,13 @@ impl Front {
     /// Becomes true when nobody is served any more, whether that was asked for or not.
     pub(super) fn ended(&self) -> &Arc<AtomicBool> {
         &self.ended
+    }
+
+    /// From now on every answer says that its connection ends; otherwise all are served as before.
+    pub(super) fn leave(&self) {
+        self.orders.leaving.store(true, Ordering::SeqCst);
+        // As in a stop.
+        self.waker.wake().ok();
     }
 
     /// Stops accepting, lets what has begun come to its end for up to `grace`, and returns.

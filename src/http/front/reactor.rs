@@ -71,6 +71,8 @@ pub(super) struct Reactor {
     acceptable: bool,
     pub(super) parts: Workplace,
     orders: Arc<Orders>,
+    /// Whether every answer is to say that its connection ends.
+    pub(super) leaving: bool,
     pub(super) stopping: bool,
     pub(super) now: Instant,
     pub(super) clients: Vec<Option<Client>>,
@@ -149,6 +151,7 @@ impl Reactor {
             acceptable: true,
             parts: Workplace { door, directories, crew, returns, reject, counts, limits },
             orders,
+            leaving: false,
             stopping: false,
             now,
             clients: Vec::new(),
@@ -265,6 +268,9 @@ impl Reactor {
         for place in self.turns.take() {
             self.serve_client(place);
         }
+        if !self.leaving && self.orders.leaving.load(Ordering::SeqCst) {
+            self.leave();
+        }
         if !self.stopping && self.orders.stopping.load(Ordering::SeqCst) {
             self.begin_stop();
         }
@@ -292,7 +298,7 @@ impl Reactor {
     fn patience(&self) -> usize {
         let has_more = |client: &Client| client.readable || !client.input.is_empty();
         let mut clients = self.errands.values().filter_map(|errand| self.clients[errand.client?].as_ref());
-        if self.stopping || clients.any(has_more) {
+        if self.leaving || clients.any(has_more) {
             0
         } else if self.lists.len(list::QUEUED) > 0 {
             self.at_work().saturating_sub(self.limit.now()) / 2
@@ -534,15 +540,20 @@ impl Reactor {
     }
 
     /// Takes in those who are connected already, then nobody any more; those who have asked for nothing are let go.
+    /// From now on answers say that the connection ends, which a worker does not know.
+    fn leave(&mut self) {
+        self.leaving = true;
+        for number in self.errands.keys().copied().collect::<Vec<_>>() {
+            self.withdraw(number);
+        }
+    }
+
     fn begin_stop(&mut self) {
         self.stopping = true;
         self.acceptable = true;
         self.accept(BACKLOG as usize);
         self.listener = None;
-        // From now on answers say that the connection ends, which a worker does not know.
-        for number in self.errands.keys().copied().collect::<Vec<_>>() {
-            self.withdraw(number);
-        }
+        self.leave();
         let quiet = [list::IDLE, list::HEAD];
         let members: Vec<u32> = quiet.iter().flat_map(|list| self.lists.members(*list)).collect();
         for member in members {

@@ -132,10 +132,10 @@ impl Reactor {
     fn enqueue(&mut self, place: usize, mut request: Request) {
         self.parts.counts.requests.bump();
         self.numbers += 1;
-        let (ticket, stopping) = (self.numbers, self.stopping);
+        let (ticket, leaving) = (self.numbers, self.leaving);
         let Some(client) = self.clients[place].as_mut() else { return };
         client.framing.one_zero = request.head.one_zero;
-        client.framing.keep_alive = request.head.keep_alive && !stopping;
+        client.framing.keep_alive = request.head.keep_alive && !leaving;
         (client.bodiless, client.told) = (request.head.bodiless, std::mem::take(&mut request.head.told));
         let is_large = request.body.len() > SMALL;
         client.request = Some(Box::new(request));

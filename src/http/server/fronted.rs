@@ -92,6 +92,10 @@ impl Fronted {
         Arc::clone(self.front.ended())
     }
 
+    pub(super) fn leave(&self) {
+        self.front.leave();
+    }
+
     pub(super) fn stop(self, grace: Duration) {
         let deadline = Deadline::after(grace);
         self.crew.end_streams();

@@ -558,6 +558,31 @@ fn a_stop_answers_what_has_begun_ends_the_idle_and_refuses_the_rest() {
 }
 
 #[test]
+fn who_leaves_serves_on_and_ends_each_connection_with_its_answer() {
+    let scene = scene(|_| {});
+    let mut idle = scene.connect();
+    idle.ask("GET", "/", "");
+    let mut busy = scene.connect();
+    busy.request("GET", "/wait", "");
+    while scene.arrived.recv_timeout(PATIENCE).unwrap() != "/wait" {}
+    scene.server.leave();
+    scene.until("it has heard that", || {
+        let mut client = scene.connect();
+        client.request("GET", "/", "");
+        client.answer().1.contains("Connection: close")
+    });
+    scene.let_go(1);
+    let text = busy.rest();
+    assert!(text.contains("\r\nConnection: close\r\n") && text.ends_with("waited"), "{text}");
+    // One that was between requests, and one that comes new, are served once more.
+    for client in [&mut idle, &mut scene.connect()] {
+        client.request("GET", "/last", "");
+        let text = client.rest();
+        assert!(text.contains("\r\nConnection: close\r\n") && text.ends_with("GET /last 0"), "{text}");
+    }
+}
+
+#[test]
 fn a_stop_does_not_wait_beyond_its_grace() {
     let scene = scene(|_| {});
     let mut busy = scene.connect();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver};
 use std::time::UNIX_EPOCH;
 
@@ -172,6 +173,7 @@ impl World {
             metrics: Metrics::new(UNIX_EPOCH),
             orders,
             ids: Serial::new([0; 16]),
+            leaving: AtomicBool::new(false),
             stop_recorded: Mutex::new(false),
             unrecorded_told: Pace::new(TELL_FAILURES),
             clock,
@@ -438,6 +440,9 @@ fn before_the_first_build_there_is_no_catalog() {
     assert_eq!(world.get(path::HEALTH).status, 200);
     world.app.state.put(catalog());
     assert_eq!(world.get(path::READY).status, 200);
+    world.app.leaving.store(true, Ordering::SeqCst);
+    world.get(path::READY).is(503, "overloaded");
+    assert_eq!(world.get(path::HEALTH).status, 200);
 }
 
 #[test]
