@@ -16,7 +16,7 @@ fmt: ## Check the format
 
 clippy: ## Check the lints
 	cargo clippy --all-targets --locked -- -D warnings
-	cargo clippy --test interop --test crash --locked -- -D warnings
+	cargo clippy --test interop --test crash --test replicas --locked -- -D warnings
 
 test: ## Run all tests
 	cargo test --locked

@@ -539,7 +539,6 @@ impl Reactor {
         self.poll.registry().deregister(&mut SourceFd(&client.stream.0.as_raw_fd())).ok();
     }
 
-    /// Takes in those who are connected already, then nobody any more; those who have asked for nothing are let go.
     /// From now on answers say that the connection ends, which a worker does not know.
     fn leave(&mut self) {
         self.leaving = true;
@@ -548,6 +547,7 @@ impl Reactor {
         }
     }
 
+    /// Takes in those who are connected already, then nobody any more; those who have asked for nothing are let go.
     fn begin_stop(&mut self) {
         self.stopping = true;
         self.acceptable = true;
