@@ -1,10 +1,11 @@
-# The commands of this project; `make help` lists them. CI runs `make check`, `make interop` and `make demo` (.ci/run).
+# The commands of this project; `make help` lists them. CI runs `make check`, `make interop`, `make integration` and `make demo`
+# (.ci/run).
 
 .DEFAULT_GOAL := help
-.PHONY: help build check fmt clippy test doc interop bench soak fuzz dist demo clean
+.PHONY: help build check fmt clippy test doc interop integration bench soak fuzz dist demo clean
 
 help: ## Print this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 build: ## Build the programs for release into ./bin (on Linux static)
 	@scripts/build.sh bin
@@ -26,6 +27,9 @@ doc: ## Check the API docs
 
 interop: ## Test against an issuer and a browser of others (needs Node.js and Chromium)
 	@scripts/interop.sh
+
+integration: build ## Test the built programs with others' tools (needs Python)
+	@scripts/integration.sh
 
 bench: build ## Measure; results and budgets are explained in docs/benchmarks.md
 	@scripts/bench.sh

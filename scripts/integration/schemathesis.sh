@@ -1,0 +1,3 @@
+#!/usr/bin/env bash
+# Asks a toolbox with auth on what its own description allows, and what it does not.
+set -euo pipefail
