@@ -35,6 +35,7 @@ use crate::instance::{Held, Instance, RuntimeRecord};
 pub mod access_log;
 pub mod app;
 pub mod asked;
+pub mod describe;
 pub mod error;
 pub mod flags;
 pub mod follow;
