@@ -64,9 +64,11 @@ pub struct Parameter {
 pub enum Value {
     /// Any text.
     Text,
+    /// Any text that is there.
+    Filled,
     /// A whole number of 64 bits.
     Number,
-    /// RFC 3339 in UTC.
+    /// RFC 3339 in UTC, from 1970 on.
     Time,
     /// One of these.
     OneOf(&'static [&'static str]),
@@ -85,7 +87,14 @@ impl Parameter {
 
     fn json(&self) -> Json {
         let Self { name, place, required, description, .. } = self;
-        json!({"name": name, "in": place, "required": required, "description": description, "schema": self.value.schema()})
+        let schema = self.value.schema();
+        let mut out =
+            json!({"name": name, "in": place, "required": required, "description": description, "schema": schema});
+        if *place == "query" && !required {
+            // An empty one counts as absent.
+            out["allowEmptyValue"] = true.into();
+        }
+        out
     }
 }
 
@@ -93,8 +102,11 @@ impl Value {
     fn schema(self) -> Json {
         match self {
             Self::Text => json!({"type": "string"}),
+            Self::Filled => json!({"type": "string", "minLength": 1}),
             Self::Number => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
-            Self::Time => json!({"type": "string", "format": "date-time", "pattern": "^[0-9T:.-]+Z$"}),
+            Self::Time => {
+                json!({"type": "string", "format": "date-time", "pattern": "^(19[7-9]|[2-9][0-9]{2})[0-9]-.*Z$"})
+            }
             Self::OneOf(values) => json!({"type": "string", "enum": values}),
             Self::Named(name) => named(name),
         }
@@ -209,7 +221,8 @@ fn success(says: &Operation, head: bool) -> Json {
         Content::Records => {
             names.push("Link");
             let records = json!({"type": "array", "items": named("AuditRecord")});
-            json!({"application/json": {"schema": records}, "text/event-stream": {"schema": {"type": "string"}}})
+            // Of a stream, the schema is that of each event.
+            json!({"application/json": {"schema": records}, "text/event-stream": {"schema": named("FollowedRecord")}})
         }
         Content::Metrics => json!({"text/plain": {"schema": {"type": "string"}}}),
     };

@@ -5,8 +5,7 @@ use crate::access::ADMIN;
 use crate::contract::ErrorCode;
 
 /// The selection of a view.
-const MODE: Parameter =
-    Parameter::query("mode", Value::OneOf(&["", "discover", "curated"]), "`mode.default` when absent.");
+const MODE: Parameter = Parameter::query("mode", Value::OneOf(&["discover", "curated"]), "`mode.default` when absent.");
 const PROFILE: Parameter =
     Parameter::query("agentProfile", Value::Text, "A profile of the configuration; its own mode wins over `mode`.");
 const DETAIL: Parameter = Parameter::query(
@@ -44,7 +43,7 @@ pub const TOOL: Operation = Operation {
     id: "tool",
     summary: "One tool, whole",
     tag: "catalog",
-    parameters: &[Parameter { required: true, ..Parameter::query("id", Value::Text, "The tool's id.") }],
+    parameters: &[Parameter { required: true, ..Parameter::query("id", Value::Filled, "The tool's id.") }],
     content: Content::Json(&["Tool"]),
     validated: true,
     codes: &[ErrorCode::AuthzDenied, ErrorCode::ToolNotFound, ErrorCode::CatalogUnavailable],
