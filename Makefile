@@ -2,7 +2,7 @@
 # (.ci/run).
 
 .DEFAULT_GOAL := help
-.PHONY: help build check fmt clippy test doc interop integration bench soak fuzz dist demo clean
+.PHONY: help build check fmt clippy test doc interop integration crash bench soak fuzz dist demo clean
 
 help: ## Print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -17,7 +17,7 @@ fmt: ## Check the format
 
 clippy: ## Check the lints
 	cargo clippy --all-targets --locked -- -D warnings
-	cargo clippy --test interop --locked -- -D warnings
+	cargo clippy --test interop --test crash --locked -- -D warnings
 
 test: ## Run all tests
 	cargo test --locked
@@ -31,13 +31,16 @@ interop: ## Test against an issuer and a browser of others (needs Node.js and Ch
 integration: build ## Test the built programs with others' tools (needs Python)
 	@scripts/integration.sh
 
+crash: ## Kill the toolbox CRASHES times (50) under load and see that its audit trail lost nothing
+	cargo test --locked --test crash -- --nocapture
+
 bench: build ## Measure; results and budgets are explained in docs/benchmarks.md
 	@scripts/bench.sh
 
 soak: build ## Hold the toolbox under mixed load for SOAK seconds (1,800), see whether it stays flat
 	@scripts/soak.sh
 
-fuzz: ## Feed made-up bytes to the framing of requests for FUZZ seconds (60; needs cargo-fuzz)
+fuzz: ## Feed made-up bytes to TARGET (all of fuzz/fuzz_targets) for FUZZ seconds each (60; needs cargo-fuzz)
 	@scripts/fuzz.sh
 
 dist: ## Build, check and checksum the programs into ./dist

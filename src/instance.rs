@@ -145,6 +145,9 @@ const MAX_ID: usize = 200;
 /// The holder's note is read up to this many bytes.
 const MAX_NOTE: usize = 1024;
 
+/// `runtime.json` is read up to this many bytes.
+const MAX_RECORD: usize = 64 << 10;
+
 impl Instance {
     /// Finds id and places: flags, then environment, then the configuration's path (absolute), then defaults.
     pub fn resolve(host: &Host, choice: &Choice, config_path: Option<&Path>) -> Result<Self, InstanceError> {
@@ -192,6 +195,12 @@ impl Instance {
         let mut text = serde_json::to_vec_pretty(record)?;
         text.push(b'\n');
         disk::write_private(&self.runtime_file(), &text)
+    }
+
+    /// What the instance's runtime has published, when one runs that did so.
+    pub fn published(&self) -> Option<RuntimeRecord> {
+        let text = disk::read_if_there(&self.runtime_file(), MAX_RECORD).ok()??;
+        serde_json::from_slice(&text).ok()
     }
 
     /// Removes `runtime.json`. What cannot be removed stays; the next start removes it.

@@ -20,6 +20,7 @@
 //! | 7 | [`access`]: who may do what · [`execute`]: a tool and arguments to a request, and its answer |
 //! | 8 | [`server`]: the toolbox · [`client`]: a runtime as seen from outside |
 //! | 9 | [`cli`]: the command line · [`eval`]: programs to try all of it with |
+//! | 10 | [`fuzz`]: promises of what reads foreign bytes |
 //!
 //! # The life of one command
 //!
@@ -54,6 +55,8 @@ pub mod server;
 
 pub mod cli;
 pub mod eval;
+
+pub mod fuzz;
 
 /// The version of all three programs.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("client", 8),
     ("cli", 9),
     ("eval", 9),
+    ("fuzz", 10),
 ];
 
 /// Crates that one file or folder alone may name; a crate with two rows has two homes.

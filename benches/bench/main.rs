@@ -13,6 +13,8 @@
 
 #[cfg(target_os = "linux")]
 mod attacks;
+#[cfg(target_os = "linux")]
+mod audit;
 mod auth;
 mod catalog;
 mod client;
@@ -50,6 +52,8 @@ const SUBJECTS: &[(&str, Subject, bool)] = &[
     ("processes", processes::measure, true),
     #[cfg(target_os = "linux")]
     ("proxy", proxy::measure, true),
+    #[cfg(target_os = "linux")]
+    ("audit", audit::measure, true),
     #[cfg(target_os = "linux")]
     ("attacks", attacks::measure, true),
     #[cfg(target_os = "linux")]

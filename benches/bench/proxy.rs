@@ -23,15 +23,12 @@ const SLICES: usize = 5;
 const BUDGETS: [(usize, f64); 3] = [(1, 0.5), (16, 0.5), (64, 0.4)];
 /// How many times nginx's latency the 99th percentile may be.
 const TAIL: f64 = 3.0;
-const EXECUTE: &str = "/v1/tools/execute";
+pub(crate) const EXECUTE: &str = "/v1/tools/execute";
 const MEMORY: &str = "/dev/shm";
 
 /// One row of throughput and one of latency for each number of connections.
 pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
-    let missing = [("nginx", "-v"), ("wrk", "-v")].into_iter().filter(|(name, flag)| !is_there(name, flag));
-    let missing: Vec<_> = missing.map(|(name, _)| name).collect();
-    if !missing.is_empty() || !Path::new(MEMORY).is_dir() {
-        println!("proxying was not measured: it needs {MEMORY}, nginx and wrk; not installed: {}", missing.join(", "));
+    if !can_be_measured() {
         return Vec::new();
     }
     let state = State::new();
@@ -44,6 +41,20 @@ pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
     let script = script(scene, &toolbox);
     let measured = Measured { toolbox: &toolbox, proxy: &proxy, upstream: &upstream, script: script.as_os_str() };
     BUDGETS.iter().flat_map(|&(connections, least)| measured.rows(connections, least)).collect()
+}
+
+/// Says what is missing, if anything is.
+pub(crate) fn can_be_measured() -> bool {
+    let missing = [("nginx", "-v"), ("wrk", "-v")].into_iter().filter(|(name, flag)| !is_there(name, flag));
+    let missing: Vec<_> = missing.map(|(name, _)| name).collect();
+    let can = missing.is_empty() && Path::new(MEMORY).is_dir();
+    if !can {
+        println!(
+            "executions were not measured: it needs {MEMORY}, nginx and wrk; not installed: {}",
+            missing.join(", ")
+        );
+    }
+    can
 }
 
 fn is_there(program: &str, flag: &str) -> bool {
@@ -67,9 +78,14 @@ impl Drop for State {
     }
 }
 
+/// What an execute asks for.
+pub(crate) fn body() -> String {
+    json!({ "toolId": "item:getItem" }).to_string()
+}
+
 /// What makes wrk send executes, once one was seen to give what the upstream has.
-fn script(scene: &Scene, toolbox: &Toolbox) -> PathBuf {
-    let body = json!({ "toolId": "item:getItem" }).to_string();
+pub(crate) fn script(scene: &Scene, toolbox: &Toolbox) -> PathBuf {
+    let body = body();
     let (head, answer) = toolbox.send("POST", EXECUTE, &body);
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     let answer: Value = serde_json::from_slice(&answer).unwrap();

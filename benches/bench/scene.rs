@@ -64,22 +64,27 @@ impl Scene {
     /// How that toolbox is started.
     pub(crate) fn github_command(&self, upstream: SocketAddr) -> Command {
         fs::copy(&self.github, self.scratch.join("github.json")).unwrap();
-        self.serving("github", upstream)
+        self.serving("open-cli-toolbox", "github", upstream)
     }
 
     /// How a toolbox is started that serves one tool, `item:getItem`: `GET /item.json` of `upstream`.
     pub(crate) fn item_command(&self, upstream: SocketAddr) -> Command {
+        self.item_command_of("open-cli-toolbox", upstream)
+    }
+
+    /// The same with another program of ./bin.
+    pub(crate) fn item_command_of(&self, program: &str, upstream: SocketAddr) -> Command {
         let description = json!({
             "openapi": "3.0.3",
             "info": { "title": "Items", "version": "1" },
             "paths": { "/item.json": { "get": { "operationId": "getItem", "responses": { "200": { "description": "An item" } } } } },
         });
         fs::write(self.scratch.join("item.json"), description.to_string()).unwrap();
-        self.serving("item", upstream)
+        self.serving(program, "item", upstream)
     }
 
     /// A toolbox whose only service has this name and is described by the scratch file of that name.
-    fn serving(&self, name: &str, upstream: SocketAddr) -> Command {
+    fn serving(&self, program: &str, name: &str, upstream: SocketAddr) -> Command {
         let config = json!({
             "cli": "1.0.0",
             "mode": { "default": "discover" },
@@ -88,7 +93,7 @@ impl Scene {
         });
         let file = self.scratch.join(format!("{name}.config.json"));
         fs::write(&file, config.to_string()).unwrap();
-        let mut command = self.program("open-cli-toolbox");
+        let mut command = self.program(program);
         command.arg("--config").arg(file).args(["--addr", "127.0.0.1:0", "--instance-id", "bench"]);
         command
     }

@@ -270,4 +270,12 @@ mod tests {
         assert_eq!(canonical(&a), canonical(&b));
         assert_eq!(canonical(&a), "{\"a\":\"\\n\",\"b\":[1,{\"a\":null,\"z\":1}]}");
     }
+
+    #[test]
+    fn numbers_are_written_as_they_were_read() {
+        for number in ["4.4444444444444443e+21", "0.1", "-1.7976931348623157e+308", "5e-324", "18446744073709551615"] {
+            let value: Value = serde_json::from_str(number).unwrap();
+            assert_eq!(value.to_string(), number);
+        }
+    }
 }

@@ -19,6 +19,15 @@ pub fn parse_http_date(text: &str) -> Option<SystemTime> {
     httpdate::parse_http_date(text).ok()
 }
 
+/// Reads a span of time as people write it, with its unit: `90s`, `15m`, `24h`, `7d`.
+pub fn parse_span(text: &str) -> Option<Duration> {
+    let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];
+    let (unit, seconds) = units.into_iter().find(|(unit, _)| text.ends_with(*unit))?;
+    let digits = text.strip_suffix(unit)?;
+    let number: u64 = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
+    number.checked_mul(seconds).map(Duration::from_secs)
+}
+
 /// Milliseconds since 1970, 0 for times before.
 pub fn unix_millis(at: SystemTime) -> u64 {
     let since = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
@@ -28,6 +37,13 @@ pub fn unix_millis(at: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_have_a_unit() {
+        let seconds = |text| parse_span(text).map(|span| span.as_secs());
+        assert_eq!(["0s", "90s", "15m", "24h", "7d"].map(seconds), [0, 90, 900, 86_400, 604_800].map(Some));
+        assert_eq!(["", "s", "5", "-1s", "+1s", "1.5h", "1w", "ü", "99999999999999999d"].map(seconds), [None; 9]);
+    }
 
     #[test]
     fn time_stamps_round_trip() {

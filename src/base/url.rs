@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 use fluent_uri::{Uri, UriRef};
 
+/// Longest URL, as it comes in and in its normal form, so that each can be read again.
+const MAX_BYTES: usize = 8192;
+
 /// An absolute, normalized URL with a host (`http`, `https`) or a path (`file`).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Url(String);
@@ -74,7 +77,7 @@ impl Url {
     /// Parses and normalizes an absolute URL. Spaces, braces and other characters that may not stand in a URL
     /// are percent-encoded first.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
-        if text.len() > 8192 {
+        if text.len() > MAX_BYTES {
             return Err(UrlError::TooLong);
         }
         let text = encode_illegal(text.trim());
@@ -84,7 +87,7 @@ impl Url {
 
     /// Resolves a reference against this URL (RFC 3986 section 5).
     pub fn join(&self, reference: &str) -> Result<Self, UrlError> {
-        if reference.len() > 8192 {
+        if reference.len() > MAX_BYTES {
             return Err(UrlError::TooLong);
         }
         let reference = encode_illegal(reference.trim());
@@ -114,7 +117,8 @@ impl Url {
             }
             other => return Err(UrlError::Scheme(other.to_owned())),
         }
-        Ok(Self(uri.into_string()))
+        // Encoding makes it longer, and so does what a reference is joined to.
+        if uri.as_str().len() > MAX_BYTES { Err(UrlError::TooLong) } else { Ok(Self(uri.into_string())) }
     }
 
     /// The `file` URL of an absolute path.
@@ -384,6 +388,10 @@ mod tests {
             assert_eq!(Url::parse(text), Err(error), "{text}");
         }
         assert_eq!(Url::parse(&format!("http://h/{}", "a".repeat(9000))), Err(UrlError::TooLong));
+        let spaces = format!("http://h/{}x", " ".repeat(4000));
+        assert_eq!(Url::parse(&spaces), Err(UrlError::TooLong), "what it becomes could not be read again");
+        let long = parsed(&format!("http://h/{}/", "a".repeat(5000)));
+        assert_eq!(long.join(&"b".repeat(5000)), Err(UrlError::TooLong));
     }
 
     #[test]

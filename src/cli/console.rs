@@ -15,6 +15,8 @@ use super::report::Failure;
 pub struct Console {
     out: RefCell<Box<dyn Write + Send>>,
     err: RefCell<Box<dyn Write + Send>>,
+    /// Whether whoever read the answers has gone away.
+    pub gone: Cell<bool>,
     /// What is a terminal.
     pub terminal: Terminal,
     /// Whether notes are left out.
@@ -32,6 +34,7 @@ impl Console {
         Self {
             out: RefCell::new(std::mem::replace(&mut host.stdout, Box::new(io::sink()))),
             err: RefCell::new(std::mem::replace(&mut host.stderr, Box::new(io::sink()))),
+            gone: Cell::new(false),
             terminal: host.terminal,
             quiet: Cell::new(false),
             verbose: Cell::new(false),
@@ -46,7 +49,10 @@ impl Console {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(Failure::other("output_failed", format!("the answer cannot be written: {error}")))
             }
-            _ => Ok(()),
+            outcome => {
+                self.gone.set(self.gone.get() || outcome.is_err());
+                Ok(())
+            }
         }
     }
 

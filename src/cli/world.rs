@@ -151,6 +151,20 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Where the instance's audit trail is: where its runtime says, else where one would put it.
+    pub fn audit_path(&self) -> Result<PathBuf, Failure> {
+        let loaded = self.load()?;
+        let instance = self.instance(&loaded)?.ok_or_else(|| {
+            Failure::new(
+                report::USAGE,
+                "usage",
+                "there is no place for state on this machine, so no audit trail is known",
+            )
+            .hint("name it: `open-cli audit verify /path/to/audit.log`")
+        })?;
+        Ok(instance.published().map_or(instance.audit_path, |record| record.audit_path))
+    }
+
     /// What marks this run's calls. Whoever started it says by the usual variables which trace it belongs to.
     fn trail(&self) -> Option<Trail> {
         let env = &self.host.env;

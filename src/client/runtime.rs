@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::base::form::Form;
 use crate::base::host::{Deadline, Stopwatch};
 use crate::base::serial::Serial;
 use crate::base::trace::Trace;
@@ -176,6 +177,14 @@ impl From<AuthError> for ClientError {
     }
 }
 
+/// The number in the address of the next page. Only that is taken from it: the address itself is the runtime's word.
+fn cursor(link: &str) -> Option<u64> {
+    let (target, relation) = link.strip_prefix('<')?.split_once('>')?;
+    let query = Form::parse(target.split_once('?')?.1);
+    let number = query.get("after").or_else(|| query.get("before"))?;
+    relation.contains("rel=\"next\"").then(|| number.parse().ok())?
+}
+
 /// What part of the catalog is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CatalogAsk {
@@ -270,9 +279,11 @@ impl Runtime<'_> {
         Ok((read(&call, &response.body)?, response.body))
     }
 
-    /// `GET /v1/audit/events`: a JSON array, as it came.
-    pub fn audit_events(&self, query: &[(&str, &str)]) -> Result<Vec<u8>, ClientError> {
-        Ok(self.send(&Call::get(path::AUDIT), query, self.timeouts.ask)?.body)
+    /// `GET /v1/audit/events`: a JSON array, as it came, and the number with which the next page's `Link` goes on.
+    pub fn audit_events(&self, query: &[(&str, &str)]) -> Result<(Vec<u8>, Option<u64>), ClientError> {
+        let response = self.send(&Call::get(path::AUDIT), query, self.timeouts.ask)?;
+        let next = response.headers.get("link").and_then(cursor);
+        Ok((response.body, next))
     }
 
     /// `POST /v1/runtime/stop`, as it came.

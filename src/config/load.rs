@@ -157,7 +157,7 @@ fn nothing_found(surroundings: &Surroundings) -> Diagnostic {
 }
 
 /// The content of each readable document in the one spelling, after its structure was checked.
-fn scope_nodes(documents: &[Document], problems: &mut Problems<'_>) -> Vec<Node> {
+pub(super) fn scope_nodes(documents: &[Document], problems: &mut Problems<'_>) -> Vec<Node> {
     let mut nodes = Vec::new();
     for (index, document) in documents.iter().enumerate() {
         match document.parse(index) {
@@ -173,7 +173,7 @@ fn scope_nodes(documents: &[Document], problems: &mut Problems<'_>) -> Vec<Node>
 }
 
 /// Enforces the managed locks and merges; `None` without any file.
-fn join(nodes: Vec<Node>, problems: &mut Problems<'_>) -> Option<Node> {
+pub(super) fn join(nodes: Vec<Node>, problems: &mut Problems<'_>) -> Option<Node> {
     let mut nodes = nodes.into_iter();
     let mut root = nodes.next()?;
     let managed = (problems.file(&root.origin).scope == Scope::Managed).then(|| root.clone());

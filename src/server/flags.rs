@@ -11,6 +11,7 @@ use lexopt::{Arg, ValueExt};
 use super::access_log::Requests;
 use crate::audit::Rotation;
 use crate::base::log::Format;
+use crate::base::time::parse_span;
 use crate::base::url::Url;
 use crate::http::server;
 use crate::instance::Choice;
@@ -392,12 +393,9 @@ fn bytes(text: &str, most: u64) -> Result<u64, String> {
 
 /// A span from a second to a hundred years.
 fn time(text: &str) -> Result<Duration, String> {
-    let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];
-    let unit = units.into_iter().find(|(name, _)| text.ends_with(*name)).map(|(_, seconds)| seconds);
-    let number = unit.and_then(|seconds| text[..text.len() - 1].parse::<u64>().ok()?.checked_mul(seconds));
-    number
-        .filter(|seconds| (1..=36_525 * 86_400).contains(seconds))
-        .map(Duration::from_secs)
+    const MOST: Duration = Duration::from_secs(36_525 * 86_400);
+    parse_span(text)
+        .filter(|span| !span.is_zero() && *span <= MOST)
         .ok_or_else(|| "a time with its unit (s, m, h, d) is needed, like 24h or 7d".to_owned())
 }
 

@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::access::validator::Tools;
-use crate::audit::{AuditLog, Event, EventType, Upkeep};
+use crate::audit::{self, AuditLog, Event, EventType, Upkeep};
 use crate::base::count::Counter;
 use crate::base::disk;
 use crate::base::host::{self, Clock, Deadline, Host};
@@ -275,6 +275,9 @@ impl Toolbox {
         let tools = tools(host, flags, &log)?;
         let served = state::load_served(&surroundings, &tools, None)
             .map_err(|messages| StartError { exit: CONFIG, messages })?;
+        if audit::log::WRITES_NOTHING {
+            log.error("this build keeps NO audit trail; it is for measuring alone", &[]);
+        }
         if served.validator.is_none() {
             log.warn("runtime auth is off: whoever reaches this address may use every tool the policy allows", &[]);
         }

@@ -1,13 +1,17 @@
 //! What is kept: a record for each action, chained, on disk before its answer.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::program::eventually;
+use crate::program::{Program, eventually};
 use crate::world::World;
 
 /// Checks the chain from the documented format alone: `hash` is the SHA-256 of the line without its last member, `prev` the hash
@@ -142,4 +146,198 @@ fn h37_a_torn_line_does_not_make_the_rest_unreadable() {
     let served = world.http("GET", "[RUNTIME]/v1/audit/events", &[], "");
     assert_eq!(served.status, 200);
     assert!(String::from_utf8_lossy(&served.body).contains("tool_execution"));
+}
+
+#[test]
+fn the_trail_is_listed_followed_and_checked_by_commands() {
+    let mut world = World::serving(&json!({ "policy": { "deny": ["demo:replaceItem"] } }));
+    for _ in 0..3 {
+        world.run("open-cli demo items get item-1 --quiet --format json").stdout_json(&[("/id", json!("item-1"))]);
+    }
+    let denied = r#"{"toolId":"demo:replaceItem","pathArgs":["item-1"],"bodyJson":{"name":"x"}}"#;
+    world.http("POST", "[RUNTIME]/v1/tools/execute", &[("Content-Type", "application/json")], denied);
+    world.run("open-cli audit list --tool demo:getItem --limit 2 --since 1h --format json").stdout_json(&[
+        ("/0/toolId", json!("demo:getItem")),
+        ("/1/statusCode", json!(200)),
+        ("/2", Value::Null),
+    ]);
+    world
+        .run("open-cli audit list --decision denied --format json")
+        .stdout_json(&[("/0/reasonCode", json!("policy_deny")), ("/1", Value::Null)]);
+    world.run("open-cli audit list --since yesterday").stderr_has(&["--since", "24h"]).status(2);
+    world.run("open-cli audit tail --limit 1 --format table").stdout_has(&["authz_denial  demo:replaceItem  denied"]);
+
+    let follower = Program::start(world.command(env!("CARGO_BIN_EXE_open-cli")).args([
+        "audit",
+        "tail",
+        "--follow",
+        "--limit",
+        "1",
+        "--tool",
+        "demo:getItem",
+        "--format",
+        "json",
+    ]));
+    follower.line_after(0, &["\"toolId\":\"demo:getItem\""]);
+    let mark = follower.mark();
+    world.run("open-cli demo items get item-2 --quiet --format json").stdout_json(&[("/id", json!("item-2"))]);
+    follower.line_after(mark, &["tool_execution", "\"seq\":"]);
+    drop(follower);
+
+    world
+        .run("open-cli audit verify --instance-id world --format json")
+        .stdout_json(&[("/ok", json!(true)), ("/files", json!(1))]);
+    let mut toolbox = world.toolbox.take().unwrap();
+    toolbox.signal("TERM");
+    toolbox.wait();
+    let stopped = toolbox.line_after(0, &["auditHead="]);
+    let head = stopped.split_once("auditHead=").unwrap().1.to_owned();
+    let path = world.instance().join("audit.log");
+    world
+        .run(&format!("open-cli audit verify {} --head {head} --format table", path.display()))
+        .stdout_has(&["whole", &head]);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("policy_deny", "policy_dent", 1)).unwrap();
+    world
+        .run(&format!("open-cli audit verify {} --format json", path.display()))
+        .stdout_json(&[("/ok", json!(false)), ("/firstBad/file", json!("audit.log")), ("/firstBad/seq", json!(5))])
+        .stderr_has(&["audit.log line 5 (record 5)", "was changed"])
+        .status(10);
+    let cut = text.lines().take(3).collect::<Vec<_>>().join("\n") + "\n";
+    fs::write(&path, cut).unwrap();
+    world
+        .run(&format!("open-cli audit verify {} --head {head}", path.display()))
+        .stdout_has(&["\"ok\":false"])
+        .stderr_has(&["cut off"])
+        .status(10);
+    world.run("open-cli audit verify nowhere.log").stderr_has(&["cannot be read"]).status(1);
+    world.run("open-cli audit verify --head 5:zz").stderr_has(&["SEQ:HASH"]).status(2);
+}
+
+#[test]
+fn h38_every_file_of_the_trail_is_private_under_an_open_umask() {
+    let world = World::with_demo().config(&json!({}));
+    let line = format!(
+        "umask 000; exec {} --config .cli.json --addr 127.0.0.1:0 --instance-id world --audit-file-size 1K",
+        env!("CARGO_BIN_EXE_open-cli-toolbox")
+    );
+    let mut toolbox = Program::start(world.command("sh").args(["-c", &line]));
+    let url = toolbox.url();
+    for _ in 0..5 {
+        let body = r#"{"toolId":"demo:getItem","pathArgs":["item-1"]}"#;
+        let answer =
+            world.http("POST", &format!("{url}/v1/tools/execute"), &[("Content-Type", "application/json")], body);
+        assert_eq!(answer.status, 200);
+    }
+    let names = || {
+        let files = fs::read_dir(world.instance()).unwrap().map(|entry| entry.unwrap());
+        files.map(|entry| (entry.file_name().into_string().unwrap(), entry.metadata().unwrap())).collect::<Vec<_>>()
+    };
+    eventually("a file is closed and in the manifest", || {
+        names().iter().any(|(name, _)| name == "audit.log.manifest").then_some(())
+    });
+    for (name, about) in names() {
+        let expected = if about.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(about.permissions().mode() & 0o777, expected, "{name}");
+    }
+    toolbox.signal("TERM");
+    toolbox.wait();
+    assert!(names().iter().any(|(name, _)| name == "audit.log.000000000001"));
+}
+
+/// A file system of a MiB in a namespace of the toolbox's own, which the test fills up from outside.
+#[test]
+fn h37_a_full_disk_refuses_before_sending_and_recovers_by_itself() {
+    let (upstream, requests, go) = held_upstream();
+    let api = json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Held", "version": "1" },
+        "servers": [{ "url": upstream }],
+        "paths": { "/read": { "get": { "operationId": "read", "responses": {} } } },
+    });
+    let world = World::with_demo()
+        .config(&json!({ "sources": { "demo": { "uri": "held.json" } } }))
+        .file("held.json", &api.to_string())
+        .file("small/.keep", "");
+    let line = format!(
+        "mount -t tmpfs -o size=1m none small && exec {} --config .cli.json --addr 127.0.0.1:0 --instance-id world --audit-path small/audit.log",
+        env!("CARGO_BIN_EXE_open-cli-toolbox")
+    );
+    let toolbox = Program::start(world.command("unshare").args(["--map-root-user", "--mount", "sh", "-c", &line]));
+    let url = toolbox.url();
+    let small = PathBuf::from(format!("/proc/{}/root{}", toolbox.pid(), world.path("small").display()));
+    let fill = || {
+        let mut filler = fs::File::create(small.join("filler")).unwrap();
+        while filler.write_all(&[0; 4096]).is_ok() {}
+    };
+    let execute = || {
+        let json = [("Content-Type", "application/json")];
+        let answer = world.http("POST", &format!("{url}/v1/tools/execute"), &json, r#"{"toolId":"demo:read"}"#);
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    };
+
+    // The disk fills up while a call is under way: it finds the room that was kept for its outcome.
+    let under_way = std::thread::scope(|scope| {
+        let call = scope.spawn(execute);
+        requests.recv().unwrap();
+        fill();
+        go.send(()).unwrap();
+        call.join().unwrap()
+    });
+    assert_eq!(under_way.0, 200, "{}", under_way.1);
+    // What was reserved beyond that is soon used up, and then nothing is sent any more.
+    let mut answered = 1;
+    let refused = loop {
+        let (status, text) = std::thread::scope(|scope| {
+            let call = scope.spawn(execute);
+            // Either the upstream is asked, or the call is refused.
+            while !call.is_finished() {
+                if requests.recv_timeout(Duration::from_millis(20)).is_ok() {
+                    go.send(()).unwrap();
+                }
+            }
+            call.join().unwrap()
+        });
+        if status != 200 {
+            break (status, text);
+        }
+        answered += 1;
+        assert!(answered < 10_000, "a full disk refuses at last");
+    };
+    assert_eq!(refused, (503, "audit_unavailable".to_owned()));
+    assert!(requests.try_recv().is_err(), "nothing was sent");
+    fs::remove_file(small.join("filler")).unwrap();
+    let recovered = std::thread::scope(|scope| {
+        let call = scope.spawn(execute);
+        requests.recv().unwrap();
+        go.send(()).unwrap();
+        call.join().unwrap()
+    });
+    assert_eq!(recovered.0, 200, "{}", recovered.1);
+    let text = fs::read_to_string(small.join("audit.log")).unwrap();
+    verify(&text);
+    assert_eq!(text.matches("\"eventType\":\"tool_execution\"").count(), answered + 1, "each answer has its record");
+}
+
+/// An upstream that tells of each request and answers when it may.
+fn held_upstream() -> (String, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let ((came, requests), (go, may_go)) = (mpsc::channel(), mpsc::channel());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut reader = BufReader::new(stream);
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap() > 2 {
+                line.clear();
+            }
+            let answer =
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+            if came.send(()).is_err() || may_go.recv().is_err() {
+                return;
+            }
+            reader.get_mut().write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    (origin, requests, go)
 }

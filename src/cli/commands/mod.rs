@@ -1,5 +1,6 @@
 //! The built-in commands, one row each, and the way from words to one of them or to a tool.
 
+pub mod audit;
 pub mod auth;
 pub mod call;
 pub mod catalog;
@@ -123,8 +124,24 @@ pub const BUILT_IN: &[BuiltIn] = &[
         arguments: "",
         takes: (0, 0),
         help: "List the runtime's last audit events",
-        options: &[option("limit", Takes::Value("N"), "How many, 50 by default")],
-        run: runtime::audit,
+        options: audit::LIST,
+        run: audit::list,
+    },
+    BuiltIn {
+        words: &["audit", "tail"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Print the runtime's newest audit events, one a line, and with --follow those that come",
+        options: audit::TAIL,
+        run: audit::tail,
+    },
+    BuiltIn {
+        words: &["audit", "verify"],
+        arguments: "[file]",
+        takes: (0, 1),
+        help: "Check an audit trail on this machine, record by record; without a file, the instance's",
+        options: audit::VERIFY,
+        run: audit::check,
     },
     BuiltIn {
         words: &["auth", "login"],
@@ -202,8 +219,6 @@ const LATER: &[&[&str]] = &[
     &["config", "add-source"],
     &["config", "remove-source"],
     &["config", "add-secret"],
-    &["audit", "tail"],
-    &["audit", "verify"],
     &["catalog", "diff"],
     &["policy"],
 ];

@@ -1,18 +1,14 @@
-//! `status`, `runtime info`, `runtime stop`, `runtime session-close`, `refresh`, `audit list`.
+//! `status`, `runtime info`, `runtime stop`, `runtime session-close`, `refresh`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::cli::args::{Options, UsageError};
+use crate::cli::args::Options;
 use crate::cli::commands::auth;
 use crate::cli::output::Format;
 use crate::cli::report::{self, Failure};
 use crate::cli::world::{Connection, World};
 use crate::client::auth::{Caller, Credential};
 use crate::client::runtime::ClientError;
-use crate::contract::CAPABILITY_AUDIT_QUERY;
-
-/// What `audit list` shows when nothing is said.
-const EVENTS: usize = 50;
 
 /// Shows which runtime is used and what it offers; what could be found out stands on standard output also when it fails.
 pub fn status(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
@@ -99,29 +95,4 @@ pub fn refresh(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
         format!("not every source could be fetched\n{}", failed.join("\n")),
     )
     .hint("the last good version is served as long as it may be"))
-}
-
-/// Lists the last audit events.
-pub fn audit(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
-    let limit = match options.value("limit") {
-        None => EVENTS,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|&limit| limit > 0)
-            .ok_or_else(|| UsageError::new(format!("--limit: {} is no number above 0", text.escape_debug())))?,
-    };
-    let connection = world.connect()?;
-    let session = connection.session();
-    let contract = session.contract()?;
-    let wanted = limit.to_string();
-    let query: &[(&str, &str)] = if contract.has(CAPABILITY_AUDIT_QUERY) { &[("limit", &wanted)] } else { &[] };
-    let bytes = session.runtime.audit_events(query)?;
-    let events: Vec<&serde_json::value::RawValue> = serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::new(report::UNREACHABLE, "runtime_answer", format!("the audit events cannot be read: {error}"))
-    })?;
-    let last = &events[events.len().saturating_sub(limit)..];
-    let columns =
-        ["timestamp", "eventType", "principal", "toolId", "decision", "reasonCode", "statusCode", "latencyMs"];
-    world.print(&json!(last), &columns)
 }

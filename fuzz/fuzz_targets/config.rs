@@ -1,0 +1,4 @@
+//! A scope file, with any bytes that may stand there.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| open_cli::fuzz::run("config", bytes));
