@@ -1,10 +1,11 @@
-# The commands of this project; `make help` lists them. CI runs `make check`, `make interop` and `make demo` (.ci/run).
+# The commands of this project; `make help` lists them. CI runs `make check`, `make interop`, `make integration` and `make demo`
+# (.ci/run).
 
 .DEFAULT_GOAL := help
-.PHONY: help build check fmt clippy test doc interop crash bench soak fuzz dist demo clean
+.PHONY: help build check fmt clippy test doc interop integration crash bench soak fuzz dist demo clean
 
 help: ## Print this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 build: ## Build the programs for release into ./bin (on Linux static)
 	@scripts/build.sh bin
@@ -27,8 +28,11 @@ doc: ## Check the API docs
 interop: ## Test against an issuer and a browser of others (needs Node.js and Chromium)
 	@scripts/interop.sh
 
+integration: build ## Test the built programs with others' tools (needs Python, nginx, systemd-analyze)
+	@scripts/integration.sh
+
 crash: ## Kill the toolbox CRASHES times (50) under load and see that its audit trail lost nothing
-	cargo test --locked --test crash -- --nocapture
+	@scripts/integration/crash.sh
 
 bench: build ## Measure; results and budgets are explained in docs/benchmarks.md
 	@scripts/bench.sh

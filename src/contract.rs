@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 use crate::base::id::ToolId;
 use crate::catalog::FetchRecord;
 
+pub mod schema;
+
 /// The wire contract's version.
 pub const CONTRACT_VERSION: &str = "1.1";
 
@@ -59,6 +61,8 @@ pub mod path {
     pub const READY: &str = "/readyz";
     /// Numbers for monitors.
     pub const METRICS: &str = "/metrics";
+    /// This API's description (ours).
+    pub const DESCRIPTION: &str = "/openapi.json";
 }
 
 /// One row of the code table.

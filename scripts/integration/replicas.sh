@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Three toolboxes behind nginx as `examples/replicas` sets them up: one is killed, all are restarted one after the other, under load.
-# Arguments go to the tests.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -9,4 +8,4 @@ command -v nginx >/dev/null || {
     echo "replicas: nginx is missing; install it (Debian: nginx-light)" >&2
     exit 1
 }
-exec cargo test --locked --test replicas -- "$@"
+exec cargo test --locked --test replicas

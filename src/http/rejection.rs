@@ -35,6 +35,22 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// One of each kind.
+    pub const ALL: [Self; 12] = [
+        Self::Malformed(""),
+        Self::TooSlow,
+        Self::LengthRequired,
+        Self::BodyTooLarge(0),
+        Self::TargetTooLong,
+        Self::Expectation,
+        Self::HeadTooLarge,
+        Self::UnknownCoding,
+        Self::Overloaded,
+        Self::Unanswered,
+        Self::Version,
+        Self::Failed,
+    ];
+
     /// The status it is answered with.
     pub fn status(self) -> u16 {
         match self {

@@ -119,6 +119,13 @@ pub fn request_id(headers: &Headers, make: impl FnOnce() -> String) -> String {
 
 /// The answers that the HTTP server gives by itself.
 pub fn framing_answer(rejection: Rejection, headers: &Headers) -> Answer {
+    // Without randomness requests cannot be told apart, which is no reason to refuse them.
+    let id = request_id(headers, || host::random_id().unwrap_or_else(|_| "unknown".to_owned()));
+    framing(rejection).answer_as(rejection.status(), headers.get("Accept"), &id)
+}
+
+/// What such an answer says.
+pub fn framing(rejection: Rejection) -> Failure {
     let (code, detail) = match rejection {
         Rejection::Malformed(what) => (ErrorCode::BadRequest, format!("the request cannot be read: {what}")),
         Rejection::TooSlow => (ErrorCode::BadRequest, "the request did not come in time".to_owned()),
@@ -140,9 +147,7 @@ pub fn framing_answer(rejection: Rejection, headers: &Headers) -> Answer {
         Rejection::Version => (ErrorCode::BadRequest, "only HTTP/1.1 and HTTP/1.0 are spoken here".to_owned()),
         Rejection::Failed => (ErrorCode::Internal, "the runtime failed; its log may say why".to_owned()),
     };
-    // Without randomness requests cannot be told apart, which is no reason to refuse them.
-    let id = request_id(headers, || host::random_id().unwrap_or_else(|_| "unknown".to_owned()));
-    Failure::new(code, detail).answer_as(rejection.status(), headers.get("Accept"), &id)
+    Failure::new(code, detail)
 }
 
 #[cfg(test)]

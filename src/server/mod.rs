@@ -2,7 +2,8 @@
 //!
 //! [`main`] reads the process, [`run`] the flags; [`Toolbox`] is a runtime at work. A request goes through `app` (origin, request
 //! id), `router` (the table), and one of `routes`; what it works on is an immutable `snapshot`, which `state` replaces whole.
-//! `lease` and `sessions` know who is attached; what is counted and shown is in `metrics` and `access_log`. Workflows are not here yet.
+//! `lease` and `sessions` know who is attached; what is counted and shown is in `metrics` and `access_log`; `describe` is what the API
+//! says of itself. Workflows are not here yet.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ use crate::instance::{Held, Instance, RuntimeRecord};
 pub mod access_log;
 pub mod app;
 pub mod asked;
+pub mod describe;
 pub mod error;
 pub mod flags;
 pub mod follow;

@@ -12,8 +12,9 @@ use crate::http::{Headers, is_json};
 
 use super::app::{App, event_of};
 use super::asked::Asked;
+use super::describe::{Operation, table};
 use super::error::Failure;
-use super::routes::{audit, catalog, execute, health, metrics, refresh, runtime, session};
+use super::routes::{audit, catalog, description, execute, health, metrics, refresh, runtime, session};
 
 /// One request on its way through the handlers.
 #[derive(Debug)]
@@ -87,56 +88,72 @@ pub struct Route {
     pub path: &'static str,
     /// What a token is to it when the configuration asks for tokens.
     pub token: Token,
-    get: Option<Call>,
-    post: Option<Call>,
+    get: Option<Method>,
+    post: Option<Method>,
 }
 
-const fn route(path: &'static str, token: Token, get: Option<Call>, post: Option<Call>) -> Route {
-    Route { path, token, get, post }
+/// What answers to a method, and what the API's description says of it: neither is there without the other.
+#[derive(Clone, Copy, Debug)]
+struct Method {
+    call: Call,
+    says: &'static Operation,
+}
+
+const fn get(path: &'static str, token: Token, call: Call, says: &'static Operation) -> Route {
+    Route { path, token, get: Some(Method { call, says }), post: None }
+}
+
+const fn post(path: &'static str, token: Token, call: Call, says: &'static Operation) -> Route {
+    Route { path, token, get: None, post: Some(Method { call, says }) }
 }
 
 /// The table.
 pub const ROUTES: &[Route] = &[
-    route(path::CATALOG, Token::Needed, Some(catalog::effective), None),
-    route(path::TOOL, Token::Needed, Some(catalog::tool), None),
-    route(path::EXECUTE, Token::Needed, None, Some(execute::execute)),
-    route(path::REFRESH, Token::Needed, Some(refresh::refresh), Some(refresh::refresh)),
-    route(path::AUDIT, Token::Needed, Some(audit::events), None),
-    route(path::INFO, Token::Welcome, Some(runtime::info), None),
-    route(path::HEARTBEAT, Token::Needed, None, Some(session::heartbeat)),
-    route(path::SESSION_CLOSE, Token::Needed, None, Some(session::close)),
-    route(path::STOP, Token::Needed, None, Some(runtime::stop)),
-    route(path::BROWSER_CONFIG, Token::Ignored, Some(runtime::browser_config), None),
-    route(path::PROTECTED_RESOURCE, Token::Ignored, Some(runtime::protected_resource), None),
-    route(path::HEALTH, Token::Ignored, Some(health::live), None),
-    route(path::READY, Token::Ignored, Some(health::ready), None),
-    route(path::METRICS, Token::Needed, Some(metrics::page), None),
+    get(path::CATALOG, Token::Needed, catalog::effective, &table::CATALOG),
+    get(path::TOOL, Token::Needed, catalog::tool, &table::TOOL),
+    post(path::EXECUTE, Token::Needed, execute::execute, &table::EXECUTE),
+    Route {
+        path: path::REFRESH,
+        token: Token::Needed,
+        get: Some(Method { call: refresh::refresh, says: &table::REFRESH_BY_GET }),
+        post: Some(Method { call: refresh::refresh, says: &table::REFRESH }),
+    },
+    get(path::AUDIT, Token::Needed, audit::events, &table::AUDIT),
+    get(path::INFO, Token::Welcome, runtime::info, &table::INFO),
+    post(path::HEARTBEAT, Token::Needed, session::heartbeat, &table::HEARTBEAT),
+    post(path::SESSION_CLOSE, Token::Needed, session::close, &table::SESSION_CLOSE),
+    post(path::STOP, Token::Needed, runtime::stop, &table::STOP),
+    get(path::BROWSER_CONFIG, Token::Ignored, runtime::browser_config, &table::BROWSER_CONFIG),
+    get(path::PROTECTED_RESOURCE, Token::Ignored, runtime::protected_resource, &table::PROTECTED_RESOURCE),
+    get(path::HEALTH, Token::Ignored, health::live, &table::HEALTH),
+    get(path::READY, Token::Ignored, health::ready, &table::READY),
+    get(path::METRICS, Token::Needed, metrics::page, &table::METRICS),
+    get(path::DESCRIPTION, Token::Ignored, description::page, &table::DESCRIPTION),
 ];
 
 /// Paths of the contract that this version does not serve; they answer as unknown ones do, with words that say so.
-const LATER: &[&str] = &["/v1/workflows/run", "/openapi.json"];
+const LATER: &[&str] = &["/v1/workflows/run"];
 
 impl Route {
+    /// Each method of the path, with what is said of it.
+    pub fn operations(&self) -> Vec<(&'static str, &'static Operation)> {
+        let get = self.get.iter().flat_map(|method| [("GET", method.says), ("HEAD", method.says)]);
+        get.chain(self.post.iter().map(|method| ("POST", method.says))).collect()
+    }
+
     /// The methods of the path, as `Allow` lists them.
     pub fn methods(&self) -> Vec<&'static str> {
-        let mut methods = Vec::new();
-        if self.get.is_some() {
-            methods.extend(["GET", "HEAD"]);
-        }
-        if self.post.is_some() {
-            methods.push("POST");
-        }
-        methods
+        self.operations().into_iter().map(|(method, _)| method).collect()
     }
 
     /// What a method calls; the refusal names those that there are.
     fn called(&self, method: &str) -> Result<Call, Failure> {
-        let call = match method {
+        let found = match method {
             "GET" | "HEAD" => self.get,
             "POST" => self.post,
             _ => None,
         };
-        call.ok_or_else(|| {
+        found.map(|method| method.call).ok_or_else(|| {
             let allow = self.methods().join(", ");
             let failure = Failure::new(ErrorCode::MethodNotAllowed, format!("this path answers to {allow}"));
             Failure { allow: Some(allow), ..failure }

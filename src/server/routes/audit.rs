@@ -27,7 +27,11 @@ const MAX_LIMIT: usize = 10_000;
 /// Records as an array, oldest first, each with the very bytes of its line; without `runtime:admin` a token shows its own alone (H10),
 /// and of these what its envelope does not hide (H09).
 pub fn events(exchange: &Exchange<'_>) -> Outcome {
-    let follows = exchange.query.get("follow").is_some_and(|follow| follow != "0");
+    let follows = match exchange.query.get("follow") {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(_) => return Err(Failure::new(ErrorCode::BadRequest, "`follow` is neither `0` nor `1`")),
+    };
     let mut filter = filter(&exchange.query, if follows { FIRST } else { LIMIT })?;
     if let Some(caller) = exchange.principal.caller().filter(|caller| !caller.scopes.has(ADMIN)) {
         filter.own = Some(Own {

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod catalog;
+pub mod description;
 pub mod execute;
 pub mod health;
 pub mod metrics;

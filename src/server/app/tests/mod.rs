@@ -199,7 +199,10 @@ impl World {
             client: ([127, 0, 0, 1], 40_000).into(),
         });
         let Body::Bytes(bytes) = answer.body else { panic!("no route streams") };
-        Reply { status: answer.status, headers: answer.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let reply = Reply { status: answer.status, headers: answer.headers, text };
+        described::check(method, path, &reply);
+        reply
     }
 
     /// The stream of `GET /v1/audit/events` with this query.
@@ -263,6 +266,7 @@ fn tool_ids(tools: &Value) -> Vec<&str> {
     tools.as_array().unwrap().iter().map(|tool| tool["id"].as_str().unwrap()).collect()
 }
 
+mod described;
 mod observed;
 mod sessions;
 mod tokens;
@@ -469,6 +473,7 @@ fn audit_events_are_filtered_and_given_as_written() {
         "limit=x",
         "eventType=x",
         "decision=x",
+        "follow=yes",
         "follow=1&before=3",
         "follow=1&until=2026-01-01T00:00:00Z",
     ] {
