@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Asks a toolbox with auth on for everything that its own description allows, and for much that it does not, and fails on any answer
 # that the description does not have: `scripts/integration/schemathesis.sh bin`, after `make build`. The asking is schemathesis's, which
-# comes from PyPI into an environment that is thrown away. The same requests are made each time.
+# comes from PyPI into an environment that is thrown away; its seed is fixed.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
