@@ -129,4 +129,4 @@ PY
 kill -TERM "${pids[2]}"
 wait "${pids[2]}" || fail "the toolbox did not stop cleanly"
 unset 'pids[2]'
-if grep -q '"level":"error"\|panicked' toolbox.log; then fail "the toolbox logged an error"; fi
+if grep -E '^[^ ]+ error |panicked' toolbox.log; then fail "the toolbox logged an error"; fi
