@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Asks a toolbox with auth on for everything that its own description allows, and for much that it does not, and fails on any answer
 # that the description does not have: `scripts/integration/schemathesis.sh bin`, after `make build`. The asking is schemathesis's, which
-# comes from PyPI into an environment that is thrown away. The same requests are made each time.
+# comes from PyPI into an environment that is thrown away; its seed is fixed.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -129,4 +129,4 @@ PY
 kill -TERM "${pids[2]}"
 wait "${pids[2]}" || fail "the toolbox did not stop cleanly"
 unset 'pids[2]'
-if grep -q '"level":"error"\|panicked' toolbox.log; then fail "the toolbox logged an error"; fi
+if grep -E '^[^ ]+ error |panicked' toolbox.log; then fail "the toolbox logged an error"; fi
