@@ -337,6 +337,18 @@ fn what_others_write_at_the_same_moment_stands_on_its_own_line() {
 }
 
 #[test]
+fn h37_a_file_that_is_cut_after_the_last_look_keeps_nothing_more() {
+    let path = scratch();
+    let (mut log, _) = open(&path);
+    log.trust = Duration::from_secs(3600);
+    log.record(&started()).unwrap();
+    let promise = log.promise(&started()).unwrap();
+    disk::open_append(&path).unwrap().set_len(3).unwrap();
+    assert!(matches!(promise.record(&started()), Err(AuditError::Write(_))), "no second look was taken");
+    assert!(matches!(log.record(&started()), Err(AuditError::Uncertain)));
+}
+
+#[test]
 fn nothing_is_kept_after_the_end() {
     let path = scratch();
     let (log, _) = open(&path);
