@@ -2,8 +2,9 @@
 //!
 //! Key type: [`Commits`]. It knows nothing of files: who is the first to find nobody writing is given everything that waits.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::thread::Thread;
 use std::time::SystemTime;
 
 use super::error::AuditError;
@@ -47,20 +48,28 @@ type Outcome = Arc<OnceLock<Outcomes>>;
 #[derive(Debug, Default)]
 pub(super) struct Commits {
     queue: Mutex<Queue>,
-    settled: Condvar,
+    /// Changed under the lock of the queue alone.
     writing: AtomicBool,
+    /// Threads that wait without doing anything.
+    asleep: AtomicUsize,
 }
 
+/// Those who are written together next.
 #[derive(Debug, Default)]
 struct Queue {
     records: Vec<Record>,
     /// Theirs.
     outcome: Outcome,
-    /// Threads that sleep until somebody has written.
-    asleep: usize,
+    /// Whose records these are, but for the one who writes them. The first of them writes when nobody else does.
+    threads: Vec<Thread>,
 }
 
 impl Commits {
+    /// How many threads wait without doing anything.
+    pub(super) fn asleep(&self) -> usize {
+        self.asleep.load(Ordering::Relaxed)
+    }
+
     /// Returns once the records are written, by this caller's `write` or by another's. They stand together, in the order of their times.
     pub(super) fn commit(
         &self,
@@ -71,40 +80,43 @@ impl Commits {
     ) -> Result<(), AuditError> {
         let mut queue = host::lock(&self.queue);
         queue.records.extend(records.into_iter().map(|json| Record { at: clock.now(), json, promised }));
+        if !self.writing.load(Ordering::SeqCst) {
+            return self.lead(queue, write).of(promised);
+        }
         let outcome = Arc::clone(&queue.outcome);
-        let mut was_awake = false;
+        queue.threads.push(host::this_thread());
+        drop(queue);
+        self.stay_awake(&outcome);
         loop {
             if let Some(outcomes) = outcome.get() {
                 return outcomes.of(promised);
             }
             if !self.writing.load(Ordering::SeqCst) {
-                return self.lead(queue, write).of(promised);
+                let queue = host::lock(&self.queue);
+                // Somebody may have taken these records to write them in between.
+                if Arc::ptr_eq(&queue.outcome, &outcome) && !self.writing.load(Ordering::SeqCst) {
+                    return self.lead(queue, write).of(promised);
+                }
+                continue;
             }
-            if was_awake {
-                queue.asleep += 1;
-                queue = self.settled.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                queue.asleep -= 1;
-            } else {
-                drop(queue);
-                self.stay_awake();
-                was_awake = true;
-                queue = host::lock(&self.queue);
-            }
+            self.asleep.fetch_add(1, Ordering::Relaxed);
+            host::park();
+            self.asleep.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
     /// Writes everything that waits. Should `write` panic, nothing of it is promised, and the next one may lead.
     fn lead(&self, mut queue: MutexGuard<'_, Queue>, write: impl FnOnce(Vec<Record>) -> Outcomes) -> Outcomes {
-        let lead = Lead { commits: self, outcome: std::mem::take(&mut queue.outcome) };
-        let records = std::mem::take(&mut queue.records);
+        let Queue { records, outcome, threads } = std::mem::take(&mut *queue);
+        let lead = Lead { commits: self, outcome, threads };
         self.writing.store(true, Ordering::SeqCst);
         drop(queue);
         lead.outcome.get_or_init(|| write(records)).clone()
     }
 
-    fn stay_awake(&self) {
+    fn stay_awake(&self, outcome: &Outcome) {
         for _ in 0..AWAKE {
-            if !self.writing.load(Ordering::Relaxed) {
+            if outcome.get().is_some() || !self.writing.load(Ordering::Relaxed) {
                 return;
             }
             std::hint::spin_loop();
@@ -116,16 +128,18 @@ impl Commits {
 struct Lead<'a> {
     commits: &'a Commits,
     outcome: Outcome,
+    threads: Vec<Thread>,
 }
 
 impl Drop for Lead<'_> {
+    /// Wakes those whose records were written, and the one who writes next.
     fn drop(&mut self) {
         self.outcome.get_or_init(|| Outcomes::all(Err(AuditError::Uncertain)));
         let queue = host::lock(&self.commits.queue);
         self.commits.writing.store(false, Ordering::SeqCst);
-        if queue.asleep > 0 {
-            self.commits.settled.notify_all();
-        }
+        let next = queue.threads.first().cloned();
+        drop(queue);
+        next.iter().chain(&self.threads).for_each(Thread::unpark);
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn chain_end(file: &File) -> io::Result<(Option<Head>, u64)> {
 
 /// The first sound record: its number and its time stamp.
 pub(super) fn chain_start(file: &File) -> io::Result<Option<(u64, String)>> {
-    let mut lines = LinesForward::new(file.try_clone()?, 0)?;
+    let mut lines = LinesForward::short(file.try_clone()?, 0)?;
     for _ in 0..MAX_SKIPPED {
         let Some(line) = lines.next()? else { return Ok(None) };
         if let (Some(link), Some(at)) = (chain::read_link(line), segments::time_stamp(line)) {

@@ -94,6 +94,11 @@ impl LinesForward {
         Self::with_capacity(FORWARD, file, start)
     }
 
+    /// The same for whoever wants a line or two.
+    pub(super) fn short(file: File, start: u64) -> io::Result<Self> {
+        Self::with_capacity(SHORT, file, start)
+    }
+
     fn with_capacity(capacity: usize, mut file: File, start: u64) -> io::Result<Self> {
         file.seek(SeekFrom::Start(start))?;
         Ok(Self { reader: BufReader::with_capacity(capacity, file), line: Vec::new(), read: 0 })
@@ -151,7 +156,7 @@ pub(super) fn place_after(file: &File, seq: u64, number: impl Fn(&[u8]) -> Optio
 /// The number of the first record that begins after `start` and before `end`.
 fn first_number(file: &File, start: u64, end: u64, number: impl Fn(&[u8]) -> Option<u64>) -> io::Result<Option<u64>> {
     let begin = next_line(file, start)?;
-    let mut lines = LinesForward::with_capacity(SHORT, file.try_clone()?, begin)?;
+    let mut lines = LinesForward::short(file.try_clone()?, begin)?;
     while begin + lines.read() < end {
         let Some(line) = lines.next()? else { break };
         if let Some(found) = number(line) {
@@ -162,7 +167,7 @@ fn first_number(file: &File, start: u64, end: u64, number: impl Fn(&[u8]) -> Opt
 }
 
 fn next_line(file: &File, place: u64) -> io::Result<u64> {
-    let mut lines = LinesForward::with_capacity(SHORT, file.try_clone()?, place)?;
+    let mut lines = LinesForward::short(file.try_clone()?, place)?;
     lines.next()?;
     Ok(place + lines.read())
 }

@@ -92,6 +92,8 @@ pub struct AuditLog {
     _lock: disk::Lock,
     commits: Commits,
     room: Room,
+    /// Whether somebody waits for the disk with what was written.
+    syncing: AtomicBool,
     /// Whether there was none when some was wanted last.
     full: AtomicBool,
     /// For whoever writes.
@@ -204,6 +206,7 @@ impl AuditLog {
             _lock: guard,
             commits: Commits::default(),
             room: Room::new(Arc::clone(&end.file), end.length),
+            syncing: AtomicBool::new(false),
             full: AtomicBool::new(false),
             standing: Mutex::new(standing),
             grown: Condvar::new(),
@@ -216,6 +219,11 @@ impl AuditLog {
             trouble: Mutex::default(),
         };
         Ok((log, Opened { torn, skipped }))
+    }
+
+    /// How many threads wait for the disk at present.
+    pub fn waiting(&self) -> usize {
+        self.commits.asleep() + usize::from(self.syncing.load(Ordering::Relaxed))
     }
 
     /// Where it is.
@@ -342,16 +350,13 @@ impl AuditLog {
         let mut manifest = lock(&self.manifest);
         let (path, now) = (&self.path, self.clock.now());
         let files = segments::closed(path)?;
+        let (closed, removed) = (manifest.names(Fate::Closed), manifest.names(Fate::Removed));
         for file in &files {
             let name = file.name();
-            if let Some(entry) = manifest.entry(&name, Fate::Removed) {
+            if removed.contains(&name) {
                 // A crash came between the line and the removal.
-                if entry.first_seq == file.first {
-                    disk::remove(&file.path)?;
-                }
-                continue;
-            }
-            if manifest.entry(&name, Fate::Closed).is_none()
+                disk::remove(&file.path)?;
+            } else if !closed.contains(&name)
                 && let Some(entry) = segments::describe(file)?
             {
                 manifest.add(path, now, entry.clone())?;
@@ -360,10 +365,10 @@ impl AuditLog {
         }
         let older_than = self.rotation.keep_for.and_then(|age| now.checked_sub(age)).map(rfc3339);
         for file in segments::outdated(&files, &manifest, older_than.as_deref(), self.rotation.keep_bytes) {
-            let Some(entry) = manifest.entry(&file.name(), Fate::Closed).cloned() else { continue };
-            if manifest.entry(&file.name(), Fate::Removed).is_some() {
+            if removed.contains(&file.name()) {
                 continue;
             }
+            let Some(entry) = manifest.entry(&file.name(), Fate::Closed).cloned() else { continue };
             let entry = Entry { event: Fate::Removed, ..entry };
             // First the line, so that nobody wonders where the file is.
             manifest.add(path, now, entry.clone())?;
@@ -426,10 +431,14 @@ impl AuditLog {
             start = 0;
         }
         let end = &mut *end;
-        let others = self.make_room(&records);
-        if others.is_err() {
-            records.retain(|record| record.promised);
-        }
+        // Kept until the end has moved, so that nobody else is promised the same room.
+        let (others, _kept) = match self.make_room(&records) {
+            Ok(kept) => (Ok(()), Some(kept)),
+            Err(error) => {
+                records.retain(|record| record.promised);
+                (Err(error), None)
+            }
+        };
         end.lines.clear();
         if start > end.length && !ends_a_line(&end.file, start).map_err(failed_write)? {
             end.lines.push('\n');
@@ -448,7 +457,9 @@ impl AuditLog {
                 return Err(failed_write(error));
             }
         };
+        self.syncing.store(true, Ordering::Relaxed);
         let uncertain = end.file.sync_data().is_err();
+        self.syncing.store(false, Ordering::Relaxed);
         end.first.get_or_insert((end.head.seq + 1, first.at));
         (end.length, end.head) = (length, head);
         end.lines.shrink_to(MOST_ROOM);
@@ -462,10 +473,13 @@ impl AuditLog {
     }
 
     /// For the records that nobody was promised room for.
-    fn make_room(&self, records: &[Record]) -> Result<(), AuditError> {
+    fn make_room(&self, records: &[Record]) -> Result<Promise<'_>, AuditError> {
         let others = records.iter().filter(|record| !record.promised);
         let bytes: u64 = others.map(|record| chain::sealed_length(record.json.len())).sum();
-        if bytes == 0 { Ok(()) } else { self.found_room(self.room.make(bytes)) }
+        if bytes > 0 {
+            self.found_room(self.room.promise(bytes))?;
+        }
+        Ok(Promise { log: self, bytes })
     }
 
     /// Whether another file was begun; when that did not work, the present one goes on for a while.
@@ -505,7 +519,10 @@ impl AuditLog {
         (standing.identity, standing.length, standing.seen) = (identity, 0, None);
         drop(standing);
         // A crash that loses the names loses no record: the next start finds the files under the old ones or the new.
-        self.path.parent().map_or(Ok(()), disk::sync_directory)
+        if let Err(error) = self.path.parent().map_or(Ok(()), disk::sync_directory) {
+            *lock(&self.trouble) = Some(failed_write(error));
+        }
+        Ok(())
     }
 }
 

@@ -20,7 +20,7 @@ use crate::base::time::rfc3339;
 
 /// Bytes of records that one page holds, and that are looked at for it. A page may end before its limit; the next one goes on.
 const MOST_GIVEN: usize = 4 << 20;
-const MOST_LOOKED_AT: u64 = 64 << 20;
+const MOST_LOOKED_AT: u64 = 32 << 20;
 
 /// Which records are wanted; `None` means any.
 #[derive(Clone, Debug, Default)]
@@ -119,8 +119,11 @@ struct Members<'a> {
 
 /// Reads a page of the trail at `path`; one that does not exist holds nothing.
 pub fn find(path: &Path, filter: &Filter) -> io::Result<Found> {
-    let parts = segments::open_all(path)?;
-    let manifest = Manifest::read(path)?;
+    let parts = segments::parts(path)?;
+    // It tells which closed files need not be looked at; the newest page needs none of them.
+    let is_bounded =
+        filter.since.is_some() || filter.until.is_some() || filter.after.is_some() || filter.before.is_some();
+    let manifest = if is_bounded && parts.len() > 1 { Manifest::read(path)? } else { Manifest::default() };
     let search = Search::new(filter);
     let wanted = |part: &Part| {
         let entry = manifest.entry(&segments::file_name(&part.path), Fate::Closed);
@@ -136,7 +139,8 @@ pub fn find(path: &Path, filter: &Filter) -> io::Result<Found> {
 }
 
 fn forward(parts: impl Iterator<Item = Part>, search: &Search<'_>, after: u64, page: &mut Page) -> io::Result<()> {
-    for Part { file, .. } in parts {
+    for part in parts {
+        let Some(file) = part.open()? else { continue };
         let start = place_after(&file, after, chain::number)?;
         let mut lines = LinesForward::new(file, start)?;
         while let Some(line) = lines.next()? {
@@ -159,7 +163,8 @@ fn backward(
     before: Option<u64>,
     page: &mut Page,
 ) -> io::Result<()> {
-    for Part { file, .. } in parts {
+    for part in parts {
+        let Some(file) = part.open()? else { continue };
         let mut lines = match before {
             None => LinesBackward::new(file)?,
             Some(before) => {
@@ -255,16 +260,21 @@ impl<'a> Search<'a> {
 
     /// Whether the record of this line is wanted; `None` when it is no record.
     fn finds(&self, line: &[u8]) -> Option<bool> {
-        if !self.needles.iter().all(|needle| needle.find(line).is_some()) {
+        let in_time = |at: &str| {
+            // Time stamps have one form and length, so they compare as text.
+            self.since.as_ref().is_none_or(|since| at >= since.as_str())
+                && self.until.as_ref().is_none_or(|until| at < until.as_str())
+        };
+        if !segments::time_stamp(line).is_none_or(in_time)
+            || !self.needles.iter().all(|needle| needle.find(line).is_some())
+        {
             return Some(false);
         }
         let members: Members<'_> = serde_json::from_slice(line).ok()?;
-        let Self { filter, since, until, .. } = self;
+        let Self { filter, .. } = self;
         let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-        // Time stamps have one form and length, so they compare as text.
         Some(
-            since.as_ref().is_none_or(|since| *members.timestamp >= **since)
-                && until.as_ref().is_none_or(|until| *members.timestamp < **until)
+            in_time(&members.timestamp)
                 && filter.event_type.is_none_or(|wanted| wanted.as_str() == members.event_type)
                 && is(&filter.principal, &members.principal)
                 && filter.own.as_ref().is_none_or(|own| own.sees(&members))

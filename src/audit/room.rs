@@ -50,17 +50,14 @@ impl Room {
         state.promised = state.promised.saturating_sub(bytes);
     }
 
-    /// Makes sure of so many bytes beside what is promised.
-    pub(super) fn make(&self, bytes: u64) -> io::Result<()> {
-        lock(&self.0).make(bytes)
-    }
-
     /// The file has grown, or was cut back, to this length.
     pub(super) fn ends_at(&self, length: u64, was_cut: bool) {
         let mut state = lock(&self.0);
         state.length = length;
         if was_cut {
             state.reserved = length;
+            // Should there be no room for what is promised any more, whoever comes next is told.
+            state.make(0).ok();
         }
     }
 
@@ -110,16 +107,16 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_is_kept_free_of_what_others_write() {
+    fn a_promise_is_kept_free_of_what_others_are_promised() {
         let (room, file) = room();
         room.promise(PIECE).unwrap();
         assert_eq!(reserved(&room), 2 * PIECE);
-        room.make(PIECE).unwrap();
+        room.promise(PIECE).unwrap();
         assert_eq!(reserved(&room), 2 * PIECE, "there was enough");
-        room.make(PIECE + 1).unwrap();
+        room.promise(1).unwrap();
         assert_eq!(reserved(&room), 3 * PIECE + 1);
-        room.give_back(PIECE);
-        room.make(3 * PIECE).unwrap();
+        room.give_back(2 * PIECE + 1);
+        room.promise(3 * PIECE).unwrap();
         assert_eq!(reserved(&room), 3 * PIECE + 1, "what was given back is free again");
         assert_eq!(file.metadata().unwrap().len(), 0, "the file is not longer for it");
     }
@@ -141,10 +138,13 @@ mod tests {
     #[test]
     fn what_was_cut_off_is_reserved_again() {
         let (room, _) = room();
-        room.make(10).unwrap();
+        room.promise(10).unwrap();
+        room.ends_at(0, true);
+        assert!(reserved(&room) >= 10, "for what is promised");
+        room.give_back(10);
         room.ends_at(0, true);
         assert_eq!(reserved(&room), 0);
-        room.make(10).unwrap();
+        room.promise(10).unwrap();
         assert!(reserved(&room) >= 10);
     }
 }

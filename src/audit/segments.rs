@@ -3,6 +3,7 @@
 //! A closed file is named after the one that is written and the number of its first record: `audit.log.000000000001`. The manifest,
 //! `audit.log.manifest`, has a line for each file that was closed and for each that was removed; its lines are a chain of their own.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::chain::{self, Head};
+use super::ends::chain_start;
 use super::lines::LinesForward;
 use crate::base::disk;
 use crate::base::time::rfc3339;
@@ -108,44 +110,44 @@ pub fn closed(log: &Path) -> io::Result<Vec<Closed>> {
     Ok(found)
 }
 
-/// A file of the trail, open.
+/// A file of the trail.
 #[derive(Debug)]
 pub struct Part {
-    /// Where it was when it was opened.
+    /// Where it was when it was found.
     pub path: PathBuf,
-    /// Its bytes, also when it is renamed or removed meanwhile.
-    pub file: File,
+    /// The one that is written is open, so that it stays the same when it is closed meanwhile.
+    written: Option<File>,
+}
+
+impl Part {
+    /// Its bytes, also when it is renamed or removed from now on; `None` when it was old enough to go meanwhile.
+    pub fn open(&self) -> io::Result<Option<File>> {
+        match &self.written {
+            Some(file) => file.try_clone().map(Some),
+            None => there(disk::open(&self.path)),
+        }
+    }
 }
 
 /// All files of the trail, oldest first; the last one is the one that is written, if it is there. They are one whole although files are
-/// closed meanwhile.
-pub fn open_all(log: &Path) -> io::Result<Vec<Part>> {
-    let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+/// closed meanwhile. Closed ones are opened when they are wanted: there may be more than a process may have open.
+pub fn parts(log: &Path) -> io::Result<Vec<Part>> {
     // First the one that is written: what is closed after that is either this one, or newer than it.
-    let written = match disk::open(log) {
-        Ok(file) => Some((disk::Identity::of(&file)?, file)),
-        Err(error) if missing(&error) => None,
-        Err(error) => return Err(error),
-    };
-    let listed = match closed(log) {
-        Err(error) if missing(&error) => Vec::new(),
-        outcome => outcome?,
-    };
-    let mut parts = Vec::new();
-    for Closed { path, .. } in listed {
-        let file = match disk::open(&path) {
-            Ok(file) => file,
-            // It grew too old meanwhile.
-            Err(error) if missing(&error) => continue,
-            Err(error) => return Err(error),
-        };
-        if written.as_ref().is_some_and(|(identity, _)| disk::Identity::of(&file).is_ok_and(|its| its == *identity)) {
-            break;
-        }
-        parts.push(Part { path, file });
-    }
-    parts.extend(written.map(|(_, file)| Part { path: log.to_owned(), file }));
+    let written = there(disk::open(log))?;
+    let first = written.as_ref().map(chain_start).transpose()?.flatten().map_or(u64::MAX, |(number, _)| number);
+    let listed = there(closed(log))?.unwrap_or_default().into_iter().filter(|file| file.first < first);
+    let mut parts: Vec<Part> = listed.map(|file| Part { path: file.path, written: None }).collect();
+    parts.extend(written.map(|file| Part { path: log.to_owned(), written: Some(file) }));
     Ok(parts)
+}
+
+/// What is not there is no error.
+fn there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// What is known of the closed files.
@@ -180,6 +182,11 @@ impl Manifest {
             }
         }
         Ok(manifest)
+    }
+
+    /// The files of which it says that.
+    pub fn names(&self, fate: Fate) -> BTreeSet<String> {
+        self.entries.iter().filter(|entry| entry.event == fate).map(|entry| entry.file.clone()).collect()
     }
 
     /// The last word on a file.
@@ -311,16 +318,21 @@ mod tests {
     #[test]
     fn a_file_that_was_closed_while_it_was_listed_is_read_once() {
         let log = scratch();
+        let mut line = String::new();
+        chain::seal(&mut line, &rfc3339(std::time::UNIX_EPOCH), "{\"a\":1}", &mut Head { seq: 4, ..Head::default() });
         disk::write_private(&closed_path(&log, 1), b"old").unwrap();
-        disk::write_private(&log, b"written").unwrap();
-        let names = |parts: Vec<Part>| parts.iter().map(|part| file_name(&part.path)).collect::<Vec<_>>();
-        assert_eq!(names(open_all(&log).unwrap()), ["audit.log.000000000001", "audit.log"]);
-        // As if it were renamed, and two more closed, between opening and listing.
-        std::fs::hard_link(&log, closed_path(&log, 5)).unwrap();
+        disk::write_private(&log, line.as_bytes()).unwrap();
+        let names = || parts(&log).unwrap().iter().map(|part| file_name(&part.path)).collect::<Vec<_>>();
+        assert_eq!(names(), ["audit.log.000000000001", "audit.log"]);
+        // As if it were renamed, and one more closed, between opening and listing.
+        disk::write_private(&closed_path(&log, 5), line.as_bytes()).unwrap();
         disk::write_private(&closed_path(&log, 9), b"newer").unwrap();
-        assert_eq!(names(open_all(&log).unwrap()), ["audit.log.000000000001", "audit.log"]);
+        assert_eq!(names(), ["audit.log.000000000001", "audit.log"]);
         disk::remove(&log).unwrap();
-        assert_eq!(names(open_all(&log).unwrap()).len(), 3);
+        assert_eq!(names().len(), 3);
+        let all = parts(&log).unwrap();
+        disk::remove(&closed_path(&log, 1)).unwrap();
+        assert!(all[0].open().unwrap().is_none() && all[1].open().unwrap().is_some(), "one grew too old meanwhile");
     }
 
     #[test]

@@ -85,17 +85,34 @@ impl fmt::Display for Broken {
     }
 }
 
+/// How often a trail is read anew whose files are closed and removed while it is read.
+const TRIES: u32 = 3;
+
 /// Checks the trail at `path`; `expected` is a head that was kept elsewhere. A line that is being written is left out.
 pub fn verify(path: &Path, expected: Option<&Head>) -> io::Result<Report> {
-    let parts = segments::open_all(path)?;
+    let mut tries = 1;
+    loop {
+        let (report, is_still) = look(path, expected)?;
+        if is_still || tries == TRIES {
+            return Ok(report);
+        }
+        tries += 1;
+    }
+}
+
+/// Checks it once; `false` when files may have been closed or removed meanwhile.
+fn look(path: &Path, expected: Option<&Head>) -> io::Result<(Report, bool)> {
     let manifest = Manifest::read(path)?;
+    let parts = segments::parts(path)?;
     if parts.is_empty() && manifest.entries.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "there is no audit trail"));
     }
     let mut walk = Walk { manifest: &manifest, expected, is_known: false, report: Report::default() };
-    walk.note(missing(&parts, &manifest));
+    let missing = missing(&parts, &manifest);
+    let mut is_still = missing.is_none();
+    walk.note(missing);
     for part in &parts {
-        walk.file(part)?;
+        is_still &= walk.file(part)?;
     }
     walk.note(manifest.broken.map(|line| Broken::Manifest { line }));
     let Walk { is_known, report: Report { head, .. }, .. } = &walk;
@@ -103,7 +120,7 @@ pub fn verify(path: &Path, expected: Option<&Head>) -> io::Result<Report> {
     // One that was removed by the toolbox meanwhile cannot be compared any more.
     let is_cut = !is_known && expected.is_some_and(|expected| expected.seq > last);
     walk.note(is_cut.then_some(Broken::Cut { last }));
-    Ok(walk.report)
+    Ok((walk.report, is_still))
 }
 
 /// A file that the manifest closed and did not remove has to be there.
@@ -132,10 +149,12 @@ impl Walk<'_> {
         }
     }
 
-    fn file(&mut self, part: &Part) -> io::Result<()> {
+    /// Reads one file through; `false` when it was removed meanwhile.
+    fn file(&mut self, part: &Part) -> io::Result<bool> {
         let name = segments::file_name(&part.path);
         let mut verifier = Verifier::after(self.report.head.clone());
-        let mut lines = LinesForward::new(part.file.try_clone()?, 0)?;
+        let Some(file) = part.open()? else { return Ok(false) };
+        let mut lines = LinesForward::new(file, 0)?;
         let mut first = None;
         while let Some(line) = lines.next()? {
             let link = chain::read_link(line);
@@ -159,7 +178,7 @@ impl Walk<'_> {
             Some(Break { line, seq, reason }) => Some(Broken::Line { file: name, line, seq, reason }),
             None => is_unlike.then_some(Broken::Unlike { file: name }),
         });
-        Ok(())
+        Ok(true)
     }
 
     /// What stood before the first record that is there: nothing, or what the toolbox has removed, which is known by its last hash.

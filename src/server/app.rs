@@ -46,7 +46,7 @@ pub enum Order {
 /// Everything that a request may need.
 pub struct App {
     /// The present snapshot.
-    pub state: State,
+    pub state: Arc<State>,
     /// The audit file.
     pub audit: Arc<AuditLog>,
     /// Sends tool calls.
@@ -113,6 +113,10 @@ impl fmt::Debug for App {
 }
 
 impl Handler for App {
+    fn waiting(&self) -> usize {
+        self.audit.waiting()
+    }
+
     fn handle(&self, request: Inbound) -> Answer {
         let watch = Stopwatch::start();
         let asked = Asked::new(&request.headers, router::find(&request.path), &self.ids);

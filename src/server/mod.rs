@@ -64,6 +64,8 @@ use state::{Due, State, Workshop};
 const GRACE: Duration = Duration::from_secs(10);
 /// How long a stop waits for a build under way.
 const MOMENT: Duration = Duration::from_secs(1);
+/// How often the first build is looked at.
+const SOON: Duration = Duration::from_millis(1);
 /// How often files and ages are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -218,20 +220,21 @@ fn serve(host: &mut Host, flags: &Flags) -> Result<(), StartError> {
         Signals::take().map_err(|error| StartError::other(format!("signals cannot be taken: {error}")))?;
     let log = log(host, flags);
     report_panics(&log);
-    let toolbox = Toolbox::start(host, flags, log)?;
-    let orders = toolbox.orders.clone();
+    let (orders, inbox) = mpsc::channel();
+    let heard = orders.clone();
     host::spawn("signals", move || {
         loop {
             let order = match signals.wait() {
                 Signal::Stop => Order::Stop,
                 Signal::Reload => Order::Reload,
             };
-            if orders.send(order).is_err() || order == Order::Stop {
+            if heard.send(order).is_err() || order == Order::Stop {
                 return;
             }
         }
     })
     .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;
+    let toolbox = Toolbox::start_under(host, flags, log, orders, inbox)?;
     let line = format!(
         "open-cli-toolbox {} serving {} on http://{}\n",
         crate::VERSION,
@@ -239,8 +242,7 @@ fn serve(host: &mut Host, flags: &Flags) -> Result<(), StartError> {
         toolbox.addr()
     );
     print(host, &line);
-    toolbox.wait();
-    Ok(())
+    if toolbox.wait() { Ok(()) } else { Err(StartError::other("nothing could be served any more; the log says why")) }
 }
 
 /// A panic becomes one line of the log: where, but not its words, which may be anybody's. Connections that are reset make the
@@ -262,7 +264,8 @@ pub struct Toolbox {
     running: Running,
     /// The listener of `--metrics-addr`.
     window: Option<Running>,
-    keeper: JoinHandle<()>,
+    /// Says whether the end was asked for.
+    keeper: JoinHandle<bool>,
     orders: Sender<Order>,
     /// `--stop-delay`
     stop_delay: Duration,
@@ -273,6 +276,18 @@ pub struct Toolbox {
 impl Toolbox {
     /// Starts as the flags say: configuration, instance, audit file, first catalog, socket, `runtime.json`, in this order.
     pub fn start(host: &Host, flags: &Flags, log: Log) -> Result<Self, StartError> {
+        let (orders, inbox) = mpsc::channel();
+        Self::start_under(host, flags, log, orders, inbox)
+    }
+
+    /// As [`Toolbox::start`], where somebody may give orders already.
+    fn start_under(
+        host: &Host,
+        flags: &Flags,
+        log: Log,
+        orders: Sender<Order>,
+        inbox: Receiver<Order>,
+    ) -> Result<Self, StartError> {
         let surroundings = Surroundings::from_host(host, flags.config.as_deref());
         let tools = tools(host, flags, &log)?;
         let served = state::load_served(&surroundings, &tools, None)
@@ -299,9 +314,8 @@ impl Toolbox {
         let audit = open_audit(host, flags, &instance, &log)?;
         let transport = Arc::clone(&tools.transport);
         let workshop = workshop(surroundings, instance.cache_dir.join("http"), tools);
-        let (orders, inbox) = mpsc::channel();
         let app = Arc::new(App {
-            state: State::new(workshop, served),
+            state: Arc::new(State::new(workshop, served)),
             audit: Arc::new(audit),
             executor: Executor::new(transport, host.env.clone(), host.clock.clone()),
             sessions: Sessions::new(flags.lease.clone(), Clock::steady()),
@@ -321,7 +335,7 @@ impl Toolbox {
             unrecorded_told: Pace::new(app::TELL_FAILURES),
         });
         let window = open_window(flags, &app)?;
-        build_first(&app);
+        build_first(&app, &inbox)?;
         let running = listen(host, flags, &app)?;
         app.listening.get_or_init(|| running.addr());
         app.metrics.watch_front(running.counts());
@@ -347,10 +361,10 @@ impl Toolbox {
         &self.app
     }
 
-    /// Serves until somebody orders a stop, then ends in good order.
-    pub fn wait(self) {
-        // A keeper that died can only have been told nothing more.
-        self.keeper.join().ok();
+    /// Serves until somebody orders a stop, then ends in good order; `false` when nobody did.
+    pub fn wait(self) -> bool {
+        // A keeper that died was told nothing.
+        let was_asked = self.keeper.join().unwrap_or(false);
         let Self { app, running, window, held, stop_delay, .. } = self;
         take_leave(&app, &running, stop_delay);
         app.log.info("stopping", &[]);
@@ -359,7 +373,7 @@ impl Toolbox {
         // Until here a monitor sees how the stop goes.
         window.into_iter().for_each(|window| window.stop(MOMENT));
         let mut event = Event::new(EventType::RuntimeStop);
-        event.reason_code = Some("signal".to_owned());
+        event.reason_code = Some(if was_asked { "signal" } else { "failed" }.to_owned());
         // It was logged why not.
         app.record_stop(&event).ok();
         let flushed = app.audit.flush();
@@ -370,6 +384,7 @@ impl Toolbox {
         }
         app.instance.retract();
         drop(held);
+        was_asked
     }
 
     /// Stops it.
@@ -468,9 +483,22 @@ fn open_window(flags: &Flags, app: &Arc<App>) -> Result<Option<Running>, StartEr
 }
 
 /// Before it listens: what stands in front sends requests to whoever takes its connections, ready or not.
-fn build_first(app: &App) {
+/// A source may hang for a minute, and a stop does not wait for it.
+fn build_first(app: &Arc<App>, inbox: &Receiver<Order>) -> Result<(), StartError> {
     bring_keys(&app.state.served());
-    app.state.rebuild();
+    let builds = Arc::clone(app);
+    let build = host::spawn("first-build", move || drop(builds.state.rebuild()))
+        .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;
+    while !build.is_finished() {
+        // Files that have changed meanwhile are seen by the keeper.
+        if let Ok(Order::Stop) = inbox.recv_timeout(SOON) {
+            app.log.info("stopped before the first catalog was built", &[]);
+            return Err(StartError { exit: 0, messages: Vec::new() });
+        }
+    }
+    // A panic was told by the hook; there is no catalog then, and another look follows.
+    build.join().ok();
+    Ok(())
 }
 
 /// Records the start, publishes `runtime.json`.
@@ -503,18 +531,18 @@ fn bring_keys(served: &Served) {
 
 /// Carries out orders, and looks at files, ages and keys in between. A build may take as long as a source hangs, so it has a thread of
 /// its own, one at a time, and a stop waits for it no longer than a moment.
-fn keep(app: &Arc<App>, counts: &Counts, ended: &AtomicBool, inbox: &Receiver<Order>) {
+fn keep(app: &Arc<App>, counts: &Counts, ended: &AtomicBool, inbox: &Receiver<Order>) -> bool {
     let (noise, telling) = (Pace::new(COUNTED), Pace::new(TELL_PRESSURE));
     let mut pressure = Pressure::default();
     let mut reload = false;
     let mut work: Option<JoinHandle<()>> = None;
-    loop {
+    let was_asked = loop {
         match inbox.recv_timeout(LOOK) {
-            Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break true,
             Ok(Order::Reload) => reload = true,
             Err(RecvTimeoutError::Timeout) if ended.load(Ordering::SeqCst) => {
                 app.log.error("nothing can be served any more, so the runtime stops", &[]);
-                break;
+                break false;
             }
             Err(RecvTimeoutError::Timeout) => {
                 guarded(app, || write_counted(app, &noise));
@@ -531,11 +559,12 @@ fn keep(app: &Arc<App>, counts: &Counts, ended: &AtomicBool, inbox: &Receiver<Or
             // Without a thread there is another look soon.
             work = host::spawn("upkeep", task).ok();
         }
-    }
+    };
     let deadline = Deadline::after(MOMENT);
     while work.as_ref().is_some_and(|work| !work.is_finished()) && !deadline.passed() {
         host::sleep(MOMENT / 100);
     }
+    was_asked
 }
 
 fn look(app: &App) {

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use open_cli::base::host;
 use serde_json::json;
 
-use crate::program::eventually;
+use crate::program::{Program, eventually};
 use crate::world::World;
 
 /// An address on a port that nobody has, and that is not picked for a connection that goes out.
@@ -62,4 +62,19 @@ fn nobody_is_listened_to_before_there_is_a_catalog_and_a_stop_serves_on_as_long_
     let told = world.http("GET", &format!("http://{addr}/v1/catalog/effective"), &[], "");
     assert_eq!((told.status, told.headers.get("Connection")), (200, Some("close")));
     assert!(toolbox.wait().success());
+}
+
+#[test]
+fn a_stop_does_not_wait_for_the_first_catalog() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}/api.json", listener.local_addr().unwrap());
+    let world = World::with_demo().config(&json!({ "sources": { "demo": { "uri": silent } } }));
+    let mut command = world.command(env!("CARGO_BIN_EXE_open-cli-toolbox"));
+    let mut toolbox = Program::start(command.args(["--config", ".cli.json", "--addr", "127.0.0.1:0"]));
+    // It asks for the description, and gets no answer.
+    let asked = listener.accept().unwrap();
+    toolbox.signal("TERM");
+    toolbox.line_after(0, &["stopped before the first catalog was built"]);
+    assert!(toolbox.wait().success());
+    drop(asked);
 }

@@ -13,7 +13,7 @@ use crate::base::time::{parse_rfc3339, parse_span, rfc3339};
 use crate::cli::args::{Options, UsageError};
 use crate::cli::commands::option;
 use crate::cli::flags::{Flag, Takes};
-use crate::cli::output::Format;
+use crate::cli::output::{Format, sanitize};
 use crate::cli::report::{self, Failure};
 use crate::cli::world::World;
 use crate::client::session::Session;
@@ -269,7 +269,8 @@ fn show(world: &World<'_>, records: &[Box<RawValue>]) -> Result<(), Failure> {
             text.push_str(record.get());
         } else if let Ok(serde_json::Value::Object(members)) = serde_json::from_str(record.get()) {
             let shown = COLUMNS.iter().filter_map(|column| members.get(*column)).map(|value| match value {
-                serde_json::Value::String(text) => text.clone(),
+                // Some of it is a caller's word, which must not look like lines of its own.
+                serde_json::Value::String(text) => sanitize::line(text),
                 other => other.to_string(),
             });
             text.push_str(&shown.collect::<Vec<_>>().join("  "));

@@ -69,7 +69,7 @@ impl Reactor {
     fn next_waiting(&mut self, large: bool) -> Option<usize> {
         // What is handed over while workers are slow would wait where nobody can refuse it.
         let ahead = if self.limit.is_quick(self.mean_age()) { AHEAD } else { 0 };
-        if self.at_work() >= self.limit.now() + ahead {
+        if self.at_work() >= self.limit.now() + ahead + self.parts.crew.waiting() {
             return None;
         }
         let queue = if large { &mut self.large } else { &mut self.queue };

@@ -50,6 +50,8 @@ use reactor::Reactor;
 pub(super) trait Crew: Send + Sync {
     /// Sees to it that so many requests can be worked on at once, besides all streams, if that may be.
     fn hire(&self, wanted: usize);
+    /// How many of those at work wait for a disk at present, and leave the processors to others.
+    fn waiting(&self) -> usize;
     /// The answer to this request is no longer waited for: whoever works on it counts no more, and nobody begins with it.
     fn give_up(&self, number: u64);
     /// Whether it is known that nothing new is heard any more.

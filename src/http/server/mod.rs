@@ -97,6 +97,11 @@ impl Answer {
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request.
     fn handle(&self, request: Inbound) -> Answer;
+
+    /// How many calls of it wait for a disk at present: so many more may be made at once without one of them coming later for it.
+    fn waiting(&self) -> usize {
+        0
+    }
 }
 
 /// Makes the answers that the server gives by itself out of the reason and the request's headers, as far as there are any, so that they

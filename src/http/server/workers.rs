@@ -337,13 +337,17 @@ impl Crew {
 
 impl front::Crew for Crew {
     fn hire(&self, wanted: usize) {
-        let wanted = (wanted + self.streams.running()).min(self.most);
+        let wanted = (wanted + self.streams.running() + self.handler.waiting()).min(self.most);
         // Those given up are threads too, and as many again are enough.
         while self.present.load(Ordering::SeqCst) < wanted && self.threads.load(Ordering::SeqCst) < 2 * self.most {
             if !self.start_one() {
                 return;
             }
         }
+    }
+
+    fn waiting(&self) -> usize {
+        self.handler.waiting()
     }
 
     fn is_deaf(&self) -> bool {

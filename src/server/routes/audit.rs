@@ -15,7 +15,7 @@ use crate::contract::{ErrorCode, path};
 use crate::http::server::{Answer, Body, Stream};
 
 use super::super::error::Failure;
-use super::super::follow::Follow;
+use super::super::follow::{Follow, Rights};
 use super::super::router::{Exchange, Outcome};
 use super::json_bytes;
 
@@ -99,23 +99,32 @@ fn follow(exchange: &Exchange<'_>, mut filter: Filter) -> Outcome {
         Some(caller) => format!("{} {}", caller.issuer, caller.value),
         None => exchange.request.client.ip().to_string(),
     };
-    let source = Box::new(Follow::new(Arc::clone(&exchange.app.audit), filter, still_let_in(exchange)));
+    let source = Box::new(Follow::new(Arc::clone(&exchange.app.audit), filter, rights(exchange)));
     let mut answer = Answer::new(200, "text/event-stream", []);
     answer.body = Body::Stream(Stream { source, owner });
     answer.headers = std::mem::take(&mut answer.headers).with("Cache-Control", "no-store");
     Ok(answer)
 }
 
-/// Whether the token that began a stream is still good: one that is revoked or has expired reads no further.
-fn still_let_in(exchange: &Exchange<'_>) -> Box<dyn Fn() -> bool + Send> {
-    let validator = exchange.app.state.served().validator.clone();
-    match (validator, bearer::read(&exchange.request.headers)) {
-        (Some(validator), Bearer::Token(token)) => {
-            let token = Redacted::new(token.to_owned());
-            Box::new(move || validator.authenticate(token.expose()).is_ok())
-        }
-        (Some(_), _) => Box::new(|| false),
-        (None, _) => Box::new(|| true),
+/// Whether who began a stream may go on as before: with the configuration of its beginning in force, and a token that is still good and
+/// has the same scopes. Otherwise it ends, and whoever follows asks again.
+fn rights(exchange: &Exchange<'_>) -> Rights {
+    let (state, served) = (Arc::clone(&exchange.app.state), exchange.app.state.served());
+    let validator = served.validator.clone();
+    let token = match bearer::read(&exchange.request.headers) {
+        Bearer::Token(token) => Some(Redacted::new(token.to_owned())),
+        _ => None,
+    };
+    let begun = exchange.principal.clone();
+    Rights {
+        in_force: Box::new(move || Arc::ptr_eq(&served, &state.served())),
+        let_in: Box::new(move || match (&validator, &token) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(validator), Some(token)) => {
+                validator.authenticate(token.expose()).is_ok_and(|admitted| begun.caller() == Some(&*admitted.caller))
+            }
+        }),
     }
 }
 

@@ -161,7 +161,7 @@ impl World {
             oauth_dir: dir.join("oauth"),
         };
         let app = App {
-            state: State::new(workshop, served),
+            state: Arc::new(State::new(workshop, served)),
             audit: Arc::new(AuditLog::open(&instance.audit_path, Rotation::default(), clock.clone()).unwrap().0),
             executor: Executor::new(Arc::clone(&upstream) as Arc<dyn Transport>, Env::default(), clock.clone()),
             sessions: Sessions::new(None, clock.clone()),
@@ -528,6 +528,19 @@ fn audit_records_are_followed_as_they_come() {
     assert!(next.starts_with("id: 5\ndata: {") && !next.contains("api:drop"), "{next}");
     let mut again = world.follow("follow=1&after=4");
     assert!(until(&mut *again, "\n\n").starts_with("id: 5\n"));
+    let own = World::new();
+    let mut ended = own.follow("follow=1");
+    until(&mut *ended, ":\n\n");
+    disk::write_private(
+        &own.dir.join(".cli.json"),
+        br#"{"cli":"1.0.0","mode":{"default":"discover"},"sources":{"x":{"type":"openapi","uri":"x.json"}}}"#,
+    )
+    .unwrap();
+    own.app.state.reload().unwrap();
+    own.app.audit.record(&Event::new(EventType::ConfigReload)).unwrap();
+    let mut rest = String::new();
+    ended.read_to_string(&mut rest).unwrap();
+    assert!(!rest.contains("config_reload"), "under another configuration it goes on no more: {rest}");
     world.app.audit.end_following();
     for source in [&mut source, &mut again] {
         assert_eq!(source.read(&mut [0; 16]).unwrap(), 0);
