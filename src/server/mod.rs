@@ -587,7 +587,7 @@ fn tend_audit(app: &App) {
                 &[("file", &entry.file), ("first", &entry.first_seq), ("last", &entry.last_seq)],
             ),
             Upkeep::Removed(entry) => app.log.info(
-                "an audit file was old enough to go",
+                "an audit file was removed, as --audit-keep and --audit-keep-size say",
                 &[("file", &entry.file), ("first", &entry.first_seq), ("last", &entry.last_seq)],
             ),
             Upkeep::Failed(error) => {

@@ -167,6 +167,8 @@ fn the_trail_is_listed_followed_and_checked_by_commands() {
     world.run("open-cli audit list --since yesterday").stderr_has(&["--since", "24h"]).status(2);
     world.run("open-cli audit tail --limit 1 --format table").stdout_has(&["authz_denial  demo:replaceItem  denied"]);
 
+    world.run("open-cli audit tail --after 3 --format json").stdout_has(&["\"seq\":4,", "\"seq\":5,"]);
+    world.run("open-cli audit tail --after x").stderr_has(&["no record's number"]).status(2);
     let follower = Program::start(world.command(env!("CARGO_BIN_EXE_open-cli")).args([
         "audit",
         "tail",

@@ -51,6 +51,7 @@ pub const LIST: &[Flag] = &[
 /// The flags of `audit tail`.
 pub const TAIL: &[Flag] = &[
     option("limit", Takes::Value("N"), "How many to begin with, 10 by default"),
+    option("after", Takes::Value("SEQ"), "Begin behind this record, with all that follow"),
     option("follow", Takes::Nothing, "Go on with new ones until interrupted"),
     EVENT,
     PRINCIPAL,
@@ -111,29 +112,45 @@ pub fn tail(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
         )
         .hint("`open-cli audit list` shows what it has"));
     }
-    // What comes is counted from the newest record of all, which need not be one that fits.
-    let (newest, _) = page(&session, &[], 1, None)?;
-    let last = newest.last().and_then(|record| number(record)).unwrap_or(0);
-    let (records, _) = page(&session, &query, limit, Some(("before", last + 1)))?;
-    show(world, &records)?;
+    let last = match options.value("after") {
+        Some(text) => {
+            let after = text
+                .parse()
+                .map_err(|_| UsageError::new(format!("--after: {} is no record's number", text.escape_debug())))?;
+            catch_up(world, &session, &query, after)?
+        }
+        None => {
+            // What comes is counted from the newest record of all, which need not be one that fits.
+            let (newest, _) = page(&session, &[], 1, None)?;
+            let last = newest.last().and_then(|record| number(record)).unwrap_or(0);
+            let (records, _) = page(&session, &query, limit, Some(("before", last + 1)))?;
+            show(world, &records)?;
+            last
+        }
+    };
     if follows {
         follow(world, &session, &query, last)?;
     }
     Ok(())
 }
 
+/// Prints everything behind a record; the number up to which that is.
+fn catch_up(world: &World<'_>, session: &Session<'_>, query: &[(&str, String)], mut last: u64) -> Result<u64, Failure> {
+    loop {
+        let (records, next) = page(session, query, PAGE, Some(("after", last)))?;
+        show(world, &records)?;
+        last = records.last().and_then(|record| number(record)).unwrap_or(last).max(next.unwrap_or(0));
+        if next.is_none() || world.console.gone.get() {
+            return Ok(last);
+        }
+    }
+}
+
 /// Prints what comes, until nobody reads it any more or the runtime cannot be asked.
 fn follow(world: &World<'_>, session: &Session<'_>, query: &[(&str, String)], mut last: u64) -> Result<(), Failure> {
     while !world.console.gone.get() {
         host::sleep(PAUSE);
-        loop {
-            let (records, next) = page(session, query, PAGE, Some(("after", last)))?;
-            show(world, &records)?;
-            last = records.last().and_then(|record| number(record)).unwrap_or(last).max(next.unwrap_or(0));
-            if next.is_none() {
-                break;
-            }
-        }
+        last = catch_up(world, session, query, last)?;
     }
     Ok(())
 }
