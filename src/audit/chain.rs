@@ -25,6 +25,19 @@ impl Default for Head {
     }
 }
 
+impl Head {
+    /// Reads what [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (seq, hash) = text.split_once(':')?;
+        let seq = seq.parse().ok().filter(|seq| *seq > 0 && is_hash(hash))?;
+        Some(Self { seq, hash: hash.to_owned() })
+    }
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 impl fmt::Display for Head {
     /// `SEQ:HASH`, as `audit verify --head` takes it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,8 +100,7 @@ pub fn read_link(line: &[u8]) -> Option<Link> {
     let (open, hash) = split(line, ",\"hash\":\"", "\"}")?;
     let (rest, prev) = split(open, ",\"prev\":\"", "\"")?;
     let (_, seq) = split(rest, ",\"seq\":", "")?;
-    let hex = |text: &str| text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let fits = hex(hash) && hex(prev) && digest(open) == hash;
+    let fits = is_hash(hash) && is_hash(prev) && digest(open) == hash;
     // The line must be JSON too, else a reader would trip over it.
     if !fits || serde_json::from_str::<serde::de::IgnoredAny>(line).is_err() {
         return None;
@@ -210,6 +222,15 @@ mod tests {
         assert_eq!(line, format!("{open},\"hash\":\"{}\"}}\n", head.hash));
         // printf '{"timestamp":"t","a":1,"seq":1,"prev":"0..0"}' | sha256sum
         assert_eq!(head.hash, "e487f1df3a2a50d791a73ed1ba3fef51eb9d714e7e6f278567891fd8148d6bb6");
+    }
+
+    #[test]
+    fn a_head_is_read_as_it_is_written() {
+        let head = Head { seq: 7, hash: "0a".repeat(32) };
+        assert_eq!(Head::parse(&head.to_string()), Some(head));
+        for bad in ["", "7", "7:", "7:zz", &format!("0:{}", "0a".repeat(32)), &format!("7:{}", "0A".repeat(32))] {
+            assert_eq!(Head::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

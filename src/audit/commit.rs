@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::thread::Thread;
+use std::thread::{self, Thread};
 use std::time::SystemTime;
 
 use super::error::AuditError;
@@ -84,7 +84,7 @@ impl Commits {
             return self.lead(queue, write).of(promised);
         }
         let outcome = Arc::clone(&queue.outcome);
-        queue.threads.push(host::this_thread());
+        queue.threads.push(thread::current());
         drop(queue);
         self.stay_awake(&outcome);
         loop {
@@ -100,7 +100,7 @@ impl Commits {
                 continue;
             }
             self.asleep.fetch_add(1, Ordering::Relaxed);
-            host::park();
+            thread::park();
             self.asleep.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -184,7 +184,7 @@ mod tests {
             })
             .collect();
         while host::lock(&commits.queue).records.len() < 5 {
-            std::thread::yield_now();
+            thread::yield_now();
         }
         go.send(()).unwrap();
         first.unwrap().join().unwrap().unwrap();

@@ -262,6 +262,41 @@ impl Event {
     }
 }
 
+#[cfg(test)]
+impl Event {
+    /// With every member, and in them this text or the largest number.
+    pub(crate) fn full(text: &str) -> Self {
+        let some = || Some(text.to_owned());
+        let actors = vec![text.to_owned(), text.to_owned()];
+        let lineage = Lineage { delegated_by: some(), delegation_id: some(), actor: some(), actors };
+        Self {
+            event_type: EventType::AuthenticatedConnect,
+            principal: some(),
+            principal_kind: Some("client_id"),
+            issuer: some(),
+            lineage: Some(lineage),
+            session_id: some(),
+            agent_profile: some(),
+            tool_id: some(),
+            service_id: some(),
+            target_base_url: some(),
+            decision: Some(Verdict::Allowed),
+            reason_code: some(),
+            method: some(),
+            path: some(),
+            auth_scheme: some(),
+            request_size: Some(u64::MAX),
+            status_code: Some(u16::MAX),
+            latency_ms: Some(u64::MAX),
+            retry_count: Some(u32::MAX),
+            client_addr: some(),
+            config_fingerprint: some(),
+            count: Some(u64::MAX),
+            request_id: some(),
+        }
+    }
+}
+
 /// A text that a caller chose, as far as it is kept.
 fn cut<S: Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     let Some(text) = text else { return serializer.serialize_none() };
@@ -294,33 +329,17 @@ mod tests {
         for text in ["", "a", "\u{1}", "ü", "\u{10ffff}"] {
             for length in [1, MOST, 4 * MOST + 7] {
                 let text = text.repeat(length);
-                let some = || Some(text.clone());
-                let actors = vec![text.clone(), text.clone()];
-                let lineage = Lineage { delegated_by: some(), delegation_id: some(), actor: some(), actors };
-                let event = Event {
-                    principal: some(),
-                    principal_kind: Some("client_id"),
-                    issuer: some(),
-                    lineage: Some(lineage),
-                    session_id: some(),
-                    agent_profile: some(),
-                    tool_id: some(),
-                    service_id: some(),
-                    target_base_url: some(),
-                    decision: Some(Verdict::Allowed),
-                    method: some(),
-                    path: some(),
-                    auth_scheme: some(),
-                    request_size: Some(u64::MAX),
-                    client_addr: some(),
-                    config_fingerprint: some(),
-                    request_id: some(),
-                    ..Event::new(EventType::AuthenticatedConnect)
-                };
-                let most = event.most_bytes();
                 let reason_code = Some("upstream_login_required".to_owned());
-                let (status_code, latency_ms, retry_count) = (Some(u16::MAX), Some(u64::MAX), Some(u32::MAX));
-                let event = Event { reason_code, status_code, latency_ms, retry_count, count: Some(u64::MAX), ..event };
+                let event = Event { reason_code, ..Event::full(&text) };
+                let begun = Event {
+                    reason_code: None,
+                    status_code: None,
+                    latency_ms: None,
+                    retry_count: None,
+                    count: None,
+                    ..event.clone()
+                };
+                let most = begun.most_bytes();
                 assert!(event.to_json().len() <= most, "{} {most}", event.to_json().len());
             }
         }

@@ -22,6 +22,7 @@ use super::room::Room;
 use super::segments::{self, Entry, Fate, Manifest};
 use crate::base::disk;
 use crate::base::host::{Clock, Stopwatch, lock};
+use crate::base::pace::Pace;
 use crate::base::time::{parse_rfc3339, rfc3339};
 
 /// When files are closed, and when closed ones are removed.
@@ -79,6 +80,10 @@ const FOREIGN_TRIES: u32 = 3;
 /// Whether this build only shows, in a benchmark, what the trail costs.
 pub const WRITES_NOTHING: bool = cfg!(feature = "measure-without-audit");
 
+/// Closed files are looked at this often, besides whenever one is closed: what they hold is read through for the manifest, and on a full disk
+/// that may not get anywhere.
+const TENDED: Duration = Duration::from_secs(60);
+
 /// A file that could not be closed grows by so much before that is tried again.
 const NEXT_TRY: u64 = 1 << 20;
 
@@ -101,8 +106,8 @@ pub struct AuditLog {
     standing: Mutex<Standing>,
     /// For whoever waits for records.
     grown: Condvar,
-    /// Whether anybody may wait for records.
-    following: AtomicBool,
+    /// For whoever only lets time go by until there are more.
+    over: Condvar,
     /// For so long it is taken for granted that the file is where it was seen.
     trust: Duration,
     counted: Mutex<BTreeMap<Event, u64>>,
@@ -110,6 +115,10 @@ pub struct AuditLog {
     flushing: Mutex<()>,
     /// For whoever tends.
     manifest: Mutex<Manifest>,
+    /// Whether a file was closed since closed files were looked at.
+    untended: AtomicBool,
+    /// How often they are looked at besides.
+    tended: Pace,
     /// Why a file could not be closed, until somebody is told.
     trouble: Mutex<Option<AuditError>>,
 }
@@ -139,6 +148,8 @@ struct Standing {
     seen: Option<Stopwatch>,
     /// Number of the last record.
     seq: u64,
+    /// Whether anybody may wait for records.
+    following: bool,
     /// Whether the end has come.
     closed: bool,
 }
@@ -197,6 +208,7 @@ impl AuditLog {
             length: end.length,
             seen: None,
             seq: end.head.seq,
+            following: true,
             closed: false,
         };
         let log = Self {
@@ -210,12 +222,14 @@ impl AuditLog {
             full: AtomicBool::new(false),
             standing: Mutex::new(standing),
             grown: Condvar::new(),
-            following: AtomicBool::new(true),
+            over: Condvar::new(),
             end: Mutex::new(end),
             trust: TRUST,
             counted: Mutex::default(),
             flushing: Mutex::default(),
             manifest: Mutex::new(manifest),
+            untended: AtomicBool::new(true),
+            tended: Pace::new(TENDED),
             trouble: Mutex::default(),
         };
         Ok((log, Opened { torn, skipped }))
@@ -245,7 +259,7 @@ impl AuditLog {
         if WRITES_NOTHING {
             return Ok(Promise { log: self, bytes: 0 });
         }
-        self.standing()?;
+        self.check()?;
         let bytes = chain::sealed_length(event.most_bytes());
         self.found_room(self.room.promise(bytes))?;
         Ok(Promise { log: self, bytes })
@@ -253,7 +267,7 @@ impl AuditLog {
 
     /// Whether records can be kept, as far as is known without writing one; whether there is room for them is what the last one found.
     pub fn is_sound(&self) -> bool {
-        self.standing().is_ok() && !self.full.load(Ordering::Relaxed)
+        self.check().is_ok() && !self.full.load(Ordering::Relaxed)
     }
 
     /// Notes whether there was room.
@@ -262,9 +276,8 @@ impl AuditLog {
         outcome.map_err(failed_write)
     }
 
-    fn standing(&self) -> Result<(), AuditError> {
-        self.is_open()?;
-        let standing = *lock(&self.standing);
+    fn check(&self) -> Result<(), AuditError> {
+        let standing = self.open_standing()?;
         let is_fresh = standing.seen.is_some_and(|seen| seen.elapsed() < self.trust);
         if is_fresh || self.found(standing.identity, standing.length).is_some() {
             return Ok(());
@@ -292,24 +305,22 @@ impl AuditLog {
         }
         // Held while somebody writes, so what it says is on disk.
         let head = lock(&self.end).head.clone();
-        if self.is_uncertain() { Err(AuditError::Uncertain) } else { Ok(head) }
+        self.open_standing().map(|_| head)
     }
 
-    /// Takes no more records, and lets everybody go who waits for some. What was counted is to be written before.
+    /// Takes no more records. What was counted is to be written before.
     pub fn close(&self) -> Head {
         // Held while somebody writes, so that what it says is the end.
         let end = lock(&self.end);
         lock(&self.standing).closed = true;
-        self.grown.notify_all();
         end.head.clone()
     }
 
     /// Lets everybody go who waits for records, now and later.
     pub fn end_following(&self) {
-        self.following.store(false, Ordering::SeqCst);
-        // Whoever is about to wait has looked at it under this lock.
-        drop(lock(&self.standing));
+        lock(&self.standing).following = false;
         self.grown.notify_all();
+        self.over.notify_all();
     }
 
     /// Number of the last record that is on disk.
@@ -320,10 +331,16 @@ impl AuditLog {
     /// Waits until there is a record with a greater number, but not longer than `most`. `None` when there is nothing to wait for any
     /// more.
     pub fn wait_beyond(&self, seq: u64, most: Duration) -> Option<bool> {
-        let waits = |standing: &mut Standing| standing.seq <= seq && self.following.load(Ordering::SeqCst);
+        let waits = |standing: &mut Standing| standing.seq <= seq && standing.following;
         let waited = self.grown.wait_timeout_while(lock(&self.standing), most, waits);
         let (standing, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        self.following.load(Ordering::SeqCst).then_some(standing.seq > seq)
+        standing.following.then_some(standing.seq > seq)
+    }
+
+    /// Lets this much time go by, so that more records come together; less when nobody may wait any more.
+    pub fn gather(&self, span: Duration) {
+        let waited = self.over.wait_timeout_while(lock(&self.standing), span, |standing| standing.following);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Closes a file that has grown too old, brings the manifest up to date, removes closed files that need not be kept. To be called
@@ -332,7 +349,8 @@ impl AuditLog {
         let mut done = Vec::new();
         self.close_when_old();
         done.extend(lock(&self.trouble).take().map(Upkeep::Failed));
-        if let Err(error) = self.tend_closed(&mut done) {
+        let due = self.untended.swap(false, Ordering::SeqCst) || self.tended.take(self.clock.now());
+        if due && let Err(error) = self.tend_closed(&mut done) {
             done.push(Upkeep::Failed(failed_write(error)));
         }
         done
@@ -341,7 +359,7 @@ impl AuditLog {
     fn close_when_old(&self) {
         let mut end = lock(&self.end);
         let now = self.clock.now();
-        if self.is_open().is_ok() && end.is_old(self.rotation.file_age, now) {
+        if self.open_standing().is_ok() && end.is_old(self.rotation.file_age, now) {
             self.close_file(&mut end);
         }
     }
@@ -378,17 +396,16 @@ impl AuditLog {
         Ok(())
     }
 
-    /// Whether records can be written at all.
-    fn is_open(&self) -> Result<(), AuditError> {
-        if lock(&self.standing).closed {
-            return Err(AuditError::Closed);
+    /// What is known of the file, if records can be written at all. Nobody knows what it holds after a sync that failed, or a panic in the
+    /// middle of writing.
+    fn open_standing(&self) -> Result<Standing, AuditError> {
+        let standing = *lock(&self.standing);
+        match standing {
+            Standing { closed: true, .. } => Err(AuditError::Closed),
+            Standing { uncertain: true, .. } => Err(AuditError::Uncertain),
+            _ if self.end.is_poisoned() => Err(AuditError::Uncertain),
+            standing => Ok(standing),
         }
-        if self.is_uncertain() { Err(AuditError::Uncertain) } else { Ok(()) }
-    }
-
-    /// Whether nobody knows what the file holds: after a sync that failed, or a panic in the middle of writing.
-    fn is_uncertain(&self) -> bool {
-        self.end.is_poisoned() || lock(&self.standing).uncertain
     }
 
     /// How long the file is, if it is still where it was and as long as it was at least: a record in a file that nobody can find, or
@@ -413,8 +430,7 @@ impl AuditLog {
     /// else has put there stays, and is a line of its own.
     fn append(&self, mut records: Vec<Record>) -> Result<Outcomes, AuditError> {
         let mut end = lock(&self.end);
-        self.is_open()?;
-        let mut seen = lock(&self.standing).seen;
+        let mut seen = self.open_standing()?.seen;
         let mut start = end.length;
         // Whoever was promised room has looked at the file; where it ends is seen when it is written.
         let is_known =
@@ -465,8 +481,8 @@ impl AuditLog {
         end.lines.shrink_to(MOST_ROOM);
         self.room.ends_at(end.length, false);
         let mut standing = lock(&self.standing);
-        let Standing { closed, .. } = *standing;
-        *standing = Standing { uncertain, identity: end.identity, length: end.length, seen, seq: end.head.seq, closed };
+        (standing.uncertain, standing.length) = (uncertain, end.length);
+        (standing.seen, standing.seq) = (seen, end.head.seq);
         drop(standing);
         self.grown.notify_all();
         if uncertain { Err(AuditError::Uncertain) } else { Ok(Outcomes { promised: Ok(()), others }) }
@@ -515,6 +531,7 @@ impl AuditLog {
         end.file.metadata().and_then(|about| end.file.set_len(about.len())).ok();
         (end.file, end.identity, end.length, end.first) = (file, identity, 0, None);
         end.close_at = self.rotation.file_bytes;
+        self.untended.store(true, Ordering::SeqCst);
         let mut standing = lock(&self.standing);
         (standing.identity, standing.length, standing.seen) = (identity, 0, None);
         drop(standing);
@@ -568,9 +585,10 @@ fn put_behind(mut file: &File, start: u64, lines: &str) -> Result<u64, Unwritten
         let end = match put {
             Ok(end) => end,
             Err(error) => {
-                // A disk that filled up may have taken a part of it; what others have written since is not ours to cut off.
-                let is_ours =
-                    file.metadata().is_ok_and(|about| about.len() - place.min(about.len()) <= lines.len() as u64);
+                // A disk that filled up may have taken a part of it; what others have written since is not ours to cut off, nor is what
+                // they have cut off to be filled up.
+                let more = file.metadata().ok().and_then(|about| about.len().checked_sub(place));
+                let is_ours = more.is_some_and(|more| more <= lines.len() as u64);
                 return Err(Unwritten { error, is_whole: is_ours && file.set_len(place).is_ok() });
             }
         };

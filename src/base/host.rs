@@ -120,16 +120,6 @@ pub fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }
 
-/// The thread that runs this, to be woken by others.
-pub fn this_thread() -> std::thread::Thread {
-    std::thread::current()
-}
-
-/// Waits until somebody wakes this thread, or for no reason at all.
-pub fn park() {
-    std::thread::park();
-}
-
 /// Starts a named thread; the only place that does.
 pub fn spawn<T: Send + 'static>(
     name: &str,

@@ -313,6 +313,23 @@ fn a_crash_between_the_steps_of_closing_loses_nothing() {
 }
 
 #[test]
+fn closed_files_are_not_read_through_again_and_again() {
+    let path = scratch();
+    let (clock, now) = told(1000);
+    let (log, _) = AuditLog::open(&path, Rotation::default(), clock).unwrap();
+    let strange = segments::closed_path(&path, 1);
+    disk::write_private(&strange, b"no record\n").unwrap();
+    // Once since it was opened, and once a minute.
+    assert!(log.tend().is_empty() && log.tend().is_empty());
+    let (mut line, mut head) = (String::new(), Head::default());
+    chain::seal(&mut line, &rfc3339(SystemTime::UNIX_EPOCH), &started().to_json(), &mut head);
+    disk::write_private(&strange, line.as_bytes()).unwrap();
+    assert!(log.tend().is_empty(), "it was looked at a moment ago");
+    *lock(&now) += Duration::from_secs(60);
+    assert_eq!(log.tend().len(), 1);
+}
+
+#[test]
 fn a_file_in_the_way_stops_no_record() {
     let path = scratch();
     let rotation = Rotation { file_bytes: 1, ..Rotation::default() };

@@ -22,7 +22,8 @@ use crate::contract::CAPABILITY_AUDIT_QUERY;
 /// What `audit list` and `audit tail` show when nothing is said.
 const LISTED: usize = 50;
 const TAILED: usize = 10;
-/// How often `audit tail --follow` asks for more.
+/// How often `audit tail --follow` asks for more. It asks instead of listening to a stream, since a stream holds one of the runtime's
+/// workers, and ends when the token is renewed.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How many records it asks for at once.
 const PAGE: usize = 1000;
@@ -206,13 +207,7 @@ fn in_words(path: &Path, report: &Report) -> String {
 }
 
 fn read_head(text: &str) -> Result<Head, UsageError> {
-    let read = || {
-        let (seq, hash) = text.split_once(':')?;
-        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        let seq = seq.parse().ok().filter(|seq| *seq > 0 && is_hash)?;
-        Some(Head { seq, hash: hash.to_owned() })
-    };
-    read().ok_or_else(|| {
+    Head::parse(text).ok_or_else(|| {
         UsageError::new(format!("--head: {} is no head", text.escape_debug()))
             .hint("it is SEQ:HASH, as the toolbox logs it at a stop (auditHead) and `audit verify` prints it")
     })

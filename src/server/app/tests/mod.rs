@@ -482,6 +482,14 @@ fn audit_events_are_filtered_and_given_as_written() {
 }
 
 #[test]
+fn h37_who_asks_for_what_is_new_does_not_make_records_of_what_is_counted() {
+    let world = World::new();
+    world.app.audit.count(Event::new(EventType::AuthnFailure));
+    let read = |query: &str| world.get(&format!("{}?{query}", path::AUDIT)).json().as_array().unwrap().len();
+    assert_eq!((read("after=0"), read("after=0"), read("limit=5"), read("after=0")), (0, 0, 1, 1));
+}
+
+#[test]
 fn audit_pages_name_the_next_one() {
     let world = World::new();
     for _ in 0..5 {
