@@ -41,6 +41,8 @@ pub enum Order {
     Stop,
     /// Read the configuration again.
     Reload,
+    /// Look at what there is to do; the first catalog is built.
+    Look,
 }
 
 /// Everything that a request may need.

@@ -64,13 +64,14 @@ use state::{Due, State, Workshop};
 const GRACE: Duration = Duration::from_secs(10);
 /// How long a stop waits for a build under way.
 const MOMENT: Duration = Duration::from_secs(1);
-/// How often the first build is looked at.
-const SOON: Duration = Duration::from_millis(1);
 /// How often files and ages are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// How often frequent events, which are only counted meanwhile, become audit records.
 const COUNTED: Duration = Duration::from_secs(10);
+
+/// At most one line about audit files that cannot be tended in this time.
+const TELL_TROUBLE: Duration = Duration::from_secs(60);
 
 /// At most one line about clients that are turned away in this time.
 const TELL_PRESSURE: Duration = Duration::from_secs(10);
@@ -228,7 +229,8 @@ fn serve(host: &mut Host, flags: &Flags) -> Result<(), StartError> {
                 Signal::Stop => Order::Stop,
                 Signal::Reload => Order::Reload,
             };
-            if heard.send(order).is_err() || order == Order::Stop {
+            // A second stop cuts short what the first one still waits for.
+            if heard.send(order).is_err() {
                 return;
             }
         }
@@ -264,8 +266,8 @@ pub struct Toolbox {
     running: Running,
     /// The listener of `--metrics-addr`.
     window: Option<Running>,
-    /// Says whether the end was asked for.
-    keeper: JoinHandle<bool>,
+    /// Gives back where orders come in, once the end was asked for; nothing when it was not.
+    keeper: JoinHandle<Option<Receiver<Order>>>,
     orders: Sender<Order>,
     /// `--stop-delay`
     stop_delay: Duration,
@@ -341,7 +343,7 @@ impl Toolbox {
         app.metrics.watch_front(running.counts());
         open_for_business(&app, &started_at)?;
         let (kept, counts, ended) = (Arc::clone(&app), Arc::clone(running.counts()), running.ended());
-        let keeper = host::spawn("keeper", move || keep(&kept, &counts, &ended, &inbox))
+        let keeper = host::spawn("keeper", move || keep(&kept, &counts, &ended, &inbox).then_some(inbox))
             .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;
         Ok(Self { app, running, window, keeper, orders, stop_delay: flags.stop_delay, held })
     }
@@ -364,9 +366,13 @@ impl Toolbox {
     /// Serves until somebody orders a stop, then ends in good order; `false` when nobody did.
     pub fn wait(self) -> bool {
         // A keeper that died was told nothing.
-        let was_asked = self.keeper.join().unwrap_or(false);
+        let inbox = self.keeper.join().ok().flatten();
+        let was_asked = inbox.is_some();
         let Self { app, running, window, held, stop_delay, .. } = self;
-        take_leave(&app, &running, stop_delay);
+        app.leaving.store(true, Ordering::SeqCst);
+        if let Some(inbox) = inbox.filter(|_| !stop_delay.is_zero()) {
+            take_leave(&app, &running, stop_delay, &inbox);
+        }
         app.log.info("stopping", &[]);
         app.audit.end_following();
         running.stop(GRACE);
@@ -394,15 +400,16 @@ impl Toolbox {
     }
 }
 
-/// Serves on for a while, not ready, so that what stands in front sends nothing new when the listener closes.
-fn take_leave(app: &App, running: &Running, delay: Duration) {
-    app.leaving.store(true, Ordering::SeqCst);
-    if delay.is_zero() || running.ended().load(Ordering::SeqCst) {
-        return;
-    }
+/// Serves on for a while, not ready, so that what stands in front sends nothing new when the listener closes; a second stop ends it.
+fn take_leave(app: &App, running: &Running, delay: Duration, inbox: &Receiver<Order>) {
     app.log.info("not ready any more, about to stop", &[("seconds", &delay.as_secs())]);
     running.leave();
-    host::sleep(delay);
+    let deadline = Deadline::after(delay);
+    while let Ok(order) = inbox.recv_timeout(deadline.left()) {
+        if order == Order::Stop {
+            return;
+        }
+    }
 }
 
 fn random() -> Result<[u8; 16], StartError> {
@@ -487,17 +494,23 @@ fn open_window(flags: &Flags, app: &Arc<App>) -> Result<Option<Running>, StartEr
 fn build_first(app: &Arc<App>, inbox: &Receiver<Order>) -> Result<(), StartError> {
     bring_keys(&app.state.served());
     let builds = Arc::clone(app);
-    let build = host::spawn("first-build", move || drop(builds.state.rebuild()))
-        .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;
-    while !build.is_finished() {
-        // Files that have changed meanwhile are seen by the keeper.
-        if let Ok(Order::Stop) = inbox.recv_timeout(SOON) {
-            app.log.info("stopped before the first catalog was built", &[]);
-            return Err(StartError { exit: 0, messages: Vec::new() });
+    host::spawn("first-build", move || {
+        guarded(&builds, || drop(builds.state.rebuild()));
+        // Who waits for it is gone only when it need not be told.
+        builds.orders.send(Order::Look).ok();
+    })
+    .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;
+    while let Ok(order) = inbox.recv() {
+        match order {
+            Order::Look => break,
+            // What has changed since it was read is seen by the keeper.
+            Order::Reload => {}
+            Order::Stop => {
+                app.log.info("stopped before the first catalog was built", &[]);
+                return Err(StartError { exit: 0, messages: Vec::new() });
+            }
         }
     }
-    // A panic was told by the hook; there is no catalog then, and another look follows.
-    build.join().ok();
     Ok(())
 }
 
@@ -532,7 +545,7 @@ fn bring_keys(served: &Served) {
 /// Carries out orders, and looks at files, ages and keys in between. A build may take as long as a source hangs, so it has a thread of
 /// its own, one at a time, and a stop waits for it no longer than a moment.
 fn keep(app: &Arc<App>, counts: &Counts, ended: &AtomicBool, inbox: &Receiver<Order>) -> bool {
-    let (noise, telling) = (Pace::new(COUNTED), Pace::new(TELL_PRESSURE));
+    let (noise, telling, trouble) = (Pace::new(COUNTED), Pace::new(TELL_PRESSURE), Pace::new(TELL_TROUBLE));
     let mut pressure = Pressure::default();
     let mut reload = false;
     let mut work: Option<JoinHandle<()>> = None;
@@ -540,13 +553,14 @@ fn keep(app: &Arc<App>, counts: &Counts, ended: &AtomicBool, inbox: &Receiver<Or
         match inbox.recv_timeout(LOOK) {
             Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break true,
             Ok(Order::Reload) => reload = true,
+            Ok(Order::Look) => {}
             Err(RecvTimeoutError::Timeout) if ended.load(Ordering::SeqCst) => {
                 app.log.error("nothing can be served any more, so the runtime stops", &[]);
                 break false;
             }
             Err(RecvTimeoutError::Timeout) => {
                 guarded(app, || write_counted(app, &noise));
-                guarded(app, || tend_audit(app));
+                guarded(app, || tend_audit(app, &trouble));
                 guarded(app, || sessions::tend(app));
                 if telling.take(app.clock.now()) {
                     tell_pressure(app, &pressure.news(counts));
@@ -579,7 +593,7 @@ fn look(app: &App) {
 }
 
 /// Closes and removes audit files, and says so.
-fn tend_audit(app: &App) {
+fn tend_audit(app: &App, trouble: &Pace) {
     for done in app.audit.tend() {
         match done {
             Upkeep::Closed(entry) => app.log.info(
@@ -590,10 +604,12 @@ fn tend_audit(app: &App) {
                 "an audit file was removed, as --audit-keep and --audit-keep-size say",
                 &[("file", &entry.file), ("first", &entry.first_seq), ("last", &entry.last_seq)],
             ),
-            Upkeep::Failed(error) => {
+            Upkeep::Failed(error) if trouble.take(app.clock.now()) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
                 app.log.error("audit files not tended", &[("error", &error), ("cause", &cause)]);
             }
+            // It was told a moment ago.
+            Upkeep::Failed(_) => {}
         }
     }
 }

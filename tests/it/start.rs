@@ -3,20 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 
-use open_cli::base::host;
 use serde_json::json;
 
 use crate::program::{Program, eventually};
-use crate::world::World;
-
-/// An address on a port that nobody has, and that is not picked for a connection that goes out.
-fn free_address() -> String {
-    let free = |_: usize| {
-        let address = format!("127.0.0.1:{}", 10_000 + u16::from_ne_bytes(host::random().unwrap()) % 20_000);
-        TcpListener::bind(&address).ok().map(|_| address)
-    };
-    (0..100).find_map(free).expect("some port is free")
-}
+use crate::world::{World, free_address};
 
 /// Answers the one request of a connection.
 fn answer(stream: &TcpStream, body: &str) {
@@ -77,4 +67,16 @@ fn a_stop_does_not_wait_for_the_first_catalog() {
     toolbox.line_after(0, &["stopped before the first catalog was built"]);
     assert!(toolbox.wait().success());
     drop(asked);
+}
+
+#[test]
+fn a_second_stop_does_not_wait_for_the_delay_of_the_first() {
+    let mut world = World::with_demo().config(&json!({}));
+    world.start_toolbox(&["--stop-delay", "300"]);
+    let mut toolbox = world.toolbox.take().unwrap();
+    toolbox.signal("TERM");
+    toolbox.line_after(0, &["not ready any more"]);
+    assert_eq!(world.http("GET", "[RUNTIME]/readyz", &[], "").status, 503);
+    toolbox.signal("TERM");
+    assert!(toolbox.wait().success());
 }

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use open_cli::base::host::Deadline;
+use open_cli::base::host::{self, Deadline};
 use open_cli::base::url::Url;
 use open_cli::http::client::{ClientOptions, HttpClient};
 use open_cli::http::{Headers, Limits, Method, Reach, Request, Response, Transport};
@@ -235,6 +235,15 @@ impl World {
         let text = self.names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(value, name));
         text.replace(&*self.root().to_string_lossy(), "[DIR]")
     }
+}
+
+/// An address on a port that is free and, while nobody listens there, is not picked for a connection that goes out.
+pub(crate) fn free_address() -> String {
+    let free = |_: usize| {
+        let address = format!("127.0.0.1:{}", 10_000 + u16::from_ne_bytes(host::random().unwrap()) % 20_000);
+        TcpListener::bind(&address).ok().map(|_| address)
+    };
+    (0..100).find_map(free).expect("some port is free")
 }
 
 /// Objects join, everything else is replaced.

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 
-use open_cli::base::host;
 use open_cli::http::client::{ClientOptions, HttpClient};
 use serde_json::{Value, json};
 
@@ -14,7 +13,7 @@ use crate::api::Api;
 use crate::load;
 use crate::nginx::Nginx;
 use crate::program::{PATIENCE, Program, eventually};
-use crate::world::World;
+use crate::world::{World, free_address};
 
 pub(crate) const REPLICAS: usize = 3;
 
@@ -155,13 +154,4 @@ impl Events {
             }
         }
     }
-}
-
-/// An address on a port that is free and, while nobody listens there, is not picked for a connection that goes out.
-fn free_address() -> String {
-    let free = |_: usize| {
-        let address = format!("127.0.0.1:{}", 10_000 + u16::from_ne_bytes(host::random().unwrap()) % 20_000);
-        TcpListener::bind(&address).ok().map(|_| address)
-    };
-    (0..100).find_map(free).expect("some port is free")
 }
