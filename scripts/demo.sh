@@ -6,28 +6,13 @@
 # does not do what it should. Stops and removes everything at the end, also when it fails.
 set -euo pipefail
 
+here=$(cd "$(dirname "$0")" && pwd)
 bin=$(cd "${1:?the directory with the programs}" && pwd)
 export PATH="$bin:$PATH"
 
-scratch=$(mktemp -d)
-pids=()
-
-clean_up() {
-    local pid
-    for pid in ${pids[@]+"${pids[@]}"}; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-# Nothing of the person's own configuration, caches or state is read or written.
-cd "$scratch"
-export HOME=$scratch XDG_CONFIG_HOME=$scratch/config XDG_STATE_HOME=$scratch/state XDG_CACHE_HOME=$scratch/cache
-unset "${!OPEN_CLI_@}"
+# shellcheck source=scripts/processes.sh
+source "$here/processes.sh"
+enter_scratch
 
 fail() {
     echo "demo failed: $*" >&2
@@ -38,20 +23,12 @@ fail() {
     exit 1
 }
 
-# Starts a program in the background and sets `url` to the address it prints.
-start() {
+# As `start`, for everybody to see.
+begin() {
     local name=$1
-    shift
-    echo "\$ $* &"
-    "$@" >"$name.log" 2>&1 &
-    pids+=("$!")
-    for _ in {1..100}; do
-        url=$(grep -Eo -m1 'http://127\.0\.0\.1:[0-9]+' "$name.log" || true)
-        if [[ -n $url ]]; then echo "$name is at $url"; return; fi
-        kill -0 "$!" 2>/dev/null || fail "$name ended before it was ready"
-        sleep 0.05
-    done
-    fail "$name did not say where it listens"
+    echo "\$ ${*:2} &"
+    start "$@"
+    echo "$name is at $url"
 }
 
 # The words of a command as a person types them.
@@ -120,9 +97,9 @@ JSON
 
 umask 077
 head -c 32 /dev/urandom | base64 | tr -d '\n=+/' > secret
-start demo-api open-cli-eval demo-api
+begin demo-api open-cli-eval demo-api
 demo=$url
-start broker open-cli-eval broker --client-secret-file secret --audience demo-toolbox \
+begin broker open-cli-eval broker --client-secret-file secret --audience demo-toolbox \
     --agent-scopes 'bundle:demo runtime:admin'
 broker=$url
 cat > .cli.json <<JSON
@@ -143,7 +120,7 @@ echo
 echo '$ cat .cli.json'
 cat .cli.json
 echo
-start toolbox open-cli-toolbox --config .cli.json --addr 127.0.0.1:0 --instance-id demo
+begin toolbox open-cli-toolbox --config .cli.json --addr 127.0.0.1:0 --instance-id demo
 export OPEN_CLI_RUNTIME_URL=$url
 
 items='"bundle:demo", "tool:demo:listItems", "tool:demo:getItem", "tool:demo:createItem", "tool:demo:updateItem", "tool:demo:deleteItem"'

@@ -6,18 +6,18 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use open_cli::audit::{AuditLog, Rotation, chain, segments};
 use open_cli::base::host::Clock;
 
 use crate::client::Client;
-use crate::measure::{Row, Samples, as_millis, interleaved, millis};
+use crate::measure::{Row, Samples, interleaved, millis};
 use crate::nginx::{Nginx, PATH};
 use crate::proxy::{self, EXECUTE};
 use crate::scene::Scene;
-use crate::toolbox::Toolbox;
+use crate::toolbox::{Toolbox, number};
 use crate::wrk;
 
 const SLICE: Duration = Duration::from_secs(2);
@@ -107,11 +107,10 @@ fn long_trail(scene: &Scene, disk: &Path) -> Vec<Row> {
     let bytes = write_trail(&log, RECORDS);
     write_trail(&short, RECORDS / 10);
     println!("  {RECORDS} records, {} MiB", bytes >> 20);
-    let checks: Vec<_> = (0..5).map(|_| check(scene, &log)).collect();
-    let small = check(scene, &short).1;
-    let speeds = checks.iter().map(|(millis, _)| bytes as f64 / 1e3 / millis);
-    let peak = Samples::new(checks.iter().map(|(_, peak)| *peak));
+    let speeds = (0..5).map(|_| bytes as f64 / 1e3 / check(scene, &log));
     let verified = Row::new("audit verify", "MB/s", Samples::new(speeds));
+    let small = peak(scene, &short);
+    let peak = Samples::new((0..5).map(|_| peak(scene, &log)));
     let speed = verified.median();
     let mut rows = vec![
         verified.at_least("MB/s", speed, VERIFIED),
@@ -155,24 +154,29 @@ fn pages(scene: &Scene, disk: &Path, log: &Path) -> Vec<Row> {
     rows
 }
 
-/// Milliseconds and peak MiB of `open-cli audit verify`.
-fn check(scene: &Scene, log: &Path) -> (f64, f64) {
-    let start = Instant::now();
-    let mut child = scene.program("open-cli").args(["audit", "verify"]).arg(log).stdout(Stdio::null()).spawn().unwrap();
-    let mut peak = 0.0_f64;
-    let status = loop {
-        let read = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let kib = read
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().trim_end_matches(" kB").parse::<f64>().ok());
-        peak = peak.max(kib.unwrap_or(0.0) / 1024.0);
+fn verifying(scene: &Scene, log: &Path) -> Child {
+    scene.program("open-cli").args(["audit", "verify"]).arg(log).stdout(Stdio::null()).spawn().unwrap()
+}
+
+/// Milliseconds that `open-cli audit verify` takes.
+fn check(scene: &Scene, log: &Path) -> f64 {
+    millis(|| assert!(verifying(scene, log).wait().unwrap().success(), "the trail is whole"))
+}
+
+/// MiB that it holds at most. The kernel keeps the mark itself, but nobody can read it once the process has ended, so it is looked at until
+/// then, apart from what takes time.
+fn peak(scene: &Scene, log: &Path) -> f64 {
+    const LOOK: Duration = Duration::from_millis(2);
+    let (mut child, mut peak) = (verifying(scene, log), 0.0);
+    loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        peak = number(&status, "VmHWM").map_or(peak, |kib| kib / 1024.0);
         if let Some(status) = child.try_wait().unwrap() {
-            break status;
+            assert!(status.success(), "the trail is whole");
+            return peak;
         }
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    assert!(status.success(), "the trail is whole");
-    (as_millis(start.elapsed()), peak)
+        std::thread::sleep(LOOK);
+    }
 }
 
 /// Writes a trail as a toolbox would, without waiting for a disk; its bytes.
@@ -180,7 +184,7 @@ fn write_trail(log: &PathBuf, records: u64) -> u64 {
     let rotation = Rotation::default();
     let (mut head, mut text, mut first, mut bytes) = (chain::Head::default(), String::new(), 1, 0);
     for number in 1..=records {
-        let at = humantime_of(number);
+        let at = stamp(number);
         let record = format!(
             "{{\"eventType\":\"tool_execution\",\"principal\":\"somebody-{}\",\"principalKind\":\"sub\",\"issuer\":\"https://login.example.com/\",\
              \"toolId\":\"item:tool{}\",\"serviceId\":\"item\",\"targetBaseUrl\":\"https://api.example.com\",\"decision\":\"allowed\",\
@@ -203,7 +207,7 @@ fn write_trail(log: &PathBuf, records: u64) -> u64 {
 }
 
 /// A record a millisecond from 2026 on.
-fn humantime_of(number: u64) -> String {
+fn stamp(number: u64) -> String {
     let start = open_cli::base::time::parse_rfc3339("2026-01-01T00:00:00Z").unwrap();
     open_cli::base::time::rfc3339(start + Duration::from_millis(number))
 }

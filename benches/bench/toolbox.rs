@@ -150,7 +150,7 @@ fn keep_alarms(log: impl Read, kept: &Mutex<Vec<String>>) {
 }
 
 /// The number after `field:` in a status file of the kernel.
-fn number(status: &str, field: &str) -> Option<f64> {
+pub(crate) fn number(status: &str, field: &str) -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     line.trim().trim_end_matches(" kB").parse().ok()
 }

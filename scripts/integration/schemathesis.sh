@@ -8,20 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 bin=$(cd "${1:?the directory with the programs}" && pwd)
 export PATH="$bin:$PATH"
 
-scratch=$(mktemp -d)
-pids=()
-
-clean_up() {
-    local pid
-    for pid in ${pids[@]+"${pids[@]}"}; do
-        kill "$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
-    done
-    rm -rf "$scratch"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+# shellcheck source=scripts/processes.sh
+source "$here/../processes.sh"
 
 fail() {
     echo "schemathesis: $*" >&2
@@ -34,26 +22,8 @@ cd "$scratch"
 python3 -m venv python
 python/bin/pip install --quiet --disable-pip-version-check schemathesis==4.32.5 openapi-spec-validator==0.9.0
 
-# Nothing of the person's own configuration, caches or state is read or written.
-export HOME=$scratch XDG_CONFIG_HOME=$scratch/config XDG_STATE_HOME=$scratch/state XDG_CACHE_HOME=$scratch/cache
-unset "${!OPEN_CLI_@}"
+enter_scratch
 umask 077
-
-# Starts a program in the background and sets `url` to the address it prints.
-start() {
-    local name=$1
-    shift
-    : >"$name.log"
-    "$@" >"$name.log" 2>&1 &
-    pids+=("$!")
-    for _ in {1..200}; do
-        url=$(grep -Eo -m1 'http://127\.0\.0\.1:[0-9]+' "$name.log" || true)
-        if [[ -n $url ]]; then return; fi
-        kill -0 "$!" 2>/dev/null || fail "$name ended before it was ready"
-        sleep 0.05
-    done
-    fail "$name did not say where it listens"
-}
 
 head -c 32 /dev/urandom | base64 | tr -d '\n=+/' > secret
 start demo-api open-cli-eval demo-api

@@ -27,9 +27,7 @@ pub struct Exchange<'a> {
     pub query: Form,
     /// Who asks.
     pub principal: Principal,
-    /// `X-Request-ID`.
-    pub id: &'a str,
-    /// What else is known of it.
+    /// Its id, and what else is known of it.
     pub asked: &'a Asked,
 }
 
@@ -37,7 +35,7 @@ impl Exchange<'_> {
     /// A record of this exchange.
     pub fn event(&self, event_type: EventType, decision: Verdict) -> Event {
         let mut event = event_of(event_type, decision, &self.principal, self.request);
-        event.request_id = Some(self.id.to_owned());
+        event.request_id = Some(self.asked.id.clone());
         event
     }
 
@@ -185,7 +183,7 @@ pub fn answer(app: &App, request: &Inbound, asked: &Asked) -> Outcome {
     if !request.body.is_empty() && !says_json(&request.headers) {
         return Err(Failure::new(ErrorCode::BadRequest, "a body must be sent as `Content-Type: application/json`"));
     }
-    call(&Exchange { app, request, query, principal, id: &asked.id, asked })
+    call(&Exchange { app, request, query, principal, asked })
 }
 
 /// As [`answer`], for a listener that answers some paths to whoever asks, and knows no others.
@@ -195,7 +193,7 @@ pub fn answer_openly(app: &App, request: &Inbound, asked: &Asked, paths: &[&str]
     };
     let call = route.called(&request.method)?;
     let query = Form::parse(&request.query);
-    call(&Exchange { app, request, query, principal: Principal::Anonymous, id: &asked.id, asked })
+    call(&Exchange { app, request, query, principal: Principal::Anonymous, asked })
 }
 
 /// Whether every `Content-Type` there is names JSON, and there is one.

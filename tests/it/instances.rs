@@ -89,13 +89,18 @@ fn modes(dir: &Path, found: &mut Vec<(String, bool, u32)>) {
 fn h38_files_are_private_whatever_the_umask() {
     let world = World::with_demo().config(&json!({}));
     let script = format!(
-        "umask 000; exec {} --config .cli.json --addr 127.0.0.1:0 --instance-id world",
+        "umask 000; exec {} --config .cli.json --addr 127.0.0.1:0 --instance-id world --audit-file-size 1K",
         env!("CARGO_BIN_EXE_open-cli-toolbox")
     );
     let toolbox = Program::start(world.command("sh").args(["-c", &script]));
     let client =
         format!("umask 000; exec {} --runtime {} demo items list", env!("CARGO_BIN_EXE_open-cli"), toolbox.url());
-    assert!(world.command("sh").args(["-c", &client]).output().unwrap().status.success());
+    for _ in 0..5 {
+        assert!(world.command("sh").args(["-c", &client]).output().unwrap().status.success());
+    }
+    let trail = |ending: &str| world.instance().join(format!("audit.log{ending}"));
+    eventually("a file of the trail is closed and in the manifest", || trail(".manifest").exists().then_some(()));
+    assert!(trail(".000000000001").exists());
     let mut found = Vec::new();
     modes(&world.root().join("state/open-cli"), &mut found);
     modes(&world.root().join("cache/open-cli"), &mut found);

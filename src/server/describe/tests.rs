@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::audit::{Event, EventType, Lineage, Verdict};
+use crate::audit::{Event, EventType, Verdict};
 use crate::base::url::Url;
 use crate::contract::CODES;
 use crate::openapi::{Document, Resolver, read};
@@ -94,34 +94,7 @@ fn records_are_described_as_they_are_written() {
     assert_eq!(texts(&schemas["EventType"]["enum"]), EventType::ALL.map(EventType::as_str));
     let verdicts = [Verdict::Allowed, Verdict::Denied, Verdict::Error];
     assert_eq!(texts(&schemas["Verdict"]["enum"]), verdicts.map(Verdict::as_str));
-    let some = || Some("a".to_owned());
-    let lineage = Lineage { delegated_by: some(), delegation_id: some(), actor: some(), actors: vec!["a".to_owned()] };
-    let event = Event {
-        event_type: EventType::ToolExecution,
-        principal: some(),
-        principal_kind: Some("sub"),
-        issuer: some(),
-        lineage: Some(lineage),
-        session_id: some(),
-        agent_profile: some(),
-        tool_id: some(),
-        service_id: some(),
-        target_base_url: some(),
-        decision: Some(Verdict::Allowed),
-        reason_code: some(),
-        method: some(),
-        path: some(),
-        auth_scheme: some(),
-        request_size: Some(1),
-        status_code: Some(1),
-        latency_ms: Some(1),
-        retry_count: Some(1),
-        client_addr: some(),
-        config_fingerprint: some(),
-        count: Some(2),
-        request_id: some(),
-    };
-    let written: Json = serde_json::from_str(&event.to_json()).unwrap();
+    let written: Json = serde_json::from_str(&Event::full("a").to_json()).unwrap();
     assert_eq!(members(&written["lineage"]), members(&schemas["Lineage"]["properties"]));
     let mut all = members(&written);
     all.extend(["timestamp", "seq", "prev", "hash"].map(str::to_owned));
