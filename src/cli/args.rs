@@ -194,7 +194,7 @@ impl Globals {
             (_, Some(value)) if value.is_empty() => {
                 return Err(UsageError::new(format!("--{} has an empty value", flag.name)).hint(flag.usage()));
             }
-            (Takes::OneOf(values), Some(value)) => {
+            (Takes::OneOf(values) | Takes::MaybeOneOf(values), Some(value)) => {
                 let value = text(value)?;
                 if !values.contains(&value.as_str()) {
                     return Err(not_one_of(flag, values, &value));
@@ -415,7 +415,7 @@ mod tests {
         for flag in flags::GLOBAL {
             let value = match flag.takes {
                 Takes::Nothing => None,
-                Takes::OneOf(values) => Some(values[0]),
+                Takes::OneOf(values) | Takes::MaybeOneOf(values) => Some(values[0]),
                 Takes::Value(_) if flag.name == "timeout" => Some("1.5s"),
                 Takes::Value(_) => Some("/v"),
             };

@@ -33,8 +33,21 @@ pub struct Bound {
     pub request: ExecuteRequest,
     /// What becomes its body.
     pub body: Option<BodySource>,
-    /// Whether only the request is to be shown.
-    pub dry_run: bool,
+    /// How the request is to be shown instead of sent.
+    pub dry_run: Option<DryRun>,
+}
+
+/// How a request is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DryRun {
+    /// As `--format` says.
+    AsFormat,
+    /// As a line for a shell.
+    Curl,
+    /// As the bytes on the wire.
+    Http,
+    /// As the runtime tells it.
+    Json,
 }
 
 /// The flags of a tool with the names under which they are typed.
@@ -90,7 +103,7 @@ pub fn bind(tool: &Tool, tokens: &[Token]) -> Result<Bound, UsageError> {
 struct CallOptions {
     body: Option<BodySource>,
     content_type: Option<String>,
-    dry_run: bool,
+    dry_run: Option<DryRun>,
 }
 
 impl CallOptions {
@@ -100,9 +113,15 @@ impl CallOptions {
             "content-type" => self.content_type.replace(text).is_some(),
             _ => {
                 self.dry_run = match text.as_str() {
-                    "true" => true,
-                    "false" => false,
-                    _ => return Err(UsageError::new("--dry-run takes no value")),
+                    "true" => Some(DryRun::AsFormat),
+                    "curl" => Some(DryRun::Curl),
+                    "http" => Some(DryRun::Http),
+                    "json" => Some(DryRun::Json),
+                    "false" => None,
+                    _ => {
+                        let error = UsageError::new(format!("--dry-run has no form {}", text.escape_debug()));
+                        return Err(error.hint("known: --dry-run, --dry-run=curl, --dry-run=http, --dry-run=json"));
+                    }
                 };
                 false
             }
@@ -123,7 +142,8 @@ fn body_source(text: String) -> Result<BodySource, UsageError> {
 
 fn wants(tool: &Tool, known: &[(String, &Parameter)], name: &str) -> Result<Wants, UsageError> {
     if let Some(flag) = flags::find(flags::CALL, name) {
-        return Ok(if flag.takes == flags::Takes::Nothing { Wants::Nothing } else { Wants::Value });
+        let alone = matches!(flag.takes, flags::Takes::Nothing | flags::Takes::MaybeOneOf(_));
+        return Ok(if alone { Wants::Nothing } else { Wants::Value });
     }
     match lookup(known, name) {
         Some((_, flag)) => Ok(value::wants(flag.schema.as_ref())),

@@ -13,6 +13,8 @@ pub enum Takes {
     Value(&'static str),
     /// One of these.
     OneOf(&'static [&'static str]),
+    /// Nothing, or one of these behind `=`.
+    MaybeOneOf(&'static [&'static str]),
 }
 
 /// One flag.
@@ -70,7 +72,11 @@ pub const GLOBAL: &[Flag] = &[
 pub const CALL: &[Flag] = &[
     flag("body", Takes::Value("BODY"), "The request's body: text, @FILE, or - for standard input"),
     flag("content-type", Takes::Value("TYPE"), "Which of the tool's media types the body is"),
-    flag("dry-run", Takes::Nothing, "Show the request that would be sent, and send nothing"),
+    flag(
+        "dry-run",
+        Takes::MaybeOneOf(&["curl", "http", "json"]),
+        "Show the request that would be sent, and send nothing",
+    ),
 ];
 
 /// What a tool's flag gets behind its name when the name is taken here.
@@ -96,6 +102,7 @@ impl Flag {
             Takes::Nothing => String::new(),
             Takes::Value(name) => format!(" {name}"),
             Takes::OneOf(values) => format!(" {}", values.join("|")),
+            Takes::MaybeOneOf(values) => format!("[={}]", values.join("|")),
         };
         match self.short {
             Some(letter) => format!("-{letter}, --{}{value}", self.name),

@@ -29,6 +29,9 @@ pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest answer that is passed on; the rest is cut.
 pub const MAX_ANSWER: usize = 10 << 20;
 
+/// What tells the upstream which call this is.
+const REQUEST_ID: &str = "X-Request-ID";
+
 /// Redirects followed for one attempt.
 const MAX_REDIRECTS: usize = 5;
 
@@ -276,7 +279,7 @@ impl Prepared<'_> {
             // An id has been checked to be printable, a trace is read to the letter.
             headers.get(name).is_none() && headers.append(name, value).is_ok()
         };
-        put("X-Request-ID", trail.request_id);
+        put(REQUEST_ID, trail.request_id);
         if let Some(trace) = &trail.trace
             && put("traceparent", &trace.traceparent())
             && let Some(state) = trace.tracestate()
@@ -285,10 +288,12 @@ impl Prepared<'_> {
         }
     }
 
-    /// The whole request with credentials replaced by the names of their schemes (H24).
+    /// The whole request with credentials replaced by the names of their schemes (H24), and the id that each call has of its own by
+    /// a placeholder.
     pub fn dry_run(&self) -> DryRunResponse {
         let (url, headers) =
             self.draft.shown(&self.credentials).expect("the same request was put together when it was prepared");
+        let own_id = headers.get(REQUEST_ID).is_none().then_some((REQUEST_ID, "<request-id>"));
         let (body, body_base64) = match self.draft.body().map(std::str::from_utf8) {
             None => (None, None),
             Some(Ok(text)) => (Some(text.to_owned()), None),
@@ -299,7 +304,7 @@ impl Prepared<'_> {
             tool_id: (*self.tool_id).clone(),
             method: self.draft.method().to_string(),
             url,
-            headers: headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            headers: headers.iter().chain(own_id).map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             body,
             body_base64,
         }

@@ -20,6 +20,7 @@ pub mod fuzz;
 mod handoff;
 pub mod rejection;
 pub mod server;
+pub mod wire;
 
 /// The methods this project sends and serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

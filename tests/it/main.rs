@@ -15,6 +15,7 @@ mod calls;
 mod catalog;
 mod credentials;
 mod demo_api;
+mod dry_run;
 mod evaluation;
 mod failures;
 mod front;

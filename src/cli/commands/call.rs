@@ -111,8 +111,8 @@ fn call(
     request.mode.clone_from(&session.ask.mode);
     request.agent_profile.clone_from(&session.ask.agent_profile);
     request.approval = world.globals.approval;
-    if dry_run {
-        return commands::dry_run::show(world, session, &request);
+    if let Some(form) = dry_run {
+        return commands::dry_run::show(world, session, &request, form);
     }
     let (response, request_id) = session.runtime.execute(&request)?;
     let shape = Shape {

@@ -1,16 +1,24 @@
-//! `--dry-run`: the request as the toolbox would send it, and the same as a `curl` line.
+//! `--dry-run`: the request as the toolbox would send it, as a `curl` line, or as the bytes on the wire.
 //!
 //! The toolbox builds it, credentials replaced by placeholders. A runtime that does not advertise dry runs is not asked, since it
 //! would send the request.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::cli::bind::DryRun;
 use crate::cli::output::Format;
 use crate::cli::report::{self, Failure};
 use crate::cli::world::World;
 use crate::client::session::Session;
 use crate::contract::{CAPABILITY_DRY_RUN, DryRunResponse, ExecuteRequest};
+use crate::http::wire;
+
+/// A field of one call alone, which a line that is used again has no place for.
+const OF_ONE_CALL: &str = "x-request-id";
 
 /// Asks for the request and prints it.
-pub fn show(world: &World<'_>, session: &Session<'_>, request: &ExecuteRequest) -> Result<(), Failure> {
+pub fn show(world: &World<'_>, session: &Session<'_>, request: &ExecuteRequest, form: DryRun) -> Result<(), Failure> {
     // Not from memory: another program may listen there now.
     if !session.contract_now()?.has(CAPABILITY_DRY_RUN) {
         return Err(Failure::new(
@@ -24,16 +32,44 @@ pub fn show(world: &World<'_>, session: &Session<'_>, request: &ExecuteRequest) 
     if !answer.dry_run {
         return Err(Failure::new(report::UNREACHABLE, "runtime_answer", "the runtime's answer is no dry run"));
     }
-    match world.format() {
-        Format::Json | Format::Yaml => world.print_json(&String::from_utf8_lossy(&bytes), &[]),
-        Format::Pretty | Format::Table => world.console.text(&readable(&answer)),
+    let json = String::from_utf8_lossy(&bytes);
+    match (form, world.format()) {
+        (DryRun::Json, Format::Json | Format::Table) => world.console.text(&format!("{}\n", json.trim_end())),
+        (DryRun::Json, _) | (DryRun::AsFormat, Format::Json | Format::Yaml) => world.print_json(&json, &[]),
+        (DryRun::AsFormat, Format::Pretty | Format::Table) => world.console.text(&readable(&answer)),
+        (DryRun::Curl, _) => world.console.text(&format!("{}\n", curl(&answer))),
+        (DryRun::Http, _) => on_the_wire(world, &answer),
     }
+}
+
+/// The very bytes; on a terminal as lines, without a body that is no text.
+fn on_the_wire(world: &World<'_>, answer: &DryRunResponse) -> Result<(), Failure> {
+    let wrong = |_| Failure::new(report::UNREACHABLE, "runtime_answer", "the runtime's dry run holds no base64");
+    let body = match (&answer.body, &answer.body_base64) {
+        (Some(text), _) => text.clone().into_bytes(),
+        (None, Some(encoded)) => STANDARD.decode(encoded).map_err(wrong)?,
+        (None, None) => Vec::new(),
+    };
+    let headers = answer.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let message = wire::request(&answer.method, &answer.url, headers, &body);
+    if !world.console.terminal.stdout {
+        return world.console.answer(&message);
+    }
+    let head = String::from_utf8_lossy(&message[..message.len() - body.len()]).replace("\r\n", "\n");
+    let body = match String::from_utf8(body) {
+        Ok(text) if text.is_empty() => text,
+        Ok(text) => format!("{}\n", text.trim_end_matches('\n')),
+        Err(error) => format!("({} bytes that are no text)\n", error.as_bytes().len()),
+    };
+    world.console.text(&format!("{head}{body}"))
 }
 
 fn readable(answer: &DryRunResponse) -> String {
     let mut out = format!("{} {}\n", answer.method, answer.url);
     for (name, value) in &answer.headers {
-        out.push_str(&format!("{name}: {value}\n"));
+        if !name.eq_ignore_ascii_case(OF_ONE_CALL) {
+            out.push_str(&format!("{name}: {value}\n"));
+        }
     }
     match (&answer.body, &answer.body_base64) {
         (Some(body), _) => out.push_str(&format!("\n{}\n", body.trim_end_matches('\n'))),
@@ -56,7 +92,7 @@ fn curl(answer: &DryRunResponse) -> String {
         "HEAD" => line.push_str(" --head"),
         method => line.push_str(&format!(" --request {}", quote(method))),
     }
-    for (name, value) in &answer.headers {
+    for (name, value) in answer.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(OF_ONE_CALL)) {
         // curl takes `name;` for a header without a value.
         let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
         line.push_str(&format!(" \\\n  --header {}", quote(&header)));

@@ -14,7 +14,7 @@ use ureq::{Agent, Body, Proxy};
 
 use crate::base::host::Env;
 
-use super::{Headers, Limits, Method, Reach, Request, Response, Transport, TransportError, TransportErrorKind};
+use super::{Headers, Limits, Reach, Request, Response, Transport, TransportError, TransportErrorKind, wire};
 
 mod failure;
 mod resolver;
@@ -191,8 +191,7 @@ impl HttpClient {
             self.names.judge_for_proxy(request.url.host(), limits)?;
         }
         let agent = if limits.reach == Reach::Named { &self.named } else { &self.public };
-        let sends_body =
-            matches!(request.method, Method::Post | Method::Put | Method::Patch) || !request.body.is_empty();
+        let sends_body = wire::has_body(request.method.as_str(), &request.body);
         let answer = if sends_body {
             let ready = agent.configure_request(head(request)?.map(|()| request.body.as_slice()));
             agent.run(ready.timeout_global(Some(limits.deadline.left())).build())
@@ -229,17 +228,10 @@ fn head(request: &Request) -> Result<ureq::http::Request<()>, Failure> {
     let malformed = |_| Failure::unsent(TransportErrorKind::Protocol, "the request cannot be written as HTTP");
     let mut builder =
         ureq::http::Request::builder().method(request.method.as_str()).uri(request.url.without_fragment());
-    for (name, value) in request.headers.iter().filter(|(name, _)| !is_framing(name)) {
+    for (name, value) in request.headers.iter().filter(|(name, _)| !wire::is_framing(name)) {
         builder = builder.header(name, value.as_bytes());
     }
     builder.body(()).map_err(malformed)
-}
-
-/// Fields that belong to the connection and are never taken from a request.
-fn is_framing(name: &str) -> bool {
-    ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "keep-alive"]
-        .iter()
-        .any(|framing| name.eq_ignore_ascii_case(framing))
 }
 
 fn read(answer: ureq::http::Response<Body>, max_body: usize) -> Result<Response, Failure> {

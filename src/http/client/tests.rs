@@ -15,6 +15,7 @@ use super::*;
 use crate::base::disk;
 use crate::base::host::{Deadline, spawn};
 use crate::base::url::Url;
+use crate::http::Method;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -112,6 +113,28 @@ fn requests_are_sent_as_they_are_and_answers_come_as_they_are() {
     assert!(lower.contains("x-mine: gr\u{fc}n\r\n") && lower.contains("user-agent: open-cli/"), "{seen}");
     for absent in ["evil", "content-length", "accept-encoding", "accept:", "transfer-encoding"] {
         assert!(!lower.contains(absent), "{absent} in {seen}");
+    }
+}
+
+/// What is shown of a request and what arrives are the same bytes.
+#[track_caller]
+fn check_wire(method: Method, rest: &str, headers: &[(&str, &str)], body: &str) {
+    let server =
+        Server::start(&[&[if method == Method::Head { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" } else { OK }]]);
+    let url = server.url(rest);
+    let mut own = Headers::new().with("User-Agent", "u");
+    headers.iter().for_each(|(name, value)| own.append(name, value).unwrap());
+    let shown = wire::request(method.as_str(), url.as_str(), own.iter(), body.as_bytes());
+    client().send(&Request { method, url, headers: own, body: body.into() }, limits(Reach::Named)).unwrap();
+    assert_eq!(server.seen().remove(0), String::from_utf8(shown).unwrap());
+}
+
+#[test]
+fn what_is_shown_of_a_request_is_what_arrives() {
+    for method in Method::ALL {
+        check_wire(method, "/a%2Fb?x=1&y=%20#z", &[("X-B", "1"), ("x-a", "2"), ("X-b", "3"), ("Host", "evil")], "");
+        check_wire(method, "", &[("Cookie", "a=b; c=d"), ("Content-Type", "text/plain")], "{\"a\":1}");
+        check_wire(method, "?q=%C3%BC", &[("Authorization", "Bearer x"), ("Empty", "")], "");
     }
 }
 
