@@ -64,14 +64,14 @@ fn costs(scene: &Scene, disk: &Path) -> Vec<Row> {
     let row = Row::new("execute of 1 kB, 16 connections, trail on disk", "/s", audited)
         .peer("a build that writes no trail", bare);
     let ratio = row.ratio();
-    vec![row.at_least("ratio", ratio, PART), alone(&with, &upstream, disk)]
+    vec![row.at_least("ratio", ratio, PART), alone("without auth", &with, "", &upstream, disk)]
 }
 
-/// One client beside the upstream and one sync.
-fn alone(toolbox: &Toolbox, upstream: &Nginx, disk: &Path) -> Row {
+/// One client beside the upstream and one sync; `fields` are more lines of its requests' heads.
+pub(crate) fn alone(how: &str, toolbox: &Toolbox, fields: &str, upstream: &Nginx, disk: &Path) -> Row {
     let body = proxy::body();
     let execute = format!(
-        "POST {EXECUTE} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST {EXECUTE} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{fields}Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
     let get = format!("GET {PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -92,11 +92,9 @@ fn alone(toolbox: &Toolbox, upstream: &Nginx, disk: &Path) -> Row {
     );
     let (more, sync_median) = (ours.median() - direct.median(), sync.median());
     println!("  one client: the upstream alone {:.3} ms", direct.median());
-    Row::new("execute of 1 kB, one client, trail on disk", "ms", ours).peer("one fdatasync of a record", sync).at_most(
-        "beside upstream and one sync, ms:",
-        more - sync_median,
-        OVERHEAD,
-    )
+    Row::new(&format!("execute of 1 kB, one client, {how}"), "ms", ours)
+        .peer("one fdatasync of a record", sync)
+        .at_most("beside upstream and one sync, ms:", more - sync_median, OVERHEAD)
 }
 
 /// Checking and reading a trail of a million records.

@@ -20,7 +20,7 @@ use crate::catalog::github;
 use crate::measure::{Row, Samples, as_millis, interleaved};
 use crate::scene::Scene;
 
-const ISSUER: &str = "https://issuer.example";
+pub(crate) const ISSUER: &str = "https://issuer.example";
 /// Calls of one sample: one alone is too short for the clock.
 const CALLS: u32 = 20_000;
 const ROUNDS: usize = 15;
@@ -114,7 +114,7 @@ fn auth() -> ServerAuth {
     }
 }
 
-fn token(key: &SigningKey, scopes: &str, number: usize) -> String {
+pub(crate) fn token(key: &SigningKey, scopes: &str, number: usize) -> String {
     let now = Clock::system().now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let claims: Map<String, Value> = json!({
         "iss": ISSUER, "sub": "agent-1", "client_id": "agent-1", "aud": "open-cli-toolbox", "jti": number.to_string(),

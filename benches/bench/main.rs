@@ -20,6 +20,8 @@ mod catalog;
 mod client;
 #[cfg(target_os = "linux")]
 mod crowd;
+#[cfg(target_os = "linux")]
+mod execute;
 mod load;
 mod measure;
 mod memory;
@@ -54,6 +56,8 @@ const SUBJECTS: &[(&str, Subject, bool)] = &[
     ("proxy", proxy::measure, true),
     #[cfg(target_os = "linux")]
     ("audit", audit::measure, true),
+    #[cfg(target_os = "linux")]
+    ("execute", execute::measure, true),
     #[cfg(target_os = "linux")]
     ("attacks", attacks::measure, true),
     #[cfg(target_os = "linux")]

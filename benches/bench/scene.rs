@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::toolbox::Toolbox;
 
@@ -64,7 +64,7 @@ impl Scene {
     /// How that toolbox is started.
     pub(crate) fn github_command(&self, upstream: SocketAddr) -> Command {
         fs::copy(&self.github, self.scratch.join("github.json")).unwrap();
-        self.serving("open-cli-toolbox", "github", upstream)
+        self.serving("open-cli-toolbox", "github", upstream, None)
     }
 
     /// How a toolbox is started that serves one tool, `item:getItem`: `GET /item.json` of `upstream`.
@@ -74,23 +74,36 @@ impl Scene {
 
     /// The same with another program of ./bin.
     pub(crate) fn item_command_of(&self, program: &str, upstream: SocketAddr) -> Command {
+        self.describe_item();
+        self.serving(program, "item", upstream, None)
+    }
+
+    /// The same for callers with a token, as `auth` wants it.
+    pub(crate) fn guarded_item_command(&self, upstream: SocketAddr, auth: &Value) -> Command {
+        self.describe_item();
+        self.serving("open-cli-toolbox", "item", upstream, Some(auth))
+    }
+
+    fn describe_item(&self) {
         let description = json!({
             "openapi": "3.0.3",
             "info": { "title": "Items", "version": "1" },
             "paths": { "/item.json": { "get": { "operationId": "getItem", "responses": { "200": { "description": "An item" } } } } },
         });
         fs::write(self.scratch.join("item.json"), description.to_string()).unwrap();
-        self.serving(program, "item", upstream)
     }
 
     /// A toolbox whose only service has this name and is described by the scratch file of that name.
-    fn serving(&self, program: &str, name: &str, upstream: SocketAddr) -> Command {
-        let config = json!({
+    fn serving(&self, program: &str, name: &str, upstream: SocketAddr, auth: Option<&Value>) -> Command {
+        let mut config = json!({
             "cli": "1.0.0",
             "mode": { "default": "discover" },
             "sources": { name: { "type": "openapi", "uri": format!("{name}.json") } },
             "services": { name: { "source": name, "server": format!("http://{upstream}") } },
         });
+        if let Some(auth) = auth {
+            config["runtime"] = json!({ "server": { "auth": auth } });
+        }
         let file = self.scratch.join(format!("{name}.config.json"));
         fs::write(&file, config.to_string()).unwrap();
         let mut command = self.program(program);
