@@ -25,6 +25,8 @@ pub const CAPABILITY_TOOL_DETAIL: &str = "tool-detail";
 /// `dryRun` in executions (ours). A client must see it advertised before it asks: a runtime that does not know the member
 /// would send the request.
 pub const CAPABILITY_DRY_RUN: &str = "dry-run";
+/// `files`, `accept` and `noValidate` in executions (ours).
+pub const CAPABILITY_REQUEST_FORMS: &str = "request-forms";
 /// Filters on the audit endpoint (ours).
 pub const CAPABILITY_AUDIT_QUERY: &str = "audit-query";
 
@@ -204,12 +206,37 @@ pub struct ExecuteRequest {
     /// Media type of the body when the tool has several (ours).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
+    /// Files of a multipart body (ours).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<RequestFile>,
+    /// The `Accept` of the request, instead of JSON first (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept: Option<String>,
+    /// Sends what the tool's schemas do not allow (ours).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_validate: bool,
     /// The caller says a person approved.
     #[serde(default)]
     pub approval: bool,
     /// Answers with the request that would be sent, credentials replaced, and sends nothing (ours).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+}
+
+/// A file of a multipart body (ours).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RequestFile {
+    /// The body's member that it is.
+    pub name: String,
+    /// What the part calls the file; the member's name when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<String>,
+    /// Media type of the part, instead of the one that the description gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Base64 of the file's bytes.
+    pub content: String,
 }
 
 /// The answer of an execution: what the upstream said. Exactly one of `body`, `text`, `body_base64` is there, none for an

@@ -1,9 +1,11 @@
 //! The normalized tool catalog (NTC, contract 6): its format, and how it is made from operations.
 //!
-//! Key types: [`Catalog`] and what it holds, exactly as on the wire. `naming` decides groups, commands and flag names, `tool`
+//! Key types: [`Catalog`] and what it holds, exactly as on the wire. `files` tells which members of a
+//! multipart body are files, `naming` decides groups, commands and flag names, `tool`
 //! turns one operation into a [`Tool`], `build` puts a catalog together (pure), `view` filters and serializes it, `gather`
 //! brings the documents.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use serde_json::value::RawValue;
 use crate::base::id::{ServiceId, SourceId, ToolId};
 
 pub mod build;
+pub mod files;
 pub mod gather;
 pub mod naming;
 pub mod slim;
@@ -76,7 +79,7 @@ pub struct Provenance {
 pub use crate::fetch::FetchRecord;
 
 /// OpenAPI's own terms, which the catalog takes over as they are.
-pub use crate::openapi::{AuthAlternative, AuthRequirement, OAuthFlow, Place, Style};
+pub use crate::openapi::{AuthAlternative, AuthRequirement, Encoding, OAuthFlow, Place, Style};
 
 /// A service: one API as people name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -268,7 +271,7 @@ pub struct RequestBody {
 }
 
 /// One media type of a body.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BodyContent {
     /// As published.
@@ -276,6 +279,9 @@ pub struct BodyContent {
     /// JSON Schema, standing alone; absent in summaries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Schema>,
+    /// How properties of a form are written, by name (ours); only those of which the description says something.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub encoding: BTreeMap<String, Encoding>,
 }
 
 /// What calling a tool may do.

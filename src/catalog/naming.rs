@@ -11,7 +11,8 @@ use crate::http::Method;
 use crate::openapi::Operation;
 
 /// Names of flags that the command line keeps for itself. A tool's flag of that name is called `<name>-param`.
-pub const RESERVED_FLAGS: [&str; 21] = [
+pub const RESERVED_FLAGS: [&str; 23] = [
+    "accept",
     "agent-profile",
     "approval",
     "body",
@@ -26,6 +27,7 @@ pub const RESERVED_FLAGS: [&str; 21] = [
     "mode",
     "no-browser",
     "no-color",
+    "no-validate",
     "query",
     "quiet",
     "runtime",

@@ -2,7 +2,9 @@
 //! stays: a command line that does not know the redactions would print them.
 //!
 //! What stays of a schema is what a flag is parsed and completed by: type, format, enum, default, bounds, and for JSON object
-//! bodies the names of the top-level scalar properties. References and one-way unions are looked through.
+//! bodies the names of the top-level scalar properties, for multipart ones of all. References and one-way unions are looked through.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -12,6 +14,10 @@ use crate::http;
 
 /// How many references and unions in a row are looked through.
 const MAX_HOPS: usize = 8;
+
+/// Keywords that stay; the last two tell files apart.
+const KEPT: [&str; 8] =
+    ["type", "format", "enum", "default", "minimum", "maximum", "contentMediaType", "contentEncoding"];
 
 /// How many properties of a body are kept.
 const MAX_PROPERTIES: usize = 200;
@@ -68,20 +74,26 @@ fn parameter(parameter: &Parameter) -> Parameter {
 
 fn body(body: &RequestBody) -> RequestBody {
     let content_types = body.content_types.iter().map(|content| {
-        let json = http::is_json(&content.media_type);
-        let schema = content.schema.as_ref().filter(|_| json).and_then(object_body);
-        BodyContent { media_type: content.media_type.clone(), schema }
+        let media = http::media_type(&content.media_type);
+        let multipart = media.starts_with("multipart/");
+        let schema = content.schema.as_ref().filter(|_| multipart || http::is_json(&media));
+        BodyContent {
+            media_type: content.media_type.clone(),
+            schema: schema.and_then(|schema| object_body(schema, multipart)),
+            encoding: if multipart { content.encoding.clone() } else { BTreeMap::new() },
+        }
     });
     RequestBody { required: body.required, content_types: content_types.collect() }
 }
 
-/// `{"type":"object","properties":{..scalars..},"required":[..]}`; `None` when the schema describes no object.
-fn object_body(schema: &Schema) -> Option<Schema> {
+/// `{"type":"object","properties":{..scalars..},"required":[..]}`; `None` when the schema describes no object. Of a multipart body
+/// all properties are kept, since any may be a file.
+fn object_body(schema: &Schema, multipart: bool) -> Option<Schema> {
     let root = Members::of(schema.as_json())?;
     let defs = definitions(&root);
-    let mut properties = Map::new();
-    let mut required = Vec::new();
-    collect_properties(&root, &defs, MAX_HOPS, &mut properties, &mut required);
+    let mut found = Found { multipart, properties: Map::new(), required: Vec::new() };
+    found.collect(&root, &defs, MAX_HOPS);
+    let Found { properties, mut required, .. } = found;
     if properties.is_empty() {
         return None;
     }
@@ -99,43 +111,49 @@ fn definitions<'a>(root: &Members<'a>) -> Members<'a> {
     root.get("$defs").and_then(|defs| Members::of(defs.get())).unwrap_or_default()
 }
 
-fn collect_properties(
-    schema: &Members<'_>,
-    defs: &Members<'_>,
-    hops: usize,
-    found: &mut Map<String, Value>,
-    required: &mut Vec<String>,
-) {
-    if hops == 0 {
-        return;
-    }
-    if let Some(target) = referenced(schema, defs) {
-        collect_properties(&target, defs, hops - 1, found, required);
-    }
-    for part in schema.get("allOf").and_then(|all| items(all.get())).unwrap_or_default() {
-        if let Some(part) = Members::of(part.get()) {
-            collect_properties(&part, defs, hops - 1, found, required);
-        }
-    }
-    if let Some(names) = schema.value("required") {
-        let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
-        names.for_each(|name| required.push(name.to_owned()));
-    }
-    required.sort();
-    required.dedup();
-    let properties = schema.get("properties").and_then(|all| Members::of(all.get())).unwrap_or_default();
-    for (name, property) in properties.iter() {
-        if found.len() >= MAX_PROPERTIES {
+/// What an object schema says of its properties.
+struct Found {
+    multipart: bool,
+    properties: Map<String, Value>,
+    required: Vec<String>,
+}
+
+impl Found {
+    fn collect(&mut self, schema: &Members<'_>, defs: &Members<'_>, hops: usize) {
+        if hops == 0 {
             return;
         }
-        let Some(property) = Members::of(property.get()) else { continue };
-        // The server fills in what is read-only; it is no input.
-        if property.boolean("readOnly") == Some(true) {
-            continue;
+        if let Some(target) = referenced(schema, defs) {
+            self.collect(&target, defs, hops - 1);
         }
-        let brief = brief(&property, defs, MAX_HOPS);
-        if is_scalar(&brief) {
-            found.insert(name.to_owned(), brief.into());
+        for part in schema.get("allOf").and_then(|all| items(all.get())).unwrap_or_default() {
+            if let Some(part) = Members::of(part.get()) {
+                self.collect(&part, defs, hops - 1);
+            }
+        }
+        if let Some(names) = schema.value("required") {
+            let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
+            names.for_each(|name| self.required.push(name.to_owned()));
+        }
+        self.required.sort();
+        self.required.dedup();
+        let properties = schema.get("properties").and_then(|all| Members::of(all.get())).unwrap_or_default();
+        for (name, property) in properties.iter() {
+            if self.properties.len() >= MAX_PROPERTIES {
+                return;
+            }
+            let Some(property) = Members::of(property.get()) else { continue };
+            // The server fills in what is read-only; it is no input.
+            if property.boolean("readOnly") != Some(true) {
+                self.property(name, &property, defs);
+            }
+        }
+    }
+
+    fn property(&mut self, name: &str, property: &Members<'_>, defs: &Members<'_>) {
+        let brief = brief(property, defs, MAX_HOPS);
+        if self.multipart || is_scalar(&brief) {
+            self.properties.insert(name.to_owned(), brief.into());
         }
     }
 }
@@ -155,7 +173,7 @@ fn brief(schema: &Members<'_>, defs: &Members<'_>, hops: usize) -> Map<String, V
         Some(target) if hops > 0 => brief(&target, defs, hops - 1),
         _ => Map::new(),
     };
-    for keyword in ["type", "format", "enum", "default", "minimum", "maximum"] {
+    for keyword in KEPT {
         if let Some(value) = schema.value(keyword) {
             out.insert(keyword.to_owned(), value);
         }
@@ -168,7 +186,7 @@ fn brief(schema: &Members<'_>, defs: &Members<'_>, hops: usize) -> Map<String, V
     {
         let item: Map<String, Value> = brief(&item, defs, 1)
             .into_iter()
-            .filter(|(keyword, _)| matches!(keyword.as_str(), "type" | "format" | "enum"))
+            .filter(|(keyword, _)| !matches!(keyword.as_str(), "default" | "minimum" | "maximum" | "items"))
             .collect();
         if !item.is_empty() {
             out.insert("items".to_owned(), item.into());

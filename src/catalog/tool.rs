@@ -241,9 +241,10 @@ fn as_parameter(parameter: &openapi::Parameter, name: String) -> Parameter {
 }
 
 fn body(body: &openapi::operations::Body) -> RequestBody {
-    let contents = body.contents.iter().map(|(media_type, schema)| BodyContent {
-        media_type: media_type.clone(),
-        schema: schema.clone().map(Schema::from_text),
+    let contents = body.contents.iter().map(|content| BodyContent {
+        media_type: content.media_type.clone(),
+        schema: content.schema.clone().map(Schema::from_text),
+        encoding: content.encoding.clone(),
     });
     RequestBody { required: body.required, content_types: contents.collect() }
 }

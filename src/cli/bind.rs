@@ -13,6 +13,7 @@ use crate::contract::ExecuteRequest;
 use crate::http;
 
 use super::args::{self, Token, UsageError, Wants};
+use super::files::{self, FileSource};
 use super::{flags, value};
 
 /// Where a body's bytes come from.
@@ -33,6 +34,8 @@ pub struct Bound {
     pub request: ExecuteRequest,
     /// What becomes its body.
     pub body: Option<BodySource>,
+    /// What becomes its files.
+    pub files: Vec<FileSource>,
     /// How the request is to be shown instead of sent.
     pub dry_run: Option<DryRun>,
 }
@@ -92,10 +95,16 @@ pub fn bind(tool: &Tool, tokens: &[Token]) -> Result<Bound, UsageError> {
         path_args: path_arguments(tool, found.words)?,
         flags,
         content_type: content_type(tool, &call)?,
+        accept: call.accept.clone(),
+        no_validate: call.no_validate,
         ..ExecuteRequest::default()
     };
     check_body(tool, &call)?;
-    Ok(Bound { request, body: call.body, dry_run: call.dry_run })
+    let files = files::sources(tool, &call.files)?;
+    if call.body == Some(BodySource::Stdin) && files.iter().any(|file| file.path.is_none()) {
+        return Err(UsageError::new("--body and --file cannot both be read from standard input"));
+    }
+    Ok(Bound { request, body: call.body, files, dry_run: call.dry_run })
 }
 
 /// What [`flags::CALL`] says.
@@ -103,6 +112,9 @@ pub fn bind(tool: &Tool, tokens: &[Token]) -> Result<Bound, UsageError> {
 struct CallOptions {
     body: Option<BodySource>,
     content_type: Option<String>,
+    files: Vec<String>,
+    accept: Option<String>,
+    no_validate: bool,
     dry_run: Option<DryRun>,
 }
 
@@ -111,23 +123,40 @@ impl CallOptions {
         let twice = match name {
             "body" => self.body.replace(body_source(text)?).is_some(),
             "content-type" => self.content_type.replace(text).is_some(),
-            _ => {
-                self.dry_run = match text.as_str() {
-                    "true" => Some(DryRun::AsFormat),
-                    "curl" => Some(DryRun::Curl),
-                    "http" => Some(DryRun::Http),
-                    "json" => Some(DryRun::Json),
-                    "false" => None,
-                    _ => {
-                        let error = UsageError::new(format!("--dry-run has no form {}", text.escape_debug()));
-                        return Err(error.hint("known: --dry-run, --dry-run=curl, --dry-run=http, --dry-run=json"));
-                    }
+            "accept" => self.accept.replace(text).is_some(),
+            "file" => {
+                self.files.push(text);
+                false
+            }
+            "dry-run" => {
+                self.dry_run = dry_run(&text)?;
+                false
+            }
+            switch => {
+                self.no_validate = match text.as_str() {
+                    "true" => true,
+                    "false" => false,
+                    _ => return Err(UsageError::new(format!("--{switch} takes no value"))),
                 };
                 false
             }
         };
         if twice { Err(UsageError::new(format!("--{name} is given more than once"))) } else { Ok(()) }
     }
+}
+
+fn dry_run(text: &str) -> Result<Option<DryRun>, UsageError> {
+    Ok(Some(match text {
+        "true" => DryRun::AsFormat,
+        "curl" => DryRun::Curl,
+        "http" => DryRun::Http,
+        "json" => DryRun::Json,
+        "false" => return Ok(None),
+        _ => {
+            let error = UsageError::new(format!("--dry-run has no form {}", text.escape_debug()));
+            return Err(error.hint("known: --dry-run, --dry-run=curl, --dry-run=http, --dry-run=json"));
+        }
+    }))
 }
 
 fn body_source(text: String) -> Result<BodySource, UsageError> {
@@ -234,7 +263,9 @@ fn content_type(tool: &Tool, call: &CallOptions) -> Result<Option<String>, Usage
     let types = tool.body_types();
     match &call.content_type {
         None => Ok(None),
-        Some(asked) => match types.iter().find(|known| http::media_type(known) == http::media_type(asked)) {
+        Some(asked) => match types.iter().find(|known| covers(known, asked)) {
+            // What is behind the media type (a charset, a boundary) is the caller's to say.
+            Some(known) if known.contains('*') || asked.contains(';') => Ok(Some(asked.clone())),
             Some(known) => Ok(Some((*known).to_owned())),
             None if types.is_empty() => Err(UsageError::new(format!("{} takes no body", tool.id))),
             None => Err(UsageError::new(format!("{} does not take {asked:?}", tool.id))
@@ -243,13 +274,22 @@ fn content_type(tool: &Tool, call: &CallOptions) -> Result<Option<String>, Usage
     }
 }
 
+/// Whether a declared media type or range takes the one asked for.
+fn covers(declared: &str, asked: &str) -> bool {
+    let (declared, asked) = (http::media_type(declared), http::media_type(asked));
+    let range = declared.strip_suffix('*').filter(|range| range.ends_with('/'));
+    declared == "*/*" || declared == asked || range.is_some_and(|range| asked.starts_with(range))
+}
+
 fn check_body(tool: &Tool, call: &CallOptions) -> Result<(), UsageError> {
     match (&tool.request_body, &call.body) {
         (None, Some(_)) => Err(UsageError::new(format!("{} takes no body", tool.id))),
-        (Some(body), None) if body.required => Err(UsageError::new(format!("{} needs a body", tool.id)).hint(format!(
-            "give it as --body '{{..}}', --body @FILE or --body -; `open-cli tool schema {}` shows its form",
-            tool.id
-        ))),
+        (Some(body), None) if body.required && call.files.is_empty() => {
+            Err(UsageError::new(format!("{} needs a body", tool.id)).hint(format!(
+                "give it as --body '{{..}}', --body @FILE or --body -; `open-cli tool schema {}` shows its form",
+                tool.id
+            )))
+        }
         _ => Ok(()),
     }
 }
@@ -257,11 +297,14 @@ fn check_body(tool: &Tool, call: &CallOptions) -> Result<(), UsageError> {
 /// Puts the body's bytes in; JSON is checked when that is what the tool takes.
 pub fn attach_body(tool: &Tool, request: &mut ExecuteRequest, bytes: &[u8]) -> Result<(), UsageError> {
     let types = tool.body_types();
+    let is_multipart = |media: &str| http::media_type(media).starts_with("multipart/");
     let chosen = request
         .content_type
         .as_deref()
+        .or_else(|| types.iter().find(|media| !request.files.is_empty() && is_multipart(media)).copied())
         .or_else(|| types.iter().find(|media| http::is_json(media)).or_else(|| types.first()).copied());
-    if chosen.is_some_and(http::is_json)
+    let ready = chosen.is_some_and(|media| media.contains("boundary="));
+    if chosen.is_some_and(|media| http::is_json(media) || (is_multipart(media) && !ready))
         && let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(bytes)
     {
         let error = UsageError::new(format!("--body is not valid JSON: {error}"));

@@ -72,6 +72,9 @@ pub const GLOBAL: &[Flag] = &[
 pub const CALL: &[Flag] = &[
     flag("body", Takes::Value("BODY"), "The request's body: text, @FILE, or - for standard input"),
     flag("content-type", Takes::Value("TYPE"), "Which of the tool's media types the body is"),
+    flag("file", Takes::Value("[NAME=]PATH"), "A file of a multipart body; ;type=TYPE and ;filename=NAME may follow"),
+    flag("accept", Takes::Value("TYPE"), "The media type to ask for, instead of JSON first"),
+    flag("no-validate", Takes::Nothing, "Send what the tool's schemas do not allow"),
     flag(
         "dry-run",
         Takes::MaybeOneOf(&["curl", "http", "json"]),
@@ -83,7 +86,7 @@ pub const CALL: &[Flag] = &[
 pub const SUFFIX: &str = "-param";
 
 /// Flags that the contract names and this version does not know.
-pub const LATER: &[&str] = &["query", "file"];
+pub const LATER: &[&str] = &["query"];
 
 /// Whether a tool's flag cannot have this name. Our own toolbox never sends such a name; others may.
 pub fn is_reserved(name: &str) -> bool {

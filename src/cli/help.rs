@@ -1,6 +1,6 @@
 //! Help at every level, as text. Pure: reads the flag tables, the table of built-in commands, and what it is given of the catalog.
 
-use crate::catalog::{Parameter, Tool};
+use crate::catalog::{self, Parameter, Tool};
 use crate::client::index::{Row, Service};
 use crate::http;
 
@@ -145,24 +145,50 @@ pub fn tool(tool: &Tool, words: &str) -> String {
     out
 }
 
-/// The members of a JSON body, when it is an object.
+/// The members of a body that is an object: of a JSON body, else of a form.
 fn body_fields(tool: &Tool, out: &mut String) {
-    let contents = tool.request_body.iter().flat_map(|body| &body.content_types);
-    let Some(schema) =
-        contents.filter(|content| http::is_json(&content.media_type)).find_map(|content| content.schema.as_ref())
-    else {
-        return;
+    let described = |wanted: fn(&str) -> bool| {
+        let mut contents = tool.request_body.iter().flat_map(|body| &body.content_types);
+        contents.find(|content| wanted(&content.media_type) && content.schema.is_some())
     };
-    let rows: Vec<(String, String)> = value::members(schema)
-        .into_iter()
+    let json = described(http::is_json).map(|content| (content, "a JSON body"));
+    let Some((content, what)) = json.or_else(|| described(is_form).map(|content| (content, "a form"))) else { return };
+    let files = catalog::files::members(content);
+    let rows: Vec<(String, String)> = content
+        .schema
+        .iter()
+        .flat_map(value::members)
         .map(|member| {
-            let required = if member.required { " (required)" } else { "" };
-            (format!("{} {}", member.name, member.label), format!("{}{required}", member.description).trim().to_owned())
+            let label = match files.iter().find(|file| file.name == member.name) {
+                Some(file) if file.many => "FILE..".to_owned(),
+                Some(_) => "FILE".to_owned(),
+                None => member.label,
+            };
+            let mut notes: Vec<String> = member.required.then(|| "required".to_owned()).into_iter().collect();
+            notes.extend(member.default.map(|default| format!("default {default}")));
+            (format!("{} {label}", member.name), noted(&member.description, &notes))
         })
         .collect();
     if !rows.is_empty() {
-        out.push_str("\nMembers of a JSON body:\n");
+        out.push_str(&format!("\nMembers of {what}:\n"));
         columns(&rows, out);
+    }
+    if !files.is_empty() {
+        out.push_str("  A FILE is given by --file, the other members by --body.\n");
+    }
+}
+
+fn is_form(media: &str) -> bool {
+    let media = http::media_type(media);
+    media == "application/x-www-form-urlencoded" || media.starts_with("multipart/")
+}
+
+/// A description and what is to be known beside it.
+fn noted(description: &str, notes: &[String]) -> String {
+    match (description.is_empty(), notes.is_empty()) {
+        (_, true) => description.to_owned(),
+        (true, false) => format!("({})", notes.join(", ")),
+        (false, false) => format!("{description} ({})", notes.join(", ")),
     }
 }
 
@@ -176,7 +202,10 @@ fn call_flags(tool: &Tool) -> Vec<(String, String)> {
                 rows.push((flag.usage(), format!("{}: {}{required}", flag.help, types.join(", "))));
             }
             ("content-type", Some(_)) if types.len() > 1 => rows.push((flag.usage(), flag.help.to_owned())),
-            ("body" | "content-type", _) => {}
+            ("file", Some(_)) if catalog::files::multipart(tool).is_some() => {
+                rows.push((flag.usage(), flag.help.to_owned()));
+            }
+            ("body" | "content-type" | "file", _) => {}
             _ => rows.push((flag.usage(), flag.help.to_owned())),
         }
     }
@@ -186,17 +215,14 @@ fn call_flags(tool: &Tool) -> Vec<(String, String)> {
 fn explained(parameter: &Parameter, typed: &str) -> String {
     let first = parameter.description.trim().lines().next().unwrap_or("").to_owned();
     let mut notes = Vec::new();
-    if parameter.required && parameter.location != crate::catalog::Place::Path {
+    if parameter.required && parameter.location != catalog::Place::Path {
         notes.push("required".to_owned());
     }
     if typed != parameter.original_name {
         notes.push(format!("`{}` of the API", parameter.original_name));
     }
-    match (first.is_empty(), notes.is_empty()) {
-        (_, true) => first,
-        (true, false) => format!("({})", notes.join(", ")),
-        (false, false) => format!("{first} ({})", notes.join(", ")),
-    }
+    notes.extend(parameter.schema.as_ref().and_then(value::default).map(|default| format!("default {default}")));
+    noted(&first, &notes)
 }
 
 fn marks(tool: &Tool) -> String {

@@ -15,6 +15,7 @@ pub mod args;
 pub mod bind;
 pub mod commands;
 pub mod console;
+pub mod files;
 pub mod flags;
 pub mod help;
 pub mod output;

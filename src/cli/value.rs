@@ -226,6 +226,26 @@ pub struct Member {
     pub required: bool,
     /// First line of its description.
     pub description: String,
+    /// What the API takes when it is not given.
+    pub default: Option<String>,
+}
+
+/// Characters of a default that are shown.
+const DEFAULT_CHARS: usize = 60;
+
+/// What the API takes when nothing is given; for people, never sent.
+pub fn default(schema: &Schema) -> Option<String> {
+    default_of(&View::of(&schema.value()))
+}
+
+fn default_of(view: &View<'_>) -> Option<String> {
+    let default = view.schema.get("default").filter(|default| !default.is_null())?;
+    let text = match plain(default) {
+        empty if empty.is_empty() => "\"\"".to_owned(),
+        text => text,
+    };
+    let short: String = text.chars().take(DEFAULT_CHARS).collect();
+    Some(if short.len() < text.len() { format!("{short}…") } else { short })
 }
 
 /// The members of an object schema, in the publisher's order; those of its `allOf` parts too.
@@ -247,6 +267,7 @@ fn members_of(view: &View<'_>) -> Vec<Member> {
             label: view.at(property).map_or_else(|| "TEXT".to_owned(), |view| view.label()),
             required: required.is_some_and(|names| names.iter().any(|other| other == name)),
             description: description.trim().lines().next().unwrap_or("").to_owned(),
+            default: view.at(property).and_then(|view| default_of(&view)),
         }
     });
     members.collect()

@@ -20,14 +20,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::catalog::{
-        AuthAlternative, AuthRequirement, Backend, BodyContent, Catalog, FetchRecord, Guidance, GuidanceExample,
-        OAuthFlow, Output, Pagination, Parameter, Provenance, RequestBody, Retry, Safety, ServiceRecord, SourceRecord,
-        Tool, View, Workflow, WorkflowStep,
+        AuthAlternative, AuthRequirement, Backend, BodyContent, Catalog, Encoding, FetchRecord, Guidance,
+        GuidanceExample, OAuthFlow, Output, Pagination, Parameter, Provenance, RequestBody, Retry, Safety,
+        ServiceRecord, SourceRecord, Tool, View, Workflow, WorkflowStep,
     };
     use crate::contract::{
         AuthInfo, BrowserConfig, BrowserLoginInfo, DryRunResponse, EnvelopeInfo, ExecuteRequest, ExecuteResponse,
         HeartbeatRequest, HeartbeatResponse, Lifecycle, Problem, ProtectedResource, RefreshResponse, RefreshedSource,
-        RuntimeInfo, SessionCloseRequest, SessionCloseResponse,
+        RequestFile, RuntimeInfo, SessionCloseRequest, SessionCloseResponse,
     };
 
     /// Learns a struct's members as its derived reader asks for them, and gives nothing.
@@ -92,9 +92,9 @@ mod tests {
     fn schemas_have_the_members_of_their_types() {
         of_types!(check_members:
             AuthAlternative, AuthInfo, AuthRequirement, Backend, BodyContent, BrowserConfig, BrowserLoginInfo, Catalog,
-            DryRunResponse, EnvelopeInfo, ExecuteRequest, ExecuteResponse, FetchRecord, Guidance, GuidanceExample,
+            DryRunResponse, Encoding, EnvelopeInfo, ExecuteRequest, ExecuteResponse, FetchRecord, Guidance, GuidanceExample,
             HeartbeatRequest, HeartbeatResponse, Lifecycle, OAuthFlow, Output, Pagination, Parameter, Problem,
-            ProtectedResource, Provenance, RefreshResponse, RefreshedSource, RequestBody, Retry, RuntimeInfo, Safety,
+            ProtectedResource, Provenance, RefreshResponse, RefreshedSource, RequestBody, RequestFile, Retry, RuntimeInfo, Safety,
             ServiceRecord, SessionCloseRequest, SessionCloseResponse, SourceRecord, Tool, View, Workflow, WorkflowStep,
         );
     }

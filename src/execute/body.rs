@@ -1,18 +1,18 @@
 //! The body of a request: which media type, and which bytes (H20, H23). Pure.
 //!
-//! JSON, forms, text and raw bytes. Multipart is not supported by this version.
+//! JSON, text and raw bytes here; `form` and `multipart` write their own.
 
 use std::fmt;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::style;
-use crate::base::url::encode_query;
-use crate::catalog::{RequestBody, Tool};
-use crate::contract::ExecuteRequest;
+use super::{form, multipart};
+use crate::base::members::Members;
+use crate::catalog::{BodyContent, RequestBody, Tool};
+use crate::contract::{ExecuteRequest, RequestFile};
 use crate::http::{is_json, media_type};
 
 /// Largest body that is sent.
@@ -52,8 +52,14 @@ pub enum BodyError {
     NotAForm,
     /// The media type needs text or bytes.
     NeedsBytes(String),
-    /// Not supported by this version.
-    Multipart,
+    /// A multipart body needs an object, or the whole text with its boundary in the content type.
+    NotParts,
+    /// The tool, or the content type asked for, takes no files.
+    NoFiles,
+    /// The content of this file is not base64.
+    FileBase64(String),
+    /// The media type of this file is none.
+    FileType(String),
 }
 
 impl fmt::Display for BodyError {
@@ -71,7 +77,12 @@ impl fmt::Display for BodyError {
             Self::NotJson(cause) => write!(f, "the body is not valid JSON: {cause}"),
             Self::NotAForm => f.write_str("a form is given as a JSON object, or as text that is encoded already"),
             Self::NeedsBytes(media) => write!(f, "a body of type {media} is given as body (base64) or bodyText"),
-            Self::Multipart => f.write_str("multipart bodies are not supported by this version"),
+            Self::NotParts => f.write_str(
+                "a multipart body is given as a JSON object and files, or as ready bytes with the boundary in contentType",
+            ),
+            Self::NoFiles => f.write_str("files go into a multipart body, and this call has none"),
+            Self::FileBase64(name) => write!(f, "the content of the file `{name}` is not valid base64"),
+            Self::FileType(name) => write!(f, "the content type of the file `{name}` is no media type"),
         }
     }
 }
@@ -81,22 +92,26 @@ impl std::error::Error for BodyError {}
 enum Given {
     Bytes(Vec<u8>),
     Json(Value),
+    /// Files alone.
+    Nothing,
 }
 
 /// The body that a request asks to send; `None` for none. `content_type` is what a `Content-Type` parameter said.
 pub fn body(tool: &Tool, request: &ExecuteRequest, content_type: Option<&str>) -> Result<Option<Body>, BodyError> {
-    match (given(request)?, &tool.request_body) {
+    let files = request.files.as_slice();
+    let given = match given(request)? {
+        None if files.is_empty() => None,
+        given => Some(given.unwrap_or(Given::Nothing)),
+    };
+    match (given, &tool.request_body) {
         (None, Some(declared)) if declared.required => Err(BodyError::Missing),
         (None, _) => Ok(None),
         (Some(_), None) => Err(BodyError::NotTaken),
         (Some(given), Some(declared)) => {
             let asked = request.content_type.as_deref().or(content_type);
-            let content_type = choose(declared, asked, &given)?;
-            let bytes = encode(given, &content_type)?;
-            if bytes.len() > MAX_BODY {
-                return Err(BodyError::TooLarge);
-            }
-            Ok(Some(Body { content_type, bytes }))
+            let content_type = choose(declared, asked, &given, !files.is_empty())?;
+            let body = encode(given, files, content_type, declared)?;
+            if body.bytes.len() > MAX_BODY { Err(BodyError::TooLarge) } else { Ok(Some(body)) }
         }
     }
 }
@@ -104,6 +119,9 @@ pub fn body(tool: &Tool, request: &ExecuteRequest, content_type: Option<&str>) -
 /// An empty `body` counts as none, since some clients always send the member.
 fn given(request: &ExecuteRequest) -> Result<Option<Given>, BodyError> {
     let encoded = request.body.as_deref().filter(|body| !body.is_empty());
+    if request.files.iter().map(|file| file.content.len() / 4 * 3).sum::<usize>() > MAX_BODY + 3 * request.files.len() {
+        return Err(BodyError::TooLarge);
+    }
     let several = [encoded.is_some(), request.body_text.is_some(), request.body_json.is_some()];
     if several.into_iter().filter(|given| *given).count() > 1 {
         return Err(BodyError::Several);
@@ -117,16 +135,23 @@ fn given(request: &ExecuteRequest) -> Result<Option<Given>, BodyError> {
     })
 }
 
-/// The one asked for, else JSON, else the only one.
-fn choose(declared: &RequestBody, asked: Option<&str>, given: &Given) -> Result<String, BodyError> {
+/// The one asked for, else JSON, else the only one, else what takes the members of an object. Files make it multipart.
+fn choose(declared: &RequestBody, asked: Option<&str>, given: &Given, files: bool) -> Result<String, BodyError> {
     let known: Vec<&str> = declared.content_types.iter().map(|content| content.media_type.as_str()).collect();
     let named = || known.iter().map(|media| (*media).to_owned()).collect();
+    let concrete = || known.iter().filter(|media| !media.contains('*'));
     if let Some(asked) = asked {
         let fits = known.is_empty() || known.iter().any(|media| covers(media, asked));
-        return if fits { Ok(asked.to_owned()) } else { Err(BodyError::MediaType(named())) };
+        return match fits {
+            true if files && !is_multipart(asked) => Err(BodyError::NoFiles),
+            true => Ok(asked.to_owned()),
+            false => Err(BodyError::MediaType(named())),
+        };
     }
-    let concrete = |media: &&&str| !media.contains('*');
-    if let Some(json) = known.iter().filter(concrete).find(|media| is_json(media)) {
+    if files {
+        return concrete().find(|media| is_multipart(media)).map(|media| (*media).to_owned()).ok_or(BodyError::NoFiles);
+    }
+    if let Some(json) = concrete().find(|media| is_json(media)) {
         return Ok((*json).to_owned());
     }
     match known.as_slice() {
@@ -135,8 +160,15 @@ fn choose(declared: &RequestBody, asked: Option<&str>, given: &Given) -> Result<
         _ if known.iter().any(|media| covers(media, "application/json")) && holds_json(given) => {
             Ok("application/json".to_owned())
         }
-        _ => Err(BodyError::Ambiguous(named())),
+        _ => match concrete().find(|media| is_multipart(media) || media_type(media) == FORM) {
+            Some(form) if matches!(given, Given::Json(Value::Object(_))) => Ok((*form).to_owned()),
+            _ => Err(BodyError::Ambiguous(named())),
+        },
     }
+}
+
+fn is_multipart(media: &str) -> bool {
+    media_type(media).starts_with("multipart/")
 }
 
 /// Whether a declared media type or range takes the one asked for; parameters do not count.
@@ -149,42 +181,76 @@ fn covers(declared: &str, asked: &str) -> bool {
 fn holds_json(given: &Given) -> bool {
     match given {
         Given::Json(_) => true,
+        Given::Nothing => false,
         Given::Bytes(bytes) => serde_json::from_slice::<IgnoredAny>(bytes).is_ok(),
     }
 }
 
-fn encode(given: Given, content_type: &str) -> Result<Vec<u8>, BodyError> {
-    let media = media_type(content_type);
+fn encode(
+    given: Given,
+    files: &[RequestFile],
+    content_type: String,
+    declared: &RequestBody,
+) -> Result<Body, BodyError> {
+    let media = media_type(&content_type);
+    let content = described(declared, &content_type);
     if media.starts_with("multipart/") {
-        return Err(BodyError::Multipart);
+        return parts(given, files, content_type, content);
     }
-    match given {
-        Given::Json(json) if is_json(content_type) => Ok(json.to_string().into_bytes()),
-        Given::Json(json) if media == FORM => form(&json).ok_or(BodyError::NotAForm),
-        Given::Json(Value::String(text)) => Ok(text.into_bytes()),
-        Given::Json(_) => Err(BodyError::NeedsBytes(media)),
-        Given::Bytes(bytes) if is_json(content_type) => match serde_json::from_slice::<IgnoredAny>(&bytes) {
-            Ok(_) => Ok(bytes),
-            Err(error) => Err(BodyError::NotJson(error.to_string())),
+    let bytes = match given {
+        Given::Json(json) if is_json(&media) => json.to_string().into_bytes(),
+        Given::Json(json) if media == FORM => form::encode(content, json.as_object().ok_or(BodyError::NotAForm)?),
+        Given::Json(Value::String(text)) => text.into_bytes(),
+        Given::Json(_) => return Err(BodyError::NeedsBytes(media)),
+        Given::Bytes(bytes) if is_json(&media) => match serde_json::from_slice::<IgnoredAny>(&bytes) {
+            Ok(_) => bytes,
+            Err(error) => return Err(BodyError::NotJson(error.to_string())),
         },
-        Given::Bytes(bytes) if media == FORM => Ok(match serde_json::from_slice(&bytes) {
-            Ok(object @ Value::Object(_)) => form(&object).ok_or(BodyError::NotAForm)?,
-            _ => bytes,
-        }),
-        Given::Bytes(bytes) => Ok(bytes),
-    }
+        Given::Bytes(bytes) if media == FORM => match members(&bytes) {
+            Some(members) => form::encode(content, &members),
+            None => bytes,
+        },
+        Given::Bytes(bytes) => bytes,
+        Given::Nothing => Vec::new(),
+    };
+    Ok(Body { content_type, bytes })
 }
 
-/// `a=1&b=2&b=3`; what is nested deeper is written as JSON.
-fn form(json: &Value) -> Option<Vec<u8>> {
-    let mut pairs = Vec::new();
-    for (name, value) in json.as_object()? {
-        let one = std::slice::from_ref(value);
-        for value in value.as_array().map_or(one, Vec::as_slice) {
-            pairs.push(format!("{}={}", encode_query(name), encode_query(&style::text(value))));
-        }
-    }
-    Some(pairs.join("&").into_bytes())
+/// Ready bytes are sent as they are when the content type says their boundary.
+fn parts(
+    given: Given,
+    files: &[RequestFile],
+    content_type: String,
+    content: Option<&BodyContent>,
+) -> Result<Body, BodyError> {
+    let ready = content_type.to_ascii_lowercase().contains("boundary=");
+    let members = match given {
+        Given::Bytes(bytes) if ready && files.is_empty() => return Ok(Body { content_type, bytes }),
+        _ if ready => return Err(BodyError::NotParts),
+        Given::Nothing => Map::new(),
+        Given::Json(Value::Object(members)) => members,
+        Given::Json(_) => return Err(BodyError::NotParts),
+        Given::Bytes(bytes) => members(&bytes).ok_or(BodyError::NotParts)?,
+    };
+    multipart::encode(&content_type, content, &members, files)
+}
+
+/// What the description says of a content type.
+pub(super) fn described<'a>(declared: &'a RequestBody, content_type: &str) -> Option<&'a BodyContent> {
+    let exact = |content: &&BodyContent| media_type(&content.media_type) == media_type(content_type);
+    let contents = || declared.content_types.iter();
+    contents().find(exact).or_else(|| contents().find(|content| covers(&content.media_type, content_type)))
+}
+
+/// The members of a JSON object, numbers as they were written: a form's values are texts, so no digit need be lost.
+fn members(bytes: &[u8]) -> Option<Map<String, Value>> {
+    let found = Members::of(std::str::from_utf8(bytes).ok()?)?;
+    let exact = |text: &str| match serde_json::from_str::<Value>(text) {
+        Ok(Value::Number(number)) if number.to_string() != text => text.into(),
+        Ok(value) => value,
+        Err(_) => Value::Null,
+    };
+    Some(found.iter().map(|(name, value)| (name.to_owned(), exact(value.get()))).collect())
 }
 
 #[cfg(test)]
@@ -194,7 +260,7 @@ mod tests {
     use serde_json::json;
 
     fn tool(required: bool, media_types: &[&str]) -> Tool {
-        let content = |media: &&str| BodyContent { media_type: (*media).into(), schema: None };
+        let content = |media: &&str| BodyContent { media_type: (*media).into(), ..BodyContent::default() };
         let content_types = media_types.iter().map(content).collect();
         Tool { request_body: Some(RequestBody { required, content_types }), ..Tool::default() }
     }
@@ -249,7 +315,14 @@ mod tests {
         check(&["image/*"], &json!({"bodyText": "x", "contentType": "image/png"}), Ok(("image/png", "x")));
         check(&["text/plain"], &json!({"bodyJson": "x"}), Ok(("text/plain", "x")));
         check(&["text/plain"], &json!({"bodyJson": {}}), Err(BodyError::NeedsBytes("text/plain".into())));
-        check(&["multipart/form-data"], &json!({"bodyJson": {}}), Err(BodyError::Multipart));
+        check(&["multipart/form-data"], &json!({"bodyJson": []}), Err(BodyError::NotParts));
+        check(&["multipart/form-data"], &json!({"bodyText": "x"}), Err(BodyError::NotParts));
+        let ready = "multipart/form-data; boundary=x";
+        check(&["multipart/form-data"], &json!({"bodyText": "--x--", "contentType": ready}), Ok((ready, "--x--")));
+        check(&["application/xml", FORM], &json!({"bodyJson": {"a": 1}}), Ok((FORM, "a=1")));
+        let file = json!([{"name": "f", "content": ""}]);
+        check(&[JSON], &json!({"files": file}), Err(BodyError::NoFiles));
+        check(&[JSON, "multipart/form-data"], &json!({"files": file, "contentType": JSON}), Err(BodyError::NoFiles));
     }
 
     #[test]
@@ -261,6 +334,8 @@ mod tests {
         );
         check(&[FORM], &json!({"bodyText": "a=1&b=2"}), Ok((FORM, "a=1&b=2")));
         check(&[FORM], &json!({"bodyJson": [1]}), Err(BodyError::NotAForm));
+        let exact = r#"{"n": 12345678901234567890123, "d": 1.10, "s": "x"}"#;
+        check(&[FORM], &json!({"bodyText": exact}), Ok((FORM, "n=12345678901234567890123&d=1.10&s=x")));
     }
 
     #[test]

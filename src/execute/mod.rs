@@ -1,14 +1,16 @@
 //! A tool and arguments to a request, and its answer (contract 7).
 //!
 //! `request` builds the request from the arguments (pure), with `path` (the template), `value` (what a schema wants), `style` (how
-//! OpenAPI writes it) and `body`; `binding` says which hosts the config lets a service reach and give credentials to (pure), `credentials` chooses
-//! an auth alternative, `retry` decides the next step (pure), `answer` turns what came back into the wire's form (pure), `run`
-//! performs.
+//! OpenAPI writes it), `body`, `form` and `multipart`; `binding` says which hosts the config lets a service reach and give
+//! credentials to (pure), `credentials` chooses an auth alternative, `retry` decides the next step (pure), `answer` turns what came
+//! back into the wire's form (pure), `run` performs.
 
 pub mod answer;
 pub mod binding;
 pub mod body;
 pub mod credentials;
+mod form;
+mod multipart;
 pub mod path;
 pub mod request;
 pub mod retry;

@@ -190,7 +190,7 @@ pub fn build(tool: &Tool, request: &ExecuteRequest, base: &Url) -> Result<(Draft
         method: Method::parse(&tool.method).ok_or(RequestError::Method)?,
         address: format!("{}{path}", base.public().trim_end_matches('/')),
         query: base.query().into_iter().chain(template_query.as_deref()).flat_map(pairs).collect(),
-        headers: Headers::new().with("Accept", ACCEPT).with("User-Agent", USER_AGENT),
+        headers: headers(request)?,
         cookies: Vec::new(),
         body: None,
     };
@@ -209,6 +209,14 @@ pub fn build(tool: &Tool, request: &ExecuteRequest, base: &Url) -> Result<(Draft
     Ok((draft, bare))
 }
 
+/// What goes along with every request; a parameter may take its place.
+fn headers(request: &ExecuteRequest) -> Result<Headers, RequestError> {
+    let accept = request.accept.as_deref().filter(|accept| !accept.is_empty());
+    let mut headers = Headers::new();
+    headers.append("Accept", accept.unwrap_or(ACCEPT)).map_err(|_| RequestError::Unsendable("accept".to_owned()))?;
+    Ok(headers.with("User-Agent", USER_AGENT))
+}
+
 impl Draft {
     /// How many bytes of body are sent.
     pub fn body_size(&self) -> usize {
@@ -217,25 +225,24 @@ impl Draft {
 
     fn add(&mut self, flag: &Parameter, value: &Value) -> Result<(), RequestError> {
         let fitted = fitted(&flag.name, flag, value)?;
-        let datum = match &flag.content_type {
-            Some(_) => Datum::Scalar(fitted.to_string()),
-            None => Datum::from_json(&fitted),
-        };
+        // A parameter of a media type is one text, whatever it holds.
+        let fitted = if flag.content_type.is_some() { fitted.to_string().into() } else { fitted };
+        let datum = || Datum::from_json(&fitted);
         let (name, unsendable) = (&flag.original_name, || RequestError::Unsendable(flag.name.clone()));
         match flag.location {
             Place::Path => {}
             Place::Query => {
-                self.query.extend(style::in_query(name, flag.style, flag.explode, flag.allow_reserved, &datum));
+                self.query.extend(style::in_query(name, flag.style, flag.explode, flag.allow_reserved, &fitted));
             }
             Place::Header if is_framing(name) => {
                 return Err(RequestError::Framing(name.clone()));
             }
             Place::Header => {
-                let written = style::in_header(flag.explode, &datum);
+                let written = style::in_header(flag.explode, &datum());
                 self.headers.set(name, &written).map_err(|_| unsendable())?;
             }
             Place::Cookie => {
-                let cookies = style::in_cookie(name, flag.style, flag.explode, &datum).ok_or_else(unsendable)?;
+                let cookies = style::in_cookie(name, flag.style, flag.explode, &datum()).ok_or_else(unsendable)?;
                 self.cookies.extend(cookies);
             }
         }

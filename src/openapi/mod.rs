@@ -2,13 +2,14 @@
 //!
 //! `document` checks what a document is, `refs` resolves `$ref`s without fetching anything (it says which documents it
 //! wants), `schemas` makes every schema stand alone, `servers` resolves base URLs, `security` reads what credentials are needed,
-//! `parameters` what is sent, and `operations` lists operations in document order with everything resolved.
+//! `parameters` and `encoding` what is sent, and `operations` lists operations in document order with everything resolved.
 //!
 //! [`read`] is the way in. A problem of one operation is reported and costs at most that operation.
 
 use std::fmt;
 
 pub mod document;
+pub mod encoding;
 mod names;
 pub mod operations;
 pub mod parameters;
@@ -19,6 +20,7 @@ pub mod servers;
 mod template;
 
 pub use document::{Document, NotOpenApi};
+pub use encoding::Encoding;
 pub use operations::{Description, Operation, read};
 pub use parameters::{Parameter, Place, Style};
 pub use refs::Resolver;

@@ -2,12 +2,14 @@
 //!
 //! Key types: [`Description`] and [`Operation`]. How they are called, and who may call them, is decided in `catalog`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::document::NotOpenApi;
+use super::encoding::{self, Encoding};
 use super::parameters::{Parameter, Parameters, Place, Style, merged};
 use super::refs::{Node, Object, Reading, Resolver, Want};
 use super::schemas::Schemas;
@@ -82,8 +84,19 @@ pub struct Operation {
 pub struct Body {
     /// Whether it must be given.
     pub required: bool,
-    /// Media type and schema (standing alone), in the publisher's order.
-    pub contents: Vec<(String, Option<Arc<RawValue>>)>,
+    /// In the publisher's order.
+    pub contents: Vec<Content>,
+}
+
+/// One media type of a body.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// As published.
+    pub media_type: String,
+    /// Standing alone.
+    pub schema: Option<Arc<RawValue>>,
+    /// How properties of a form are written, by name.
+    pub encoding: BTreeMap<String, Encoding>,
 }
 
 /// Reads a description as far as its documents are there. With `servers_matter` false the config names a server for every
@@ -277,10 +290,15 @@ impl<'r> Reader<'r> {
             return Ok(None);
         };
         let contents = content.iter().map(|(media_type, node)| {
-            let schema = node.object().and_then(|media| media.get("schema"));
-            (media_type.trim().to_owned(), schema.map(|schema| self.schemas.standalone(&schema)))
+            let media = node.object();
+            let schema = media.as_ref().and_then(|media| media.get("schema"));
+            Content {
+                media_type: media_type.trim().to_owned(),
+                schema: schema.map(|schema| self.schemas.standalone(&schema)),
+                encoding: media.map(|media| encoding::read(self.reading, media_type, &media)).unwrap_or_default(),
+            }
         });
-        let contents: Vec<_> = contents.filter(|(media_type, _)| !media_type.is_empty()).collect();
+        let contents: Vec<_> = contents.filter(|content| !content.media_type.is_empty()).collect();
         let required = body.boolean("required") == Some(true);
         Ok((!contents.is_empty()).then_some(Body { required, contents }))
     }

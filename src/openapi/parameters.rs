@@ -104,7 +104,7 @@ impl Place {
 
 impl Style {
     /// The style of that name, where it may stand.
-    fn parse(text: &str, place: Place) -> Option<Self> {
+    pub(super) fn parse(text: &str, place: Place) -> Option<Self> {
         Some(match (text, place) {
             ("simple", Place::Path | Place::Header) => Self::Simple,
             ("label", Place::Path) => Self::Label,
@@ -118,7 +118,7 @@ impl Style {
         })
     }
 
-    fn default_explode(self) -> bool {
+    pub(super) fn default_explode(self) -> bool {
         matches!(self, Self::Form | Self::Cookie)
     }
 }

@@ -62,7 +62,7 @@ fn operation<'a>(description: &'a Description, id: &str) -> &'a Operation {
 }
 
 fn body_schema(operation: &Operation) -> Value {
-    serde_json::from_str(operation.body.as_ref().unwrap().contents[0].1.as_ref().unwrap().get()).unwrap()
+    serde_json::from_str(operation.body.as_ref().unwrap().contents[0].schema.as_ref().unwrap().get()).unwrap()
 }
 
 fn parameter_schema(operation: &Operation, name: &str) -> Value {

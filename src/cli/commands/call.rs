@@ -9,6 +9,7 @@ use crate::base::disk;
 use crate::catalog::Tool;
 use crate::cli::args::{Token, UsageError};
 use crate::cli::bind::{self, BodySource, Bound};
+use crate::cli::files::FileSource;
 use crate::cli::output::{self, Shape};
 use crate::cli::report::{self, Failure};
 use crate::cli::tree::{self, Found};
@@ -17,10 +18,13 @@ use crate::cli::{commands, help};
 use crate::client::index::{Index, Row};
 use crate::client::runtime::ClientError;
 use crate::client::session::Session;
-use crate::contract::{CAPABILITY_TOOL_DETAIL, ExecuteResponse};
+use crate::contract::{CAPABILITY_REQUEST_FORMS, CAPABILITY_TOOL_DETAIL, ExecuteRequest, ExecuteResponse, RequestFile};
 
 /// The largest body that is read from a file or standard input.
 const MAX_BODY: usize = 64 << 20;
+
+/// All files of a call together; the contract sends no larger body.
+const MAX_FILES: usize = 10 << 20;
 
 /// Runs the tool that `words` name, or explains it.
 pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token], explain: bool) -> Result<(), Failure> {
@@ -102,7 +106,9 @@ fn call(
     tokens: &[Token],
 ) -> Result<(), Failure> {
     let tool = read_tool(index, row)?;
-    let Bound { mut request, body, dry_run } = bind::bind(&tool, tokens)?;
+    let Bound { mut request, body, files, dry_run } = bind::bind(&tool, tokens)?;
+    request.files = read_files(world, files)?;
+    check_capability(session, &request)?;
     if let Some(source) = body {
         let bytes = read_body(world, source)?;
         bind::attach_body(&tool, &mut request, &bytes)?;
@@ -130,6 +136,49 @@ fn call(
             .hint("ask for less: a smaller page, or fewer fields"));
     }
     Ok(())
+}
+
+/// What is ours in a request is sent only to a runtime that says it knows it.
+fn check_capability(session: &Session<'_>, request: &ExecuteRequest) -> Result<(), Failure> {
+    let asked = [
+        (!request.files.is_empty(), "--file"),
+        (request.accept.is_some(), "--accept"),
+        (request.no_validate, "--no-validate"),
+    ];
+    let Some((_, flag)) = asked.into_iter().find(|(given, _)| *given) else { return Ok(()) };
+    if session.contract()?.has(CAPABILITY_REQUEST_FORMS) {
+        return Ok(());
+    }
+    Err(Failure::new(report::OTHER, "not_supported", format!("this runtime does not know {flag}; nothing was sent"))
+        .hint("`open-cli runtime info` lists its capabilities"))
+}
+
+fn read_files(world: &mut World<'_>, files: Vec<FileSource>) -> Result<Vec<RequestFile>, Failure> {
+    let mut left = MAX_FILES;
+    let mut read = Vec::new();
+    for FileSource { name, path, media_type, file_name } in files {
+        let said = path.as_deref().unwrap_or("-").to_owned();
+        let too_large =
+            || UsageError::new(format!("--file {name}={said}: the files are larger than {} MiB", MAX_FILES >> 20));
+        let bytes = match &path {
+            Some(path) => disk::read(&world.host.absolute(Path::new(path)), left),
+            None => {
+                let mut bytes = Vec::new();
+                (&mut world.host.stdin).take(left as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
+            }
+        };
+        let bytes = match bytes {
+            Ok(bytes) if bytes.len() <= left => bytes,
+            Ok(_) => return Err(too_large().into()),
+            Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => return Err(too_large().into()),
+            Err(error) => {
+                return Err(UsageError::new(format!("--file {name}={said} cannot be read: {error}")).into());
+            }
+        };
+        left -= bytes.len();
+        read.push(RequestFile { name, file_name, content_type: media_type, content: STANDARD.encode(bytes) });
+    }
+    Ok(read)
 }
 
 fn read_body(world: &mut World<'_>, source: BodySource) -> Result<Vec<u8>, Failure> {

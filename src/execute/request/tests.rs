@@ -142,7 +142,7 @@ fn h32_one_name_in_two_places() {
 
 #[test]
 fn h23_bodies_carry_their_content_type() {
-    let content_types = vec![BodyContent { media_type: "application/json".into(), schema: None }];
+    let content_types = vec![BodyContent { media_type: "application/json".into(), ..BodyContent::default() }];
     let mut tool = tool("POST", "/x");
     tool.request_body = Some(RequestBody { required: true, content_types });
     tool.flags = vec![Parameter { required: true, ..parameter("Content-Type", Place::Header, &json!(true)) }];

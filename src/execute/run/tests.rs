@@ -136,7 +136,7 @@ fn what_is_prepared_is_known_before_it_is_sent() {
     let mut world = World::new("POST").auth("http", "");
     world.tool.request_body = Some(RequestBody {
         required: true,
-        content_types: vec![BodyContent { media_type: "application/json".into(), schema: None }],
+        content_types: vec![BodyContent { media_type: "application/json".into(), ..BodyContent::default() }],
     });
     let request =
         ExecuteRequest { path_args: vec!["1".into()], body_json: Some(json!({"a": 1})), ..ExecuteRequest::default() };

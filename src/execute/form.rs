@@ -1,0 +1,65 @@
+//! `application/x-www-form-urlencoded` bodies: members of an object to pairs, each as the description's `encoding` says. Pure.
+
+use serde_json::{Map, Value};
+
+use super::style::{self, Coding};
+use crate::base::url::encode_query;
+use crate::catalog::{BodyContent, Style};
+use crate::http::is_json;
+
+/// The body's bytes. A member that is `null` is not sent.
+pub(super) fn encode(content: Option<&BodyContent>, members: &Map<String, Value>) -> Vec<u8> {
+    let mut pairs = Vec::new();
+    for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+        let encoding = content.and_then(|content| content.encoding.get(name));
+        if let Some((encoding, style)) = encoding.and_then(|encoding| Some((encoding, encoding.style?))) {
+            let explode = encoding.explode.unwrap_or(style == Style::Form);
+            let styled = style::in_query(name, style, explode, encoding.allow_reserved, value);
+            pairs.extend(styled.into_iter().map(|(_, pair)| pair));
+        } else if encoding.is_some_and(|encoding| is_json(&encoding.content_type)) {
+            pairs.push(format!("{}={}", encode_query(name), encode_query(&value.to_string())));
+        } else {
+            let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+            let repeated = |item: &Value| format!("{}={}", encode_query(name), encode_query(&style::text(item)));
+            pairs.extend(items.iter().filter(|item| !item.is_null()).map(repeated));
+        }
+    }
+    pairs.join("&").into_bytes()
+}
+
+/// The values of one styled member as parts of a multipart form; `None` when no style is said.
+pub(super) fn styled_parts(content: Option<&BodyContent>, name: &str, value: &Value) -> Option<Vec<(String, String)>> {
+    let encoding = content?.encoding.get(name)?;
+    let style = encoding.style?;
+    Some(style::pairs(name, style, encoding.explode.unwrap_or(style == Style::Form), value, Coding::Plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[track_caller]
+    fn check(encoding: Value, members: &Value, expected: &str) {
+        let content = BodyContent { encoding: serde_json::from_value(encoding).unwrap(), ..BodyContent::default() };
+        let bytes = encode(Some(&content), members.as_object().unwrap());
+        assert_eq!(String::from_utf8(bytes).unwrap(), expected, "{members}");
+    }
+
+    #[test]
+    fn members_follow_their_encoding() {
+        check(
+            json!({}),
+            &json!({"a b": "c&d", "n": [1, 2, null], "o": {"x": 1}, "z": null, "e": ""}),
+            "a%20b=c%26d&n=1&n=2&o=%7B%22x%22%3A1%7D&e=",
+        );
+        let deep = json!({"o": {"style": "deepObject", "explode": true}});
+        check(deep, &json!({"o": {"a": {"b": 1}, "l": ["x"]}}), "o%5Ba%5D%5Bb%5D=1&o%5Bl%5D%5B0%5D=x");
+        check(json!({"o": {"style": "form", "explode": true}}), &json!({"o": {"a": 1, "b": 2}}), "a=1&b=2");
+        check(json!({"n": {"style": "form", "explode": false}}), &json!({"n": [1, 2]}), "n=1,2");
+        check(json!({"n": {"style": "pipeDelimited", "explode": false}}), &json!({"n": ["a", "b"]}), "n=a%7Cb");
+        let reserved = json!({"u": {"style": "form", "explode": true, "allowReserved": true}});
+        check(reserved, &json!({"u": "http://h/?a=b&c"}), "u=http://h/?a=b%26c");
+        check(json!({"s": {"contentType": "application/json"}}), &json!({"s": "x", "n": 1}), "s=%22x%22&n=1");
+    }
+}
