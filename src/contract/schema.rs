@@ -24,6 +24,9 @@ mod tests {
         OAuthFlow, Output, Pagination, Parameter, Provenance, RequestBody, Retry, Safety, ServiceRecord, SourceRecord,
         Tool, View, Workflow, WorkflowStep,
     };
+    use crate::contract::policy::{
+        PolicyExplainRequest, PolicyExplainResponse, PolicyExplanation, PolicyPattern, PolicyPlace, PolicyRule,
+    };
     use crate::contract::{
         AuthInfo, BrowserConfig, BrowserLoginInfo, DryRunResponse, EnvelopeInfo, ExecuteRequest, ExecuteResponse,
         HeartbeatRequest, HeartbeatResponse, Lifecycle, Problem, ProtectedResource, RefreshResponse, RefreshedSource,
@@ -93,7 +96,8 @@ mod tests {
         of_types!(check_members:
             AuthAlternative, AuthInfo, AuthRequirement, Backend, BodyContent, BrowserConfig, BrowserLoginInfo, Catalog,
             DryRunResponse, EnvelopeInfo, ExecuteRequest, ExecuteResponse, FetchRecord, Guidance, GuidanceExample,
-            HeartbeatRequest, HeartbeatResponse, Lifecycle, OAuthFlow, Output, Pagination, Parameter, Problem,
+            HeartbeatRequest, HeartbeatResponse, Lifecycle, OAuthFlow, Output, Pagination, Parameter,
+            PolicyExplainRequest, PolicyExplainResponse, PolicyExplanation, PolicyPattern, PolicyPlace, PolicyRule, Problem,
             ProtectedResource, Provenance, RefreshResponse, RefreshedSource, RequestBody, Retry, RuntimeInfo, Safety,
             ServiceRecord, SessionCloseRequest, SessionCloseResponse, SourceRecord, Tool, View, Workflow, WorkflowStep,
         );
@@ -104,7 +108,7 @@ mod tests {
         of_types!(check_required:
             AuthAlternative, AuthInfo, AuthRequirement, Backend, BrowserConfig, BrowserLoginInfo, Catalog, DryRunResponse,
             EnvelopeInfo, ExecuteResponse, FetchRecord, Guidance, GuidanceExample, HeartbeatResponse, Lifecycle, OAuthFlow,
-            Output, Pagination, ProtectedResource, Provenance, RefreshResponse, RefreshedSource, Retry, RuntimeInfo, Safety,
+            Output, Pagination, PolicyExplainResponse, PolicyExplanation, PolicyPattern, PolicyPlace, PolicyRule, ProtectedResource, Provenance, RefreshResponse, RefreshedSource, Retry, RuntimeInfo, Safety,
             SessionCloseResponse, Tool,
         );
     }
@@ -125,6 +129,7 @@ mod tests {
         read::<ExecuteRequest>("ExecuteRequest", &json!({"toolId": "a:b"}));
         read::<HeartbeatRequest>("HeartbeatRequest", &json!({"sessionId": "a"}));
         read::<SessionCloseRequest>("SessionCloseRequest", &json!({}));
+        read::<PolicyExplainRequest>("PolicyExplainRequest", &json!({}));
     }
 
     #[test]
@@ -140,6 +145,7 @@ mod tests {
         read::<ExecuteRequest>("ExecuteRequest", json!({"toolId": "a:b"}));
         read::<HeartbeatRequest>("HeartbeatRequest", json!({"sessionId": "a"}));
         read::<SessionCloseRequest>("SessionCloseRequest", json!({}));
+        read::<PolicyExplainRequest>("PolicyExplainRequest", json!({}));
     }
 
     #[test]
