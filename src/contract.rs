@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::base::id::ToolId;
 use crate::catalog::FetchRecord;
 
+pub mod policy;
 pub mod schema;
 
 /// The wire contract's version.
@@ -29,6 +30,8 @@ pub const CAPABILITY_DRY_RUN: &str = "dry-run";
 pub const CAPABILITY_REQUEST_FORMS: &str = "request-forms";
 /// Filters on the audit endpoint (ours).
 pub const CAPABILITY_AUDIT_QUERY: &str = "audit-query";
+/// `POST /v1/policy/explain` (ours).
+pub const CAPABILITY_POLICY_EXPLAIN: &str = "policy-explain";
 
 /// Scope prefixes of an authorization envelope.
 pub const SCOPE_PREFIXES: [&str; 3] = ["bundle:", "profile:", "tool:"];
@@ -41,6 +44,8 @@ pub mod path {
     pub const TOOL: &str = "/v1/tools";
     /// Execution.
     pub const EXECUTE: &str = "/v1/tools/execute";
+    /// What the policy decides, and why (ours).
+    pub const POLICY_EXPLAIN: &str = "/v1/policy/explain";
     /// Refetch.
     pub const REFRESH: &str = "/v1/refresh";
     /// Audit records.

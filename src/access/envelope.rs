@@ -20,7 +20,8 @@ pub fn of(principal: &Principal, catalog: &ReadyCatalog, policy: &Policy) -> Mas
     without_denied(&granted(&caller.scopes, catalog), catalog, policy)
 }
 
-fn granted(scopes: &Scopes, catalog: &ReadyCatalog) -> Mask {
+/// What scopes reach before any denial.
+pub fn granted(scopes: &Scopes, catalog: &ReadyCatalog) -> Mask {
     let mut wide = Mask::none(catalog.len());
     let services = scopes.named(BUNDLE).filter_map(|name| catalog.service_mask(name));
     let profiles = scopes.named(PROFILE).filter(|name| *name != DISCOVER).filter_map(|name| catalog.view_mask(name));
@@ -35,6 +36,19 @@ fn granted(scopes: &Scopes, catalog: &ReadyCatalog) -> Mask {
         (true, false) => wide,
         (false, _) => single,
     }
+}
+
+/// Whether a scope, alone, reaches the tool at `index`.
+pub fn reaches(scope: &str, catalog: &ReadyCatalog, index: usize) -> bool {
+    let tool = catalog.tool(index);
+    let view = |name: &&str| *name != DISCOVER;
+    scope.strip_prefix(BUNDLE).is_some_and(|service| service == tool.service_id.as_str())
+        || scope.strip_prefix(TOOL).is_some_and(|id| id == tool.id.as_str())
+        || scope
+            .strip_prefix(PROFILE)
+            .filter(view)
+            .and_then(|name| catalog.view_mask(name))
+            .is_some_and(|mask| mask.contains(index))
 }
 
 /// The view of everything is no profile, so no scope can name it.
@@ -114,6 +128,18 @@ mod tests {
             }
         }
         assert!(subsets > 1_000, "{subsets}");
+    }
+
+    #[test]
+    fn a_scope_reaches_what_it_grants_alone() {
+        let catalog = catalog();
+        for scope in ["bundle:a", "bundle:c", "profile:readers", "profile:discover", "tool:a:put", "tool:c:x", "openid"]
+        {
+            let mask = granted(&[scope].into_iter().collect(), &catalog);
+            for index in 0..catalog.len() {
+                assert_eq!(reaches(scope, &catalog, index), mask.contains(index), "{scope} {index}");
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! decision.
 //!
 //! `validator` with `keystore` and `remembered` finds out who calls, `bearer` where the token stands in a request, `envelope` what
-//! that one may see and run, `policy` whether it may do so now.
+//! that one may see and run, `policy` whether it may do so now, and `explain` why.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ pub mod bearer;
 #[cfg(test)]
 mod docs_test;
 pub mod envelope;
+pub mod explain;
 mod keystore;
 pub mod policy;
 mod remembered;

@@ -5,6 +5,7 @@
 use super::Principal;
 use crate::base::pattern::Pattern;
 use crate::catalog::Tool;
+use crate::catalog::view::{Mask, ReadyCatalog};
 use crate::config::{Config, Mode, Policy, Profile};
 use crate::contract::ErrorCode;
 
@@ -97,30 +98,75 @@ pub struct Standing {
     pub approved: bool,
 }
 
-/// Whether `tool` may run; the first rule that says no, in the contract's order: envelope, managed deny, deny, curated set,
-/// approval.
+impl Standing {
+    /// Of the tool at `index`, for whoever has this envelope and asks with this selection.
+    pub fn of(catalog: &ReadyCatalog, index: usize, envelope: &Mask, selection: &Selection, approved: bool) -> Self {
+        let in_view = catalog.view_mask(&selection.view).is_some_and(|view| view.contains(index));
+        Self { in_envelope: envelope.contains(index), in_view, approved }
+    }
+}
+
+/// Whether `tool` may run; the first rule that says no, in the contract's order.
 pub fn decide(policy: &Policy, tool: &Tool, selection: &Selection, standing: Standing) -> Result<(), Refusal> {
-    let id = tool.id.as_str();
-    if !standing.in_envelope {
-        return Err(outside_envelope());
+    let refusal = Rule::ORDER.into_iter().find_map(|rule| rule.refusal(policy, tool, selection, standing));
+    refusal.map_or(Ok(()), Err)
+}
+
+/// One rule of the decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The caller's scopes must reach the tool.
+    Envelope,
+    /// No pattern of the managed scope's `policy.deny` may name it.
+    ManagedDeny,
+    /// No pattern of any scope's `policy.deny` may.
+    PolicyDeny,
+    /// In a curated mode the view in force must show it.
+    CuratedDeny,
+    /// A person must have approved it, where that is asked for.
+    ApprovalRequired,
+}
+
+impl Rule {
+    /// The contract's order.
+    pub const ORDER: [Self; 5] =
+        [Self::Envelope, Self::ManagedDeny, Self::PolicyDeny, Self::CuratedDeny, Self::ApprovalRequired];
+
+    /// Its name: that of the code it answers, but for the envelope, which has none of its own.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Envelope => "envelope",
+            Self::ManagedDeny => ErrorCode::ManagedDeny.as_str(),
+            Self::PolicyDeny => ErrorCode::PolicyDeny.as_str(),
+            Self::CuratedDeny => ErrorCode::CuratedDeny.as_str(),
+            Self::ApprovalRequired => ErrorCode::ApprovalRequired.as_str(),
+        }
     }
-    if let Some(pattern) = first_match(&policy.managed_deny, id) {
-        let detail = format!("the managed policy denies `{id}` by the pattern `{pattern}`");
-        return Err(Refusal::new(ErrorCode::ManagedDeny, detail));
+
+    /// Why the rule refuses `tool`, if it does.
+    pub fn refusal(self, policy: &Policy, tool: &Tool, selection: &Selection, standing: Standing) -> Option<Refusal> {
+        let id = tool.id.as_str();
+        let (code, detail) = match self {
+            Self::Envelope => return (!standing.in_envelope).then(outside_envelope),
+            Self::ManagedDeny => {
+                let pattern = matching(&policy.managed_deny, id).next()?;
+                (ErrorCode::ManagedDeny, format!("the managed policy denies `{id}` by the pattern `{pattern}`"))
+            }
+            Self::PolicyDeny => {
+                let pattern = matching(&policy.deny, id).next()?;
+                (ErrorCode::PolicyDeny, format!("`policy.deny` denies `{id}` by the pattern `{pattern}`"))
+            }
+            Self::CuratedDeny if selection.mode == Mode::Curated && !standing.in_view => {
+                let detail = format!("the tool set of profile `{}` does not include `{id}`", selection.view);
+                (ErrorCode::CuratedDeny, detail)
+            }
+            Self::ApprovalRequired if needs_approval(policy, tool) && !standing.approved => {
+                (ErrorCode::ApprovalRequired, format!("`{id}` runs only when a person has approved it"))
+            }
+            Self::CuratedDeny | Self::ApprovalRequired => return None,
+        };
+        Some(Refusal::new(code, detail))
     }
-    if let Some(pattern) = first_match(&policy.deny, id) {
-        let detail = format!("`policy.deny` denies `{id}` by the pattern `{pattern}`");
-        return Err(Refusal::new(ErrorCode::PolicyDeny, detail));
-    }
-    if selection.mode == Mode::Curated && !standing.in_view {
-        let detail = format!("the tool set of profile `{}` does not include `{id}`", selection.view);
-        return Err(Refusal::new(ErrorCode::CuratedDeny, detail));
-    }
-    if needs_approval(policy, tool) && !standing.approved {
-        let detail = format!("`{id}` runs only when a person has approved it");
-        return Err(Refusal::new(ErrorCode::ApprovalRequired, detail));
-    }
-    Ok(())
 }
 
 /// The one answer for a tool that is hidden and for one that does not exist, while auth is on (H09).
@@ -128,13 +174,24 @@ pub fn outside_envelope() -> Refusal {
     Refusal::new(ErrorCode::AuthzDenied, "the token's scopes reach no such tool")
 }
 
-/// Whether a tool needs approval: by its description or by `policy.approvalRequired`.
-pub fn needs_approval(policy: &Policy, tool: &Tool) -> bool {
-    tool.safety.requires_approval || first_match(&policy.approval_required, tool.id.as_str()).is_some()
+/// The answer for a tool that the catalog does not have.
+pub fn unknown_tool(principal: &Principal) -> Refusal {
+    match principal {
+        Principal::Anonymous => {
+            Refusal::new(ErrorCode::ToolNotFound, "there is no such tool; look it up in the catalog")
+        }
+        Principal::Token(_) => outside_envelope(),
+    }
 }
 
-fn first_match<'a>(patterns: &'a [Pattern], id: &str) -> Option<&'a Pattern> {
-    patterns.iter().find(|pattern| pattern.matches(id))
+/// Whether a tool needs approval: by its description or by `policy.approvalRequired`.
+pub fn needs_approval(policy: &Policy, tool: &Tool) -> bool {
+    tool.safety.requires_approval || matching(&policy.approval_required, tool.id.as_str()).next().is_some()
+}
+
+/// The patterns that match a tool's id, in their order.
+pub fn matching<'a>(patterns: &'a [Pattern], id: &'a str) -> impl Iterator<Item = &'a Pattern> {
+    patterns.iter().filter(move |pattern| pattern.matches(id))
 }
 
 #[cfg(test)]

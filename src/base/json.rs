@@ -88,6 +88,47 @@ pub fn locate(text: &str, pointer: &str) -> Position {
     position(text, found)
 }
 
+/// Where each item of the array at `pointer` stands in a valid JSON text, in one pass; none when there is no array.
+pub fn locate_items(text: &str, pointer: &str) -> Vec<Position> {
+    let mut scan = Scan { bytes: text.as_bytes(), at: 0 };
+    scan.space();
+    for token in pointer.split('/').skip(1).map(unescape_token) {
+        if scan.enter(&token).is_none() {
+            return Vec::new();
+        }
+    }
+    if scan.peek() != b'[' {
+        return Vec::new();
+    }
+    let (mut found, mut here, mut from) = (Vec::new(), Position { line: 1, column: 1 }, 0);
+    scan.step();
+    while scan.at < scan.bytes.len() && scan.peek() != b']' {
+        for byte in &scan.bytes[from..scan.at] {
+            match byte {
+                b'\n' => here = Position { line: here.line + 1, column: 1 },
+                // Bytes that go on with a character are no column of their own.
+                byte => here.column += usize::from(byte & 0xC0 != 0x80),
+            }
+        }
+        from = scan.at;
+        found.push(here);
+        scan.skip();
+        scan.next_item();
+    }
+    found
+}
+
+/// What serde_json says is wrong with a text, without the place, and the place, whose columns count characters.
+pub fn syntax_error(text: &str, error: &serde_json::Error) -> (Position, String) {
+    let said = error.to_string();
+    let reason = said.rsplit_once(" at line ").map_or(said.as_str(), |(reason, _)| reason).to_owned();
+    // serde_json counts bytes; people count characters.
+    let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let before = &line.as_bytes()[..error.column().min(line.len())];
+    let column = String::from_utf8_lossy(before).chars().count().max(1);
+    (Position { line: error.line().max(1), column }, reason)
+}
+
 /// The pointers of members that stand twice in one object of a valid JSON text; serde_json keeps the last silently.
 pub fn duplicate_members(text: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -254,6 +295,16 @@ mod tests {
         check("/ü", 3, 3);
         check("/a/missing/deeper", 2, 3);
         check("/a/b~1c/9", 2, 9);
+    }
+
+    #[test]
+    fn items_stand_where_each_of_them_is_located() {
+        let text = "{\"p\": {\"ü\": [\"é\", \n  \"[]\" ,{\"a\":[1,2]}, 4]}, \"n\": 1, \"e\": []}";
+        let one_by_one: Vec<_> = (0..4).map(|at| locate(text, &format!("/p/ü/{at}"))).collect();
+        assert_eq!(locate_items(text, "/p/ü"), one_by_one);
+        for pointer in ["/n", "/none", "/e", ""] {
+            assert!(locate_items(text, pointer).is_empty(), "{pointer}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::base::digest::hex;
 use crate::base::id::{ServiceId, SourceId};
 use crate::base::json::canonical;
 use crate::base::pattern::Pattern;
-use crate::config::{Config, Mode, Profile, Service, ToolSet};
+use crate::config::{Config, Mode, Profile, Service};
 use crate::openapi::{self, Description};
 
 pub use crate::openapi::Severity;
@@ -200,6 +200,7 @@ pub fn catalog(parts: Vec<Part>, config: &Config, generated_at: String) -> Catal
 
 /// `discover` and one view per profile. What policy denies is in none of them.
 fn views(config: &Config, tools: &[Tool]) -> Vec<View> {
+    let any = |patterns: &[Pattern], id: &str| patterns.iter().any(|pattern| pattern.matches(id));
     let denied = |id: &str| any(&config.policy.managed_deny, id) || any(&config.policy.deny, id);
     let open: Vec<&Tool> = tools.iter().filter(|tool| !denied(tool.id.as_str())).collect();
     let view = |name: &str, mode: Mode, shows: &dyn Fn(&str) -> bool| View {
@@ -215,7 +216,7 @@ fn views(config: &Config, tools: &[Tool]) -> Vec<View> {
     for (name, profile) in config.profiles.iter().filter(|(name, _)| *name != DISCOVER) {
         let mode = profile_mode(config, profile);
         let set = profile.tool_set.as_ref().and_then(|set| config.tool_sets.get(set));
-        views.push(view(name, mode, &|id| mode == Mode::Discover || set.is_some_and(|set| shows(set, id))));
+        views.push(view(name, mode, &|id| mode == Mode::Discover || set.is_some_and(|set| set.shows(id))));
     }
     views
 }
@@ -223,19 +224,6 @@ fn views(config: &Config, tools: &[Tool]) -> Vec<View> {
 fn profile_mode(config: &Config, profile: &Profile) -> Mode {
     let otherwise = if profile.tool_set.is_some() { Mode::Curated } else { config.mode.unwrap_or(Mode::Discover) };
     profile.mode.unwrap_or(otherwise)
-}
-
-/// What is allowed and not denied. `**` among the denied beside an allow list only says that nothing else is allowed.
-fn shows(set: &ToolSet, id: &str) -> bool {
-    let denied = set.deny.iter().any(|pattern| {
-        let says_only = pattern.is_everything() && !set.allow.is_empty();
-        !says_only && pattern.matches(id)
-    });
-    !denied && any(&set.allow, id)
-}
-
-fn any(patterns: &[Pattern], id: &str) -> bool {
-    patterns.iter().any(|pattern| pattern.matches(id))
 }
 
 /// `sha256:<hex>` over everything but times and fetches. The order of members, and of a body's media types, which are members too,

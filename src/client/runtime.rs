@@ -14,6 +14,7 @@ use crate::base::host::{Deadline, Stopwatch};
 use crate::base::serial::Serial;
 use crate::base::trace::Trace;
 use crate::base::url::Url;
+use crate::contract::policy::{PolicyExplainRequest, PolicyExplainResponse};
 use crate::contract::{
     BrowserConfig, DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse, Problem, RefreshResponse, RuntimeInfo,
     SessionCloseRequest, path,
@@ -268,6 +269,16 @@ impl Runtime<'_> {
     pub fn dry_run(&self, request: &ExecuteRequest) -> Result<(DryRunResponse, Vec<u8>), ClientError> {
         let call = Call::post(path::EXECUTE, json(&ExecuteRequest { dry_run: true, ..request.clone() }));
         let response = self.send(&call, &[], self.timeouts.work)?;
+        Ok((read(&call, &response.body)?, response.body))
+    }
+
+    /// `POST /v1/policy/explain`, as it came and read; the caller has seen the capability.
+    pub fn explain_policy(
+        &self,
+        request: &PolicyExplainRequest,
+    ) -> Result<(PolicyExplainResponse, Vec<u8>), ClientError> {
+        let call = Call::post(path::POLICY_EXPLAIN, json(request));
+        let response = self.send(&call, &[], self.timeouts.ask)?;
         Ok((read(&call, &response.body)?, response.body))
     }
 

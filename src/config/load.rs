@@ -12,6 +12,7 @@ use super::node::{Document, Node, Problems};
 use super::parse::{self, Extent};
 use super::scope::{self, Candidate, FILE_NAME, Scope};
 use super::show;
+use super::written::Written;
 use super::{Config, lock, merge, shorthand, trust, validate};
 use crate::base::disk;
 use crate::base::host::Host;
@@ -90,9 +91,11 @@ pub fn load(surroundings: &Surroundings, consumer: Consumer) -> Result<Loaded, V
     problems.extend(unreadable);
     let nodes = scope_nodes(&documents, &mut problems);
     check_trust(surroundings, consumer, &nodes, &mut problems);
+    // Before they are joined: what is written twice is kept once.
+    let written = Written::collect(&nodes, &documents);
     let root = join(nodes, &mut problems);
     let config = root.as_ref().map(|root| {
-        let config = parse::config(root, Extent::Whole, &mut problems);
+        let config = Config { written, ..parse::config(root, Extent::Whole, &mut problems) };
         validate::check(root, &config, consumer, &mut problems);
         config
     });

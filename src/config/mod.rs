@@ -2,7 +2,7 @@
 //!
 //! The way of a setting: `scope` finds the files, `node` reads them and remembers where each value was written, `shorthand`
 //! rewrites shorter spellings, `lock` holds what the managed scope set, `merge` joins the files by its rule table, `parse` turns
-//! the merged JSON into the types below, `validate` checks what refers to what, and `load` does all of it. Every problem becomes one [`Diagnostic`]; all of them are reported at once. No type here reads a secret's value.
+//! the merged JSON into the types below, `validate` checks what refers to what, `written` says where patterns stand, and `load` does all of it. Every problem becomes one [`Diagnostic`]; all of them are reported at once. No type here reads a secret's value.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +34,7 @@ mod validate;
 mod variant;
 #[cfg(test)]
 mod world;
+pub mod written;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use load::{Consumer, Loaded, Surroundings, load};
@@ -65,6 +66,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The files that were read, weakest scope first.
     pub files: Vec<scope::ScopeFile>,
+    /// Where the patterns of `policy` and `curation` stand.
+    pub written: written::Written,
 }
 
 /// What a caller sees when nothing narrower is asked for.
@@ -224,6 +227,24 @@ pub struct ToolSet {
     pub allow: Vec<Pattern>,
     /// What is out again.
     pub deny: Vec<Pattern>,
+}
+
+impl ToolSet {
+    /// Whether a tool is in: allowed and not taken out again.
+    pub fn shows(&self, id: &str) -> bool {
+        self.removing(id).next().is_none() && self.allowing(id).next().is_some()
+    }
+
+    /// The patterns of `allow` that match.
+    pub fn allowing<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a Pattern> {
+        self.allow.iter().filter(move |pattern| pattern.matches(id))
+    }
+
+    /// The patterns of `deny` that take a tool out. `**` beside an allow list only says that nothing else is allowed.
+    pub fn removing<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a Pattern> {
+        let says_only = |pattern: &Pattern| pattern.is_everything() && !self.allow.is_empty();
+        self.deny.iter().filter(move |pattern| !says_only(pattern) && pattern.matches(id))
+    }
 }
 
 /// `agents.profiles.<id>`.

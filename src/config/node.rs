@@ -77,13 +77,7 @@ impl Document {
     }
 
     fn syntax(&self, error: &serde_json::Error) -> Diagnostic {
-        let text = error.to_string();
-        let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
-        // serde_json counts bytes; people count characters.
-        let line = self.text().lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
-        let before = &line.as_bytes()[..error.column().min(line.len())];
-        let column = String::from_utf8_lossy(before).chars().count().max(1);
-        let position = Position { line: error.line().max(1), column };
+        let (position, reason) = json::syntax_error(self.text(), error);
         self.problem(String::new(), Some(position), &format!("the file is not valid JSON: {reason}"))
     }
 }

@@ -24,6 +24,9 @@ mod tests {
         GuidanceExample, OAuthFlow, Output, Pagination, Parameter, Provenance, RequestBody, Retry, Safety,
         ServiceRecord, SourceRecord, Tool, View, Workflow, WorkflowStep,
     };
+    use crate::contract::policy::{
+        PolicyExplainRequest, PolicyExplainResponse, PolicyExplanation, PolicyPattern, PolicyPlace, PolicyRule,
+    };
     use crate::contract::{
         AuthInfo, BrowserConfig, BrowserLoginInfo, DryRunResponse, EnvelopeInfo, ExecuteRequest, ExecuteResponse,
         HeartbeatRequest, HeartbeatResponse, Lifecycle, Problem, ProtectedResource, RefreshResponse, RefreshedSource,
@@ -92,9 +95,11 @@ mod tests {
     fn schemas_have_the_members_of_their_types() {
         of_types!(check_members:
             AuthAlternative, AuthInfo, AuthRequirement, Backend, BodyContent, BrowserConfig, BrowserLoginInfo, Catalog,
-            DryRunResponse, Encoding, EnvelopeInfo, ExecuteRequest, ExecuteResponse, FetchRecord, Guidance, GuidanceExample,
-            HeartbeatRequest, HeartbeatResponse, Lifecycle, OAuthFlow, Output, Pagination, Parameter, Problem,
-            ProtectedResource, Provenance, RefreshResponse, RefreshedSource, RequestBody, RequestFile, Retry, RuntimeInfo, Safety,
+            DryRunResponse, Encoding, EnvelopeInfo, ExecuteRequest, ExecuteResponse, FetchRecord, Guidance,
+            GuidanceExample, HeartbeatRequest, HeartbeatResponse, Lifecycle, OAuthFlow, Output, Pagination,
+            Parameter, PolicyExplainRequest, PolicyExplainResponse, PolicyExplanation, PolicyPattern, PolicyPlace,
+            PolicyRule, Problem, ProtectedResource, Provenance, RefreshResponse, RefreshedSource, RequestBody,
+            RequestFile, Retry, RuntimeInfo, Safety,
             ServiceRecord, SessionCloseRequest, SessionCloseResponse, SourceRecord, Tool, View, Workflow, WorkflowStep,
         );
     }
@@ -104,7 +109,7 @@ mod tests {
         of_types!(check_required:
             AuthAlternative, AuthInfo, AuthRequirement, Backend, BrowserConfig, BrowserLoginInfo, Catalog, DryRunResponse,
             EnvelopeInfo, ExecuteResponse, FetchRecord, Guidance, GuidanceExample, HeartbeatResponse, Lifecycle, OAuthFlow,
-            Output, Pagination, ProtectedResource, Provenance, RefreshResponse, RefreshedSource, Retry, RuntimeInfo, Safety,
+            Output, Pagination, PolicyExplainResponse, PolicyExplanation, PolicyPattern, PolicyPlace, PolicyRule, ProtectedResource, Provenance, RefreshResponse, RefreshedSource, Retry, RuntimeInfo, Safety,
             SessionCloseResponse, Tool,
         );
     }
@@ -125,6 +130,7 @@ mod tests {
         read::<ExecuteRequest>("ExecuteRequest", &json!({"toolId": "a:b"}));
         read::<HeartbeatRequest>("HeartbeatRequest", &json!({"sessionId": "a"}));
         read::<SessionCloseRequest>("SessionCloseRequest", &json!({}));
+        read::<PolicyExplainRequest>("PolicyExplainRequest", &json!({}));
     }
 
     #[test]
@@ -140,6 +146,7 @@ mod tests {
         read::<ExecuteRequest>("ExecuteRequest", json!({"toolId": "a:b"}));
         read::<HeartbeatRequest>("HeartbeatRequest", json!({"sessionId": "a"}));
         read::<SessionCloseRequest>("SessionCloseRequest", json!({}));
+        read::<PolicyExplainRequest>("PolicyExplainRequest", json!({}));
     }
 
     #[test]

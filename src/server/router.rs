@@ -14,7 +14,7 @@ use super::app::{App, event_of};
 use super::asked::Asked;
 use super::describe::{Operation, table};
 use super::error::Failure;
-use super::routes::{audit, catalog, description, execute, health, metrics, refresh, runtime, session};
+use super::routes::{audit, catalog, description, execute, health, metrics, policy, refresh, runtime, session};
 
 /// One request on its way through the handlers.
 #[derive(Debug)]
@@ -110,6 +110,7 @@ pub const ROUTES: &[Route] = &[
     get(path::CATALOG, Token::Needed, catalog::effective, &table::CATALOG),
     get(path::TOOL, Token::Needed, catalog::tool, &table::TOOL),
     post(path::EXECUTE, Token::Needed, execute::execute, &table::EXECUTE),
+    post(path::POLICY_EXPLAIN, Token::Needed, policy::explain, &table::POLICY_EXPLAIN),
     Route {
         path: path::REFRESH,
         token: Token::Needed,

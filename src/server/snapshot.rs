@@ -159,12 +159,24 @@ impl Snapshot {
         mode: Option<&str>,
         profile: Option<&str>,
     ) -> Result<Selection, Refusal> {
+        let visible = || self.shelf.visible(principal, &self.served.config.policy);
+        self.select_seeing(principal, visible, mode, profile)
+    }
+
+    /// As [`Snapshot::select`], where it is known what listings show the principal.
+    pub fn select_seeing(
+        &self,
+        principal: &Principal,
+        visible: impl Fn() -> Arc<Mask>,
+        mode: Option<&str>,
+        profile: Option<&str>,
+    ) -> Result<Selection, Refusal> {
         let config = &self.served.config;
         let selection = policy::select(config, principal, mode, profile)?;
         let hidden = |name: &str| {
             config.default_profile.as_deref() != Some(name)
                 && !principal.has_scope(&format!("{PROFILE}{name}"))
-                && !self.shelf.catalog.shows(name, &self.shelf.visible(principal, &config.policy))
+                && !self.shelf.catalog.shows(name, &visible())
         };
         match &selection.profile {
             Some(name) if *principal != Principal::Anonymous && hidden(name) => Err(policy::unknown_profile()),

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod config;
 pub mod dry_run;
 pub mod explain;
+pub mod policy;
 pub mod runtime;
 
 use super::args::{self, Line, Options, Token, UsageError, Wants};
@@ -78,6 +79,22 @@ pub const BUILT_IN: &[BuiltIn] = &[
         help: "Say in words what a tool does, needs and may change",
         options: &[],
         run: explain::explain,
+    },
+    BuiltIn {
+        words: &["policy", "explain"],
+        arguments: "<tool id, pattern or command words>",
+        takes: (1, MANY),
+        help: "Say whether a tool would run, which rules decide, and what would change it",
+        options: policy::EXPLAIN,
+        run: policy::explain,
+    },
+    BuiltIn {
+        words: &["policy", "test"],
+        arguments: "<file, or ->",
+        takes: (1, 1),
+        help: "Compare what the policy decides with the cases of a file; ends with 10 when one differs",
+        options: &[],
+        run: policy::test,
     },
     BuiltIn {
         words: &["status"],
@@ -220,7 +237,6 @@ const LATER: &[&[&str]] = &[
     &["config", "remove-source"],
     &["config", "add-secret"],
     &["catalog", "diff"],
-    &["policy"],
 ];
 
 /// Runs one command line.

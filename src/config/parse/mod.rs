@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::node::{Node, Problems};
+use super::written::Written;
 use super::{Config, Mode};
 use crate::base::id::{ServiceId, SourceId};
 use reader::Fields;
@@ -62,6 +63,7 @@ impl Reader<'_, '_> {
             remote,
             server,
             files: self.problems.documents().iter().map(|document| document.file.clone()).collect(),
+            written: Written::default(),
         }
     }
 

@@ -73,6 +73,17 @@ pub const EXECUTE: Operation = Operation {
     ..NOTHING
 };
 
+/// `POST /v1/policy/explain`.
+pub const POLICY_EXPLAIN: Operation = Operation {
+    id: "explainPolicy",
+    summary: "What the policy decides about tools, and why; nothing is run",
+    tag: "policy",
+    body: Some(("PolicyExplainRequest", true)),
+    content: Content::Json(&["PolicyExplainResponse"]),
+    codes: &[ErrorCode::AuthzDenied, ErrorCode::AuditUnavailable, ErrorCode::CatalogUnavailable],
+    ..NOTHING
+};
+
 /// `POST /v1/refresh`.
 pub const REFRESH: Operation = Operation {
     id: "refresh",

@@ -1,5 +1,6 @@
 //! `GET /v1/catalog/effective` and `GET /v1/tools`.
 
+use crate::access::policy;
 use crate::audit::{EventType, Verdict};
 use crate::catalog::view::Detail;
 use crate::contract::ErrorCode;
@@ -43,6 +44,6 @@ pub fn tool(exchange: &Exchange<'_>) -> Outcome {
     let envelope = shelf.visible(principal, &snapshot.served.config.policy);
     match shelf.catalog.find(id).filter(|index| envelope.contains(*index)) {
         Some(index) => Ok(validated(&Ready::new(shelf.catalog.tool_json(index)), &request.headers)),
-        None => Err(super::execute::unknown_tool(principal)),
+        None => Err(policy::unknown_tool(principal).into()),
     }
 }

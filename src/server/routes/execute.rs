@@ -1,6 +1,5 @@
 //! `POST /v1/tools/execute`: decide, record what is begun, send, record what came of it, answer.
 
-use crate::access::Principal;
 use crate::access::policy::{self, Selection, Standing};
 use crate::audit::log::Promise;
 use crate::audit::{Event, EventType, Verdict};
@@ -23,7 +22,7 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
     let config = &snapshot.served.config;
     let selection = snapshot.select(principal, ask.mode.as_deref(), ask.agent_profile.as_deref())?;
     let Some(index) = snapshot.shelf.catalog.find(ask.tool_id.as_str()) else {
-        let failure = unknown_tool(principal);
+        let failure = Failure::from(policy::unknown_tool(principal));
         let mut event = as_asked(exchange, &selection, ask.tool_id.as_str());
         event.reason_code = Some(failure.code.to_string());
         app.record(&event)?;
@@ -55,16 +54,6 @@ fn size(response: &ExecuteResponse) -> usize {
     body + text + REST
 }
 
-/// With auth on, hidden and unknown answer alike (H09).
-pub(super) fn unknown_tool(principal: &Principal) -> Failure {
-    match principal {
-        Principal::Anonymous => {
-            Failure::new(ErrorCode::ToolNotFound, "there is no such tool; look it up in the catalog")
-        }
-        Principal::Token(_) => policy::outside_envelope().into(),
-    }
-}
-
 /// A denial in the caller's own words: who asks may read its record, which must not tell a hidden tool from an unknown one (H09).
 fn as_asked(exchange: &Exchange<'_>, selection: &Selection, tool: &str) -> Event {
     let mut event = exchange.event(EventType::AuthzDenial, Verdict::Denied);
@@ -94,11 +83,8 @@ impl Call<'_> {
     /// A denial is on disk before its answer leaves. Trying a call out sends nothing, so it needs no approval.
     fn decide(&self, snapshot: &Snapshot, index: usize, ask: &ExecuteRequest) -> Result<(), Failure> {
         let (shelf, policy) = (&snapshot.shelf, &snapshot.served.config.policy);
-        let standing = Standing {
-            in_envelope: shelf.envelope(&self.exchange.principal, policy).contains(index),
-            in_view: shelf.catalog.view_mask(&self.selection.view).is_some_and(|view| view.contains(index)),
-            approved: ask.approval || ask.dry_run,
-        };
+        let envelope = shelf.envelope(&self.exchange.principal, policy);
+        let standing = Standing::of(&shelf.catalog, index, &envelope, self.selection, ask.approval || ask.dry_run);
         policy::decide(policy, self.tool, self.selection, standing).or_else(|refusal| {
             let mut event = match refusal.code {
                 ErrorCode::AuthzDenied => as_asked(self.exchange, self.selection, self.tool.id.as_str()),

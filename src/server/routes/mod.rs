@@ -6,6 +6,7 @@ pub mod description;
 pub mod execute;
 pub mod health;
 pub mod metrics;
+pub mod policy;
 pub mod refresh;
 pub mod runtime;
 pub mod session;

@@ -268,6 +268,7 @@ fn tool_ids(tools: &Value) -> Vec<&str> {
 
 mod described;
 mod observed;
+mod policy;
 mod sessions;
 mod tokens;
 

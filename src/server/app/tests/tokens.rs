@@ -59,7 +59,7 @@ fn auth_remembering(cache: Duration) -> ServerAuth {
     }
 }
 
-fn world_of(config: Config) -> (World, Arc<Issuer>) {
+pub(super) fn world_of(config: Config) -> (World, Arc<Issuer>) {
     remembering(config, Duration::ZERO)
 }
 
