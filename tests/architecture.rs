@@ -16,6 +16,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("openapi", 3),
     ("catalog", 5),
     ("contract", 6),
+    ("upstream", 6),
     ("access", 7),
     ("audit", 6),
     ("execute", 7),

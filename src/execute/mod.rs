@@ -10,6 +10,7 @@ pub mod binding;
 pub mod body;
 pub mod credentials;
 pub mod path;
+mod renewal;
 pub mod request;
 pub mod retry;
 pub mod run;

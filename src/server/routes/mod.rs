@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod refresh;
 pub mod runtime;
 pub mod session;
+pub mod upstream;
 
 use serde::Serialize;
 
