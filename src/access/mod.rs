@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::audit::Lineage;
+use crate::base::digest::of_parts;
 use crate::oauth::claims::{Claims, Delegation};
 use crate::oauth::scope::Scopes;
 
@@ -105,6 +106,14 @@ impl Principal {
 
     fn key(&self) -> Option<(PrincipalKind, &str, &str)> {
         self.caller().map(|caller| (caller.kind, caller.issuer.as_str(), caller.value.as_str()))
+    }
+
+    /// Who it is, as one text: the same for every token of a principal, and no other's (H18).
+    pub fn holder(&self) -> String {
+        match self.key() {
+            None => "anonymous".to_owned(),
+            Some((kind, issuer, value)) => of_parts(&[kind.as_str(), issuer, value]),
+        }
     }
 
     /// What audit and `runtime/info` show; `None` for the anonymous one.

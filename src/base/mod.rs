@@ -18,6 +18,7 @@ pub mod pace;
 pub mod pattern;
 pub mod places;
 pub mod process;
+pub mod program;
 pub mod redacted;
 pub mod serial;
 pub mod time;

@@ -399,6 +399,28 @@ pub struct OAuthSecret {
     pub client_authentication: ClientAuthentication,
 }
 
+impl OAuthSecret {
+    /// With nothing but its mode.
+    pub fn new(mode: OAuthMode) -> Self {
+        Self {
+            mode,
+            issuer: None,
+            authorization_url: None,
+            token_url: None,
+            client_id: None,
+            client_secret: None,
+            scopes: Vec::new(),
+            audience: None,
+            resource: None,
+            interactive: mode == OAuthMode::AuthorizationCode,
+            callback_port: None,
+            redirect_uri: None,
+            token_storage: TokenStorage::default(),
+            client_authentication: ClientAuthentication::default(),
+        }
+    }
+}
+
 /// OAuth 2 grants that config can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OAuthMode {

@@ -12,6 +12,7 @@ use crate::catalog::Tool;
 use crate::config::{Config, HostPattern, Location, Service, Source, SourceKind};
 use crate::http::Reach;
 use crate::http::egress::{self, AddressKind};
+use crate::upstream::Hosts;
 
 /// What the config says about one tool's service.
 #[derive(Clone, Debug)]
@@ -118,6 +119,16 @@ impl<'a> Binding<'a> {
             Location::File(_) => self.is_described(target),
             Location::Remote(url) => url.shares_origin(target),
         }
+    }
+}
+
+impl Hosts for Binding<'_> {
+    fn may_receive(&self, target: &Url) -> Result<(), String> {
+        Binding::may_receive(self, target)
+    }
+
+    fn reach(&self, target: &Url) -> Reach {
+        Binding::reach(self, target)
     }
 }
 

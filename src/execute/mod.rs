@@ -12,6 +12,7 @@ pub mod credentials;
 mod form;
 mod multipart;
 pub mod path;
+mod renewal;
 pub mod request;
 pub mod retry;
 pub mod run;

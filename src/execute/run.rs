@@ -11,7 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::answer::answer;
 use super::binding::Binding;
 use super::body::BodyError;
-use super::credentials;
+use super::credentials::{self, Asking, Token};
 use super::request::{self, Credential, Draft, RequestError};
 use super::retry::{self, Ended, Nature, Step};
 use crate::base::host::{self, Clock, Deadline, Env};
@@ -22,6 +22,7 @@ use crate::catalog::Tool;
 use crate::config::Config;
 use crate::contract::{DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse};
 use crate::http::{Headers, Limits, Method, Reach, Request, Response, Transport, TransportError, TransportErrorKind};
+use crate::upstream::{Caller, Upstream};
 
 /// Deadline of an execution when the config says nothing.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,6 +42,7 @@ pub struct Executor {
     env: Env,
     clock: Clock,
     wait: fn(Duration),
+    upstream: Arc<Upstream>,
 }
 
 impl fmt::Debug for Executor {
@@ -58,10 +60,12 @@ pub struct Prepared<'a> {
     /// The base URL, without query.
     pub target: String,
     tool_id: &'a ToolId,
-    draft: Draft,
-    credentials: Vec<Credential>,
-    request: Request,
-    binding: Binding<'a>,
+    pub(super) draft: Draft,
+    pub(super) credentials: Vec<Credential>,
+    pub(super) tokens: Vec<Token<'a>>,
+    pub(super) request: Request,
+    pub(super) binding: Binding<'a>,
+    caller: Caller<'a>,
     reach: Reach,
     nature: Nature,
     timeout: Duration,
@@ -130,7 +134,19 @@ impl From<RequestError> for ExecuteError {
 impl Executor {
     /// Sends through `transport`; secrets of type `env` come from `env`.
     pub fn new(transport: Arc<dyn Transport>, env: Env, clock: Clock) -> Self {
-        Self { transport, env, clock, wait: host::sleep }
+        let upstream = Arc::new(Upstream::new(Arc::clone(&transport), env.clone(), clock.clone()));
+        Self { transport, env, clock, wait: host::sleep, upstream }
+    }
+
+    /// With tokens that are kept elsewhere too.
+    #[must_use]
+    pub fn with_upstream(self, upstream: Arc<Upstream>) -> Self {
+        Self { upstream, ..self }
+    }
+
+    /// Who has the tokens.
+    pub fn upstream(&self) -> &Arc<Upstream> {
+        &self.upstream
     }
 
     /// Checks everything, builds the request and reads the secrets; sends nothing.
@@ -140,17 +156,19 @@ impl Executor {
         tool: &'a Tool,
         request: &ExecuteRequest,
     ) -> Result<Prepared<'a>, ExecuteError> {
-        self.prepare_from(config, None, tool, request)
+        self.prepare_from(config, None, tool, request, Caller::NOBODY)
     }
 
     /// As [`Executor::prepare`], told which source the tool's service comes from (the catalog's `services[].sourceId`). That matters
-    /// where the config has several sources without a service: without it no credentials leave for such a service.
+    /// where the config has several sources without a service: without it no credentials leave for such a service. Tokens are the
+    /// caller's.
     pub fn prepare_from<'a>(
         &self,
         config: &'a Config,
         source: Option<&SourceId>,
         tool: &'a Tool,
         arguments: &ExecuteRequest,
+        caller: Caller<'a>,
     ) -> Result<Prepared<'a>, ExecuteError> {
         if let Some(backend) = &tool.backend {
             return Err(ExecuteError::failed(format!(
@@ -161,8 +179,13 @@ impl Executor {
         let binding = Binding::new(config, tool, source);
         let base = binding.base().map_err(ExecuteError::failed)?;
         let (draft, bare) = request::build(tool, arguments, &base)?;
-        let credentials = credentials::choose(config, tool, &binding, &base, &self.env)
-            .map_err(|error| ExecuteError::failed(error.to_string()))?;
+        let timeout = config.services.get(&tool.service_id).and_then(|service| service.timeout).unwrap_or(TIMEOUT);
+        let asking = Asking { dry_run: arguments.dry_run, ..self.asking(caller, timeout) };
+        let credentials::Chosen { credentials, tokens } = credentials::choose(config, tool, &binding, &base, asking)
+            .map_err(|error| ExecuteError {
+                code: if error.login { ErrorCode::UpstreamLoginRequired } else { ErrorCode::ExecutionError },
+                ..ExecuteError::failed(error.to_string())
+            })?;
         let method = draft.method();
         let request = if credentials.is_empty() { bare } else { draft.finish(&credentials)? };
         if !request.url.shares_origin(&base) {
@@ -176,6 +199,8 @@ impl Executor {
             request,
             draft,
             credentials,
+            tokens,
+            caller,
             reach: binding.reach(&base),
             binding,
             nature: Nature {
@@ -183,16 +208,25 @@ impl Executor {
                 idempotent: method.is_idempotent() && tool.safety.idempotent,
                 recommended: tool.retry.as_ref().is_some_and(|retry| retry.recommended),
             },
-            timeout: config.services.get(&tool.service_id).and_then(|service| service.timeout).unwrap_or(TIMEOUT),
+            timeout,
         })
     }
 
     /// Sends, and repeats where that is right; an answer of any status is an outcome.
     pub fn send(&self, prepared: &Prepared<'_>) -> Result<Outcome, ExecuteError> {
         let deadline = Deadline::after(prepared.timeout);
-        let mut attempts = 1;
+        let (mut attempts, mut renewals) = (1, 0);
+        let mut request = Cow::Borrowed(&prepared.request);
         loop {
-            let ended = self.attempt(prepared, deadline);
+            let ended = self.attempt(prepared, &request, deadline);
+            if renewals == 0
+                && ended.as_ref().is_ok_and(|response| response.status == 401)
+                && let Some(renewed) = prepared.renewed(self.asking(prepared.caller, deadline.left()))
+            {
+                request = Cow::Owned(renewed);
+                renewals = 1;
+                continue;
+            }
             let seen = match &ended {
                 Ok(response) => {
                     Ended::Answer { status: response.status, retry_after: response.headers.get("retry-after") }
@@ -202,21 +236,30 @@ impl Executor {
             let now = self.clock.now();
             match retry::next(prepared.nature, attempts, seen, deadline.left(), jitter, now) {
                 Step::Wait(duration) => (self.wait)(duration),
-                Step::Done => return finish(ended, attempts - 1),
+                Step::Done => return finish(ended, attempts - 1 + renewals),
             }
             attempts += 1;
         }
     }
 
+    fn asking<'b>(&'b self, caller: Caller<'b>, limit: Duration) -> Asking<'b> {
+        Asking { env: &self.env, upstream: &self.upstream, caller, dry_run: false, limit }
+    }
+
     /// One exchange, with the redirects that may be followed; any other redirect is the answer.
-    fn attempt(&self, prepared: &Prepared<'_>, deadline: Deadline) -> Result<Response, TransportError> {
+    fn attempt(
+        &self,
+        prepared: &Prepared<'_>,
+        request: &Request,
+        deadline: Deadline,
+    ) -> Result<Response, TransportError> {
         let mut reach = prepared.reach;
         let mut limits = Limits { deadline, max_body: MAX_ANSWER, reach };
-        let mut response = self.transport.send(&prepared.request, limits)?;
-        if !matches!(prepared.request.method, Method::Get | Method::Head) {
+        let mut response = self.transport.send(request, limits)?;
+        if !matches!(request.method, Method::Get | Method::Head) {
             return Ok(response);
         }
-        let mut request = Cow::Borrowed(&prepared.request);
+        let mut request = Cow::Borrowed(request);
         for _ in 0..MAX_REDIRECTS {
             let Some(next) = redirect(&request.url, &response) else { break };
             reach = prepared.binding.reach_of_redirect(&request.url, &next, reach);

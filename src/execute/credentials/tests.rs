@@ -1,11 +1,20 @@
 //! Which credentials are chosen, and which never are.
 
 use super::*;
+use crate::base::host::Clock;
 use crate::base::id::ServiceId;
-use crate::config::{
-    ClientAuthentication, Location, OAuthMode, OAuthSecret, Refresh, SecretRef, Service, Source, SourceKind,
-    TokenStorage,
-};
+use crate::config::{Location, Refresh, SecretRef, Service, Source, SourceKind};
+use crate::http::{Limits, Request, Response, Transport, TransportError};
+use std::sync::Arc;
+
+/// Nothing is asked here.
+struct Nowhere;
+
+impl Transport for Nowhere {
+    fn send(&self, request: &Request, _: Limits) -> Result<Response, TransportError> {
+        panic!("{} was asked", request.url.public())
+    }
+}
 
 /// Services `s` and those named, all from one document at `https://api.example`.
 fn config(services: &[&str], secrets: &[(&str, &str)]) -> Config {
@@ -56,7 +65,10 @@ fn tool(alternatives: &[&[AuthRequirement]]) -> Tool {
 fn choose_for(config: &Config, tool: &Tool, target: &str) -> Result<Vec<Credential>, CredentialError> {
     let binding = Binding::new(config, tool, None);
     let env = Env::new([("TOKEN".to_owned(), "s3cret-env".to_owned())]);
-    choose(config, tool, &binding, &Url::parse(target).unwrap(), &env)
+    let upstream = Upstream::new(Arc::new(Nowhere), env.clone(), Clock::system());
+    let asking =
+        Asking { env: &env, upstream: &upstream, caller: Caller::NOBODY, dry_run: false, limit: Duration::ZERO };
+    choose(config, tool, &binding, &Url::parse(target).unwrap(), asking).map(|chosen| chosen.credentials)
 }
 
 /// Compares scheme and value of what is chosen.
@@ -132,26 +144,8 @@ fn what_cannot_be_sent_fails_its_alternative() {
 }
 
 #[test]
-fn oauth_secrets_are_not_supported_by_this_version() {
+fn a_program_runs_only_where_policy_allows() {
     let mut config = config(&["s"], &[]);
-    let oauth = OAuthSecret {
-        mode: OAuthMode::ClientCredentials,
-        issuer: None,
-        authorization_url: None,
-        token_url: None,
-        client_id: None,
-        client_secret: None,
-        scopes: Vec::new(),
-        audience: None,
-        resource: None,
-        interactive: false,
-        callback_port: None,
-        redirect_uri: None,
-        token_storage: TokenStorage::default(),
-        client_authentication: ClientAuthentication::default(),
-    };
-    config.secrets.insert("s.o".into(), Secret { services: Vec::new(), kind: SecretKind::OAuth2(Box::new(oauth)) });
-    check_fails(&config, &[&[scheme("o", "oauth2", "")]], &["`oauth2` are not supported by this version"]);
     let exec = SecretKind::Value(SecretRef::Exec(vec!["s3cret".into()]));
     config.secrets.insert("s.e".into(), Secret { services: Vec::new(), kind: exec });
     check_fails(&config, &[&[scheme("e", "http", "bearer")]], &["policy.allowExecSecrets"]);

@@ -8,7 +8,9 @@ use serde_json::json;
 use super::*;
 use crate::base::redacted::Redacted;
 use crate::catalog::{AuthAlternative, AuthRequirement, Backend, BodyContent, Parameter, RequestBody, Retry, Safety};
-use crate::config::{HostPattern, Location, Refresh, Secret, SecretKind, SecretRef, Service, Source, SourceKind};
+use crate::config::{
+    HostPattern, Location, OAuthMode, OAuthSecret, Refresh, Secret, SecretKind, SecretRef, Service, Source, SourceKind,
+};
 
 const SECRET: &str = "s3cret-value";
 
@@ -96,7 +98,7 @@ impl World {
 
     fn executor(&self) -> Executor {
         let transport = Arc::clone(&self.upstream) as Arc<dyn Transport>;
-        Executor { transport, env: Env::default(), clock: Clock::system(), wait: |_| {} }
+        Executor { wait: |_| {}, ..Executor::new(transport, Env::default(), Clock::system()) }
     }
 
     fn prepare(&self) -> Result<Prepared<'_>, ExecuteError> {
@@ -419,4 +421,70 @@ fn h24_a_failed_execution_tells_no_secret() {
         assert!(!texts.contains("s3cret"), "{texts}");
         assert!(world.seen().iter().all(|(_, secret, _)| *secret), "the secret was really in use");
     }
+}
+
+/// Lets the secret be the toolbox's own client at an issuer that the config names.
+fn with_client(mut world: World) -> World {
+    let url = |text: &str| Url::parse(text).ok();
+    let settings = OAuthSecret {
+        token_url: url("https://login.example/t"),
+        client_id: Some(SecretRef::Literal(Redacted::new("me".to_owned()))),
+        ..OAuthSecret::new(OAuthMode::ClientCredentials)
+    };
+    let kind = SecretKind::OAuth2(Box::new(settings));
+    world.config.secrets.insert("s.token".into(), Secret { services: Vec::new(), kind });
+    world.auth("oauth2", "")
+}
+
+fn grants(world: World, token: &str) -> World {
+    world.answer(200, &[], &format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":600}}"#))
+}
+
+/// What was sent: the token endpoint, or the token that went upstream.
+fn tokens(world: &World) -> Vec<String> {
+    let seen = world.upstream.seen.lock().unwrap();
+    let told = |request: &Request| match request.headers.get("Authorization") {
+        Some(value) => format!("{value} {}", request.headers.get("X-Request-ID").unwrap_or_default()),
+        None => request.url.as_str().to_owned(),
+    };
+    seen.iter().map(|(request, _)| told(request)).collect()
+}
+
+#[test]
+fn h21_a_kept_token_that_is_refused_is_replaced_once() {
+    let world = with_client(World::new("POST"));
+    let world = grants(world, "a").answer(200, &[], "").answer(401, &[], "");
+    let world = grants(world, "b").answer(401, &[], "");
+    let executor = world.executor();
+    let arguments = ExecuteRequest { path_args: vec!["1".into()], ..ExecuteRequest::default() };
+    let call = || {
+        let mut prepared = executor.prepare(&world.config, &world.tool, &arguments).unwrap();
+        prepared.carry(&Trail { request_id: "r-1", trace: None });
+        let outcome = executor.send(&prepared).unwrap();
+        (outcome.response.status_code, outcome.retries)
+    };
+    assert_eq!((call(), call()), ((200, 0), (401, 1)));
+    let issuer = "https://login.example/t";
+    assert_eq!(tokens(&world), [issuer, "Bearer a r-1", "Bearer a r-1", issuer, "Bearer b r-1"]);
+}
+
+#[test]
+fn a_brand_new_token_that_is_refused_is_the_answer() {
+    let world = grants(with_client(World::new("GET")), "a").answer(401, &[], "");
+    let outcome = world.run().unwrap();
+    assert_eq!((outcome.response.status_code, outcome.retries), (401, 0));
+}
+
+#[test]
+fn without_its_token_nothing_is_sent_and_a_dry_run_needs_none() {
+    let world = with_client(World::new("GET")).fail(TransportErrorKind::Connect, false);
+    let error = world.prepare().unwrap_err();
+    assert_eq!(error.code, ErrorCode::ExecutionError);
+    assert!(error.detail.contains("token: the token endpoint https://login.example/t gave no answer"), "{error}");
+    let dry = ExecuteRequest { path_args: vec!["1".into()], dry_run: true, ..ExecuteRequest::default() };
+    let executor = world.executor();
+    let shown = executor.prepare(&world.config, &world.tool, &dry).unwrap().dry_run();
+    let authorization = shown.headers.iter().find(|(name, _)| name == "Authorization");
+    assert_eq!(authorization.unwrap().1, "Bearer <token>");
+    assert_eq!(tokens(&world).len(), 1);
 }

@@ -64,6 +64,7 @@ pub const EXECUTE: Operation = Operation {
         ErrorCode::CuratedDeny,
         ErrorCode::ApprovalRequired,
         ErrorCode::ToolNotFound,
+        ErrorCode::UpstreamLoginRequired,
         ErrorCode::BodyTooLarge,
         ErrorCode::ExecutionError,
         ErrorCode::AuditUnavailable,

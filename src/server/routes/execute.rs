@@ -7,11 +7,12 @@ use crate::base::host::Stopwatch;
 use crate::catalog::Tool;
 use crate::contract::{ErrorCode, ExecuteRequest, ExecuteResponse};
 use crate::execute::run::{ExecuteError, Outcome as Executed, Prepared};
+use crate::upstream::{Caller, News};
 
 use super::super::error::Failure;
 use super::super::router::{Exchange, Outcome};
 use super::super::snapshot::Snapshot;
-use super::{body, json, json_of_size};
+use super::{body, json, json_of_size, upstream};
 
 /// Runs one tool.
 pub fn execute(exchange: &Exchange<'_>) -> Outcome {
@@ -34,7 +35,10 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
     call.decide(&snapshot, index, &ask)?;
     let services = &snapshot.shelf.catalog.catalog().services;
     let source = services.iter().find(|service| service.id == tool.service_id).map(|service| &service.source_id);
-    let mut prepared = app.executor.prepare_from(config, source, tool, &ask).map_err(|error| call.not_begun(error))?;
+    let (holder, note) = (principal.holder(), |news: &News<'_>| upstream::note(exchange, Some(tool), news));
+    let caller = Caller { holder: &holder, note: &note };
+    let prepared = app.executor.prepare_from(config, source, tool, &ask, caller);
+    let mut prepared = prepared.map_err(|error| call.not_begun(error))?;
     if ask.dry_run {
         return Ok(json(&prepared.dry_run()));
     }
