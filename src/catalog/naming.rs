@@ -11,7 +11,7 @@ use crate::http::Method;
 use crate::openapi::Operation;
 
 /// Names of flags that the command line keeps for itself. A tool's flag of that name is called `<name>-param`.
-pub const RESERVED_FLAGS: [&str; 21] = [
+pub const RESERVED_FLAGS: [&str; 23] = [
     "agent-profile",
     "approval",
     "body",
@@ -22,10 +22,12 @@ pub const RESERVED_FLAGS: [&str; 21] = [
     "file",
     "format",
     "help",
+    "include",
     "instance-id",
     "mode",
     "no-browser",
     "no-color",
+    "output",
     "query",
     "quiet",
     "runtime",

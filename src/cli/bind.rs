@@ -26,6 +26,15 @@ pub enum BodySource {
     Stdin,
 }
 
+/// Where an answer goes besides the format, and what goes with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerOptions {
+    /// `--output`: a file, or `-` for standard output.
+    pub output: Option<String>,
+    /// `--include`
+    pub include: bool,
+}
+
 /// A call, whole but for the body's bytes.
 #[derive(Clone, Debug)]
 pub struct Bound {
@@ -35,6 +44,8 @@ pub struct Bound {
     pub body: Option<BodySource>,
     /// Whether only the request is to be shown.
     pub dry_run: bool,
+    /// What becomes of the answer.
+    pub answer: AnswerOptions,
 }
 
 /// The flags of a tool with the names under which they are typed.
@@ -82,7 +93,7 @@ pub fn bind(tool: &Tool, tokens: &[Token]) -> Result<Bound, UsageError> {
         ..ExecuteRequest::default()
     };
     check_body(tool, &call)?;
-    Ok(Bound { request, body: call.body, dry_run: call.dry_run })
+    Ok(Bound { request, body: call.body, dry_run: call.dry_run, answer: call.answer })
 }
 
 /// What [`flags::CALL`] says.
@@ -91,6 +102,7 @@ struct CallOptions {
     body: Option<BodySource>,
     content_type: Option<String>,
     dry_run: bool,
+    answer: AnswerOptions,
 }
 
 impl CallOptions {
@@ -98,16 +110,26 @@ impl CallOptions {
         let twice = match name {
             "body" => self.body.replace(body_source(text)?).is_some(),
             "content-type" => self.content_type.replace(text).is_some(),
+            "output" if text.is_empty() => return Err(UsageError::new("--output names no file")),
+            "output" => self.answer.output.replace(text).is_some(),
+            "include" => {
+                self.answer.include = switch(name, &text)?;
+                false
+            }
             _ => {
-                self.dry_run = match text.as_str() {
-                    "true" => true,
-                    "false" => false,
-                    _ => return Err(UsageError::new("--dry-run takes no value")),
-                };
+                self.dry_run = switch(name, &text)?;
                 false
             }
         };
         if twice { Err(UsageError::new(format!("--{name} is given more than once"))) } else { Ok(()) }
+    }
+}
+
+fn switch(name: &str, text: &str) -> Result<bool, UsageError> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(UsageError::new(format!("--{name} takes no value"))),
     }
 }
 
