@@ -9,8 +9,18 @@ use crate::contract::ExecuteResponse;
 use crate::http::{Headers, Response};
 
 /// Headers passed on, besides those that begin with one of [`PREFIXES`]. Never one that sets or holds a credential.
-const PASSED: [&str; 8] =
-    ["etag", "location", "link", "retry-after", "x-request-id", "deprecation", "sunset", "content-disposition"];
+/// `content-encoding` is there when the way out does not know the coding, and the body is coded bytes then.
+const PASSED: [&str; 9] = [
+    "content-encoding",
+    "etag",
+    "location",
+    "link",
+    "retry-after",
+    "x-request-id",
+    "deprecation",
+    "sunset",
+    "content-disposition",
+];
 
 /// Rate limits come in several spellings.
 const PREFIXES: [&str; 2] = ["x-ratelimit-", "ratelimit"];

@@ -16,7 +16,7 @@ use crate::base::redacted::Redacted;
 use crate::base::url::{Url, decode, encode_query};
 use crate::catalog::{Parameter, Place, Tool};
 use crate::contract::ExecuteRequest;
-use crate::http::{HeaderError, Headers, Method, Request};
+use crate::http::{CODINGS, HeaderError, Headers, Method, Request};
 
 /// JSON first, anything else behind.
 const ACCEPT: &str = "application/json, */*;q=0.8";
@@ -190,7 +190,7 @@ pub fn build(tool: &Tool, request: &ExecuteRequest, base: &Url) -> Result<(Draft
         method: Method::parse(&tool.method).ok_or(RequestError::Method)?,
         address: format!("{}{path}", base.public().trim_end_matches('/')),
         query: base.query().into_iter().chain(template_query.as_deref()).flat_map(pairs).collect(),
-        headers: Headers::new().with("Accept", ACCEPT).with("User-Agent", USER_AGENT),
+        headers: Headers::new().with("Accept", ACCEPT).with("Accept-Encoding", CODINGS).with("User-Agent", USER_AGENT),
         cookies: Vec::new(),
         body: None,
     };

@@ -21,6 +21,9 @@ mod handoff;
 pub mod rejection;
 pub mod server;
 
+/// The codings that the way out takes off answers, for `Accept-Encoding`.
+pub const CODINGS: &str = "gzip, deflate";
+
 /// The methods this project sends and serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {

@@ -123,10 +123,10 @@ fn h19_a_path_argument_stays_one_segment() {
 #[test]
 fn h23_answers_go_to_files_byte_for_byte() {
     let world = serving();
-    let direct = world.http("GET", "[DEMO]/items/item-1/photo", &[], "").body;
-    world.run("open-cli demo items photo item-1 --output photo.png").stdout("");
-    assert_eq!(std::fs::read(world.path("photo.png")).unwrap(), direct);
-    assert_eq!(world.run("open-cli demo items photo item-1 --output -").into_stdout(), direct);
+    let direct = world.http("GET", "[DEMO]/files/picture", &[], "").body;
+    world.run("open-cli demo files picture --output picture.png").stdout("");
+    assert_eq!(std::fs::read(world.path("picture.png")).unwrap(), direct);
+    assert_eq!(world.run("open-cli demo files picture --output -").into_stdout(), direct);
 }
 
 #[test]
