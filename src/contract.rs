@@ -254,6 +254,9 @@ pub struct ExecuteResponse {
     /// The upstream's very bytes, when they are valid JSON; `null` is such a body.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub body: Option<Box<RawValue>>,
+    /// White space before and after `body`, when there is any (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around: Option<(String, String)>,
     /// The body as text, when it is UTF-8 but no JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,

@@ -30,6 +30,7 @@ const LAYERS: &[(&str, u8)] = &[
 /// Crates that one file or folder alone may name; a crate with two rows has two homes.
 const SEAMS: &[(&str, &str)] = &[
     ("ureq::", "src/http/client"),
+    ("flate2::", "src/http/client"),
     ("tiny_http::", "src/http/server"),
     ("mio::", "src/http/front"),
     ("rustix::", "src/http/front"),

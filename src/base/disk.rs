@@ -47,12 +47,49 @@ pub fn entries(path: &Path) -> io::Result<usize> {
 
 /// Replaces a file whole or not at all, with mode 0600.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let parent = path.parent().unwrap_or_else(|| Path::new("."));
+    replace(path, bytes, private(OpenOptions::new().write(true).create_new(true)), None)
+}
+
+/// Writes a file of a person's own: whole or not at all, with the mode that it had, else the usual one. What is no regular file, such as
+/// a pipe or a device, is written into as it is.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(about) if about.is_file() => {
+            let place = fs::canonicalize(path)?;
+            replace(&place, bytes, OpenOptions::new().write(true).create_new(true), Some(about.permissions()))
+        }
+        Ok(_) => OpenOptions::new().write(true).open(path)?.write_all(bytes),
+        Err(_) => replace(path, bytes, OpenOptions::new().write(true).create_new(true), None),
+    }
+}
+
+/// Whether a file could be written at `path`, as far as that is known before; changes nothing.
+pub fn check_writable(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(about) if about.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory")),
+        // A pipe is opened once, by whoever writes.
+        Ok(about) if !about.is_file() => Ok(()),
+        Ok(_) => OpenOptions::new().write(true).open(path).map(drop),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::metadata(parent(path)) {
+            Ok(about) if about.is_dir() => Ok(()),
+            Ok(_) => Err(io::Error::new(io::ErrorKind::NotADirectory, "its directory is a file")),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+fn replace(path: &Path, bytes: &[u8], new: &OpenOptions, mode: Option<fs::Permissions>) -> io::Result<()> {
+    let parent = parent(path);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut random = [0u8; 8];
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
     let temporary = parent.join(format!(".{}.{:016x}.tmp", name.to_string_lossy(), u64::from_ne_bytes(random)));
-    let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    let written = write_new(&temporary, bytes, new, mode).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // The error that matters is the first one.
         fs::remove_file(&temporary).ok();
@@ -61,8 +98,11 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_directory(parent)
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = private(OpenOptions::new().write(true).create_new(true)).open(path)?;
+fn write_new(path: &Path, bytes: &[u8], new: &OpenOptions, mode: Option<fs::Permissions>) -> io::Result<()> {
+    let mut file = new.open(path)?;
+    if let Some(mode) = mode {
+        file.set_permissions(mode)?;
+    }
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -273,6 +313,24 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_persons_own_file_keeps_its_mode_and_its_links() {
+        let dir = scratch("own");
+        let (file, link) = (dir.join("f"), dir.join("l"));
+        write_whole(&file, b"one").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("f", &link).unwrap();
+        check_writable(&link).unwrap();
+        write_whole(&link, b"two").unwrap();
+        assert_eq!((mode(&file), read(&file, 3).unwrap()), (0o640, b"two".to_vec()));
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 2, "no temporary file stays");
+        write_whole(Path::new("/dev/null"), b"x").unwrap();
+        assert_eq!(check_writable(&dir).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(check_writable(&dir.join("no/f")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(check_writable(&file.join("g")).is_err() && check_writable(&dir.join("new")).is_ok());
     }
 
     #[test]

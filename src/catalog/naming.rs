@@ -11,7 +11,7 @@ use crate::http::Method;
 use crate::openapi::Operation;
 
 /// Names of flags that the command line keeps for itself. A tool's flag of that name is called `<name>-param`.
-pub const RESERVED_FLAGS: [&str; 23] = [
+pub const RESERVED_FLAGS: &[&str] = &[
     "accept",
     "agent-profile",
     "approval",
@@ -23,11 +23,13 @@ pub const RESERVED_FLAGS: [&str; 23] = [
     "file",
     "format",
     "help",
+    "include",
     "instance-id",
     "mode",
     "no-browser",
     "no-color",
     "no-validate",
+    "output",
     "query",
     "quiet",
     "runtime",

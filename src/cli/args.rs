@@ -133,7 +133,7 @@ pub fn parse(args: &[OsString], line: &mut Line) -> Result<(), UsageError> {
             }
             lexopt::Arg::Short(letter) => match flags::GLOBAL.iter().find(|flag| flag.short == Some(letter)) {
                 Some(flag) => line.globals.set(flag, None)?,
-                None => return Err(unknown_letter(letter)),
+                None => line.tokens.push(call_letter(letter).ok_or_else(|| unknown_letter(letter))?),
             },
             lexopt::Arg::Long(name) => {
                 let name = name.to_owned();
@@ -152,12 +152,18 @@ pub fn parse(args: &[OsString], line: &mut Line) -> Result<(), UsageError> {
     }
 }
 
+/// The letter of a switch that every tool has, as if it were written out.
+fn call_letter(letter: char) -> Option<Token> {
+    let flag = flags::CALL.iter().find(|flag| flag.short == Some(letter))?;
+    Some(Token::Option { name: flag.name.to_owned(), value: None })
+}
+
 fn unknown_letter(letter: char) -> UsageError {
     let error = UsageError::new(format!("there is no option -{}", letter.escape_debug()));
     if letter.is_ascii_digit() || letter == '.' {
         error.hint(format!("{JOIN}, as in --offset=-1; arguments that begin with - stand after --"))
     } else {
-        error.hint("tools have long options only; `--help` after a command lists them")
+        error.hint("a tool's own options are long ones; `--help` after a command lists them")
     }
 }
 

@@ -27,6 +27,15 @@ pub enum BodySource {
     Stdin,
 }
 
+/// Where an answer goes besides the format, and what goes with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerOptions {
+    /// `--output`: a file, or `-` for standard output.
+    pub output: Option<String>,
+    /// `--include`
+    pub include: bool,
+}
+
 /// A call, whole but for the body's bytes.
 #[derive(Clone, Debug)]
 pub struct Bound {
@@ -36,6 +45,8 @@ pub struct Bound {
     pub body: Option<BodySource>,
     /// What becomes its files.
     pub files: Vec<FileSource>,
+    /// What becomes of the answer.
+    pub answer: AnswerOptions,
     /// How the request is to be shown instead of sent.
     pub dry_run: Option<DryRun>,
 }
@@ -104,7 +115,7 @@ pub fn bind(tool: &Tool, tokens: &[Token]) -> Result<Bound, UsageError> {
     if call.body == Some(BodySource::Stdin) && files.iter().any(|file| file.path.is_none()) {
         return Err(UsageError::new("--body and --file cannot both be read from standard input"));
     }
-    Ok(Bound { request, body: call.body, files, dry_run: call.dry_run })
+    Ok(Bound { request, body: call.body, files, dry_run: call.dry_run, answer: call.answer })
 }
 
 /// What [`flags::CALL`] says.
@@ -116,6 +127,7 @@ struct CallOptions {
     accept: Option<String>,
     no_validate: bool,
     dry_run: Option<DryRun>,
+    answer: AnswerOptions,
 }
 
 impl CallOptions {
@@ -124,6 +136,8 @@ impl CallOptions {
             "body" => self.body.replace(body_source(text)?).is_some(),
             "content-type" => self.content_type.replace(text).is_some(),
             "accept" => self.accept.replace(text).is_some(),
+            "output" if text.is_empty() => return Err(UsageError::new("--output names no file")),
+            "output" => self.answer.output.replace(text).is_some(),
             "file" => {
                 self.files.push(text);
                 false
@@ -132,12 +146,12 @@ impl CallOptions {
                 self.dry_run = dry_run(&text)?;
                 false
             }
-            switch => {
-                self.no_validate = match text.as_str() {
-                    "true" => true,
-                    "false" => false,
-                    _ => return Err(UsageError::new(format!("--{switch} takes no value"))),
-                };
+            "include" => {
+                self.answer.include = switch(name, &text)?;
+                false
+            }
+            _ => {
+                self.no_validate = switch(name, &text)?;
                 false
             }
         };
@@ -157,6 +171,14 @@ fn dry_run(text: &str) -> Result<Option<DryRun>, UsageError> {
             return Err(error.hint("known: --dry-run, --dry-run=curl, --dry-run=http, --dry-run=json"));
         }
     }))
+}
+
+fn switch(name: &str, text: &str) -> Result<bool, UsageError> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(UsageError::new(format!("--{name} takes no value"))),
+    }
 }
 
 fn body_source(text: String) -> Result<BodySource, UsageError> {

@@ -56,6 +56,11 @@ impl Console {
         }
     }
 
+    /// Writes the answer of an upstream that failed beside the answers, as text that is safe for a terminal.
+    pub fn answer_aside(&self, text: &str) {
+        self.write_error(&format!("{}\n", sanitize::lines(text).trim_end_matches('\n')));
+    }
+
     /// Writes text of this program that may hold foreign names.
     pub fn text(&self, text: &str) -> Result<(), Failure> {
         match self.terminal.stdout {

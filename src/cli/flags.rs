@@ -80,6 +80,8 @@ pub const CALL: &[Flag] = &[
         Takes::MaybeOneOf(&["curl", "http", "json"]),
         "Show the request that would be sent, and send nothing",
     ),
+    flag("output", Takes::Value("FILE"), "Write the answer's bytes to this file; - is standard output"),
+    short('i', flag("include", Takes::Nothing, "Show the answer's status and headers too")),
 ];
 
 /// What a tool's flag gets behind its name when the name is taken here.
@@ -123,7 +125,7 @@ mod tests {
     fn names_and_letters_are_unique() {
         let names: std::collections::BTreeSet<_> = GLOBAL.iter().chain(CALL).map(|flag| flag.name).collect();
         assert_eq!(names.len(), GLOBAL.len() + CALL.len());
-        let letters: Vec<_> = GLOBAL.iter().filter_map(|flag| flag.short).collect();
+        let letters: Vec<_> = GLOBAL.iter().chain(CALL).filter_map(|flag| flag.short).collect();
         assert_eq!(letters.iter().collect::<std::collections::BTreeSet<_>>().len(), letters.len());
     }
 

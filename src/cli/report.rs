@@ -98,8 +98,8 @@ impl Failure {
             .hint("`open-cli config check` lists all problems; a discovered file is trusted with `open-cli trust`")
     }
 
-    /// The upstream's own status.
-    pub fn upstream(status: u16, tool: &str) -> Option<Self> {
+    /// The upstream's own status; its answer was printed in that place.
+    pub fn upstream(status: u16, tool: &str, place: &str) -> Option<Self> {
         let (exit, code) = match status {
             0..=399 => return None,
             400..=499 => (UPSTREAM_CLIENT, "upstream_client_error"),
@@ -108,9 +108,10 @@ impl Failure {
         let failure = Self::new(exit, code, format!("{tool}: the upstream answered {status}"));
         Some(match status {
             401 | 403 => failure.hint(format!("look at the credentials configured for it: `open-cli explain {tool}`")),
-            404 => failure.hint("its answer is on standard output; check the arguments"),
-            400 | 422 => failure
-                .hint(format!("its answer is on standard output; `open-cli tool schema {tool}` shows what it takes")),
+            404 => failure.hint(format!("its answer is on {place}; check the arguments")),
+            400 | 422 => {
+                failure.hint(format!("its answer is on {place}; `open-cli tool schema {tool}` shows what it takes"))
+            }
             429 => failure.hint("wait and try again"),
             _ => failure,
         })
@@ -342,7 +343,7 @@ mod tests {
     fn h40_an_upstream_status_has_an_exit() {
         for (status, exit) in [(200, None), (302, None), (404, Some(8)), (429, Some(8)), (500, Some(9)), (503, Some(9))]
         {
-            assert_eq!(Failure::upstream(status, "t").map(|failure| failure.exit), exit, "{status}");
+            assert_eq!(Failure::upstream(status, "t", "standard output").map(|failure| failure.exit), exit, "{status}");
         }
     }
 

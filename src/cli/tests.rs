@@ -425,6 +425,62 @@ fn the_catalog_is_listed_and_filtered() {
     detailed.run("tool schema hd tickets show").is(0, "{\"id\": \"whole\"}\n", "");
 }
 
+fn at(world: &World, name: &str) -> Option<Vec<u8>> {
+    crate::base::disk::read(&world.home.join(name), 1 << 20).ok()
+}
+
+#[test]
+fn an_answer_goes_to_a_file_byte_for_byte() {
+    for (answer, expected) in [
+        (json!({"statusCode":200,"bodyBase64":"AP8K","retries":0}).to_string(), b"\0\xff\n".to_vec()),
+        (json!({"statusCode":200,"text":"a\u{1b}","retries":0}).to_string(), b"a\x1b".to_vec()),
+        (
+            r#"{"statusCode":200,"body":{"b" :1.0},"around":[" ","\n"],"retries":0}"#.to_owned(),
+            b" {\"b\" :1.0}\n".to_vec(),
+        ),
+        (r#"{"statusCode":204,"retries":0}"#.to_owned(), Vec::new()),
+    ] {
+        let world = World::new("to-a-file").terminal().answers(&answer).answers(&answer);
+        world.run("hd tickets list --output got").is(0, "", "");
+        assert_eq!(at(&world, "got"), Some(expected.clone()));
+        if let Ok(text) = String::from_utf8(expected) {
+            world.run("hd tickets list --output - --format table").is(0, &text, "");
+        }
+    }
+}
+
+#[test]
+fn a_file_is_left_alone_when_the_answer_is_none() {
+    let world = World::new("no-file")
+        .answers(&json!({"statusCode":404,"body":{"why":"gone"},"retries":0}).to_string())
+        .answers(&json!({"statusCode":200,"text":"half","truncated":true,"retries":0}).to_string());
+    crate::base::disk::write_whole(&world.home.join("kept"), b"old").unwrap();
+    world.run("hd tickets get T-1 --output kept").has(8, "", "{\"why\":\"gone\"}\nerror: ");
+    world.run("hd tickets get T-1 --output kept").has(1, "", "no file was written");
+    assert_eq!(at(&world, "kept").as_deref(), Some(&b"old"[..]));
+    world.run("hd tickets get T-1 --output none/got").has(2, "", "cannot be written");
+    let sent = world.calls().iter().filter(|call| call.contains("execute")).count();
+    assert_eq!(sent, 2, "it was said before anything was sent");
+}
+
+#[test]
+fn status_and_headers_come_before_the_answer() {
+    let answer = r#"{"statusCode":200,"body":{"a":1.0},"contentType":"application/json","headers":{"etag":"\"1\""},"retries":0}"#;
+    let mut world = World::new("include");
+    for _ in 0..6 {
+        world = world.answers(answer);
+    }
+    let object = "{\"statusCode\":200,\"contentType\":\"application/json\",\"headers\":{\"etag\":\"\\\"1\\\"\"},\"body\":{\"a\":1.0}}\n";
+    world.run("hd tickets get T-1 --include").is(0, object, "");
+    world.run("hd tickets get T-1 -i --format json").is(0, object, "");
+    let head = "HTTP 200\ncontent-type: application/json\netag: \"1\"\n\n";
+    world.run("hd tickets get T-1 -i --format table").is(0, &format!("{head}a  1.0\n"), "");
+    world.run("hd tickets get T-1 -i --output -").is(0, &format!("{head}{{\"a\":1.0}}"), "");
+    world.run("hd tickets get T-1 -i --output got --format table").is(0, head, "");
+    world.run("hd tickets get T-1 -i --format yaml").has(0, "statusCode: 200\n", "");
+    assert_eq!(at(&world, "got").as_deref(), Some(&b"{\"a\":1.0}"[..]));
+}
+
 #[test]
 fn a_dry_run_is_only_asked_of_who_knows_it() {
     let answer = r#"{"dryRun":true,"toolId":"hd:getTicket","method":"GET","url":"http://api.test/tickets/T-1","headers":[["Authorization","Bearer <bearerAuth>"]]}"#;

@@ -9,8 +9,18 @@ use crate::contract::ExecuteResponse;
 use crate::http::{Headers, Response};
 
 /// Headers passed on, besides those that begin with one of [`PREFIXES`]. Never one that sets or holds a credential.
-const PASSED: [&str; 8] =
-    ["etag", "location", "link", "retry-after", "x-request-id", "deprecation", "sunset", "content-disposition"];
+/// `content-encoding` is there when the way out does not know the coding, and the body is coded bytes then.
+const PASSED: [&str; 9] = [
+    "content-encoding",
+    "etag",
+    "location",
+    "link",
+    "retry-after",
+    "x-request-id",
+    "deprecation",
+    "sunset",
+    "content-disposition",
+];
 
 /// Rate limits come in several spellings.
 const PREFIXES: [&str; 2] = ["x-ratelimit-", "ratelimit"];
@@ -32,11 +42,23 @@ pub fn answer(response: Response, retries: u32) -> ExecuteResponse {
         Err(bytes) => answer.body_base64 = Some(BASE64_STANDARD.encode(bytes.as_bytes())),
         Ok(text) if response.truncated => answer.text = Some(text),
         Ok(text) => match serde_json::from_str::<&RawValue>(&text) {
-            Ok(json) => answer.body = Some(json.to_owned()),
+            Ok(json) => {
+                answer.around = around(&text);
+                answer.body = Some(json.to_owned());
+            }
             Err(_) => answer.text = Some(text),
         },
     }
     answer
+}
+
+/// The white space of JSON (RFC 8259 section 2) before and after its text.
+fn around(text: &str) -> Option<(String, String)> {
+    const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+    let begun = text.trim_start_matches(SPACE);
+    let json = begun.trim_end_matches(SPACE);
+    let (before, after) = (&text[..text.len() - begun.len()], &begun[json.len()..]);
+    (json.len() < text.len()).then(|| (before.to_owned(), after.to_owned()))
 }
 
 fn passed(headers: &Headers) -> Map<String, Value> {
@@ -84,6 +106,7 @@ mod tests {
             "\"body\":{\"b\": 1.0,\n \"a\":1e400, \"b\":2}",
         );
         check("text/plain", b"[1]", "\"body\":[1]");
+        check("application/json", b"\r\n [1]\n", r#""body":[1],"around":["\r\n ","\n"]"#);
         check("application/json", b"12345678901234567890123", "\"body\":12345678901234567890123");
     }
 

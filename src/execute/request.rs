@@ -16,7 +16,7 @@ use crate::base::redacted::Redacted;
 use crate::base::url::{Url, decode, encode_query};
 use crate::catalog::{Parameter, Place, Tool};
 use crate::contract::ExecuteRequest;
-use crate::http::{HeaderError, Headers, Method, Request};
+use crate::http::{CODINGS, HeaderError, Headers, Method, Request};
 
 /// JSON first, anything else behind.
 const ACCEPT: &str = "application/json, */*;q=0.8";
@@ -214,7 +214,7 @@ fn headers(request: &ExecuteRequest) -> Result<Headers, RequestError> {
     let accept = request.accept.as_deref().filter(|accept| !accept.is_empty());
     let mut headers = Headers::new();
     headers.append("Accept", accept.unwrap_or(ACCEPT)).map_err(|_| RequestError::Unsendable("accept".to_owned()))?;
-    Ok(headers.with("User-Agent", USER_AGENT))
+    Ok(headers.with("Accept-Encoding", CODINGS).with("User-Agent", USER_AGENT))
 }
 
 impl Draft {

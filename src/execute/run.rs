@@ -305,7 +305,7 @@ fn redirect(from: &Url, response: &Response) -> Option<Url> {
 /// What may go to another origin: nothing that a caller or a credential put in, and no body (H17).
 fn stripped(request: &Request) -> Request {
     let mut headers = Headers::new();
-    for name in ["Accept", "User-Agent"] {
+    for name in ["Accept", "Accept-Encoding", "User-Agent"] {
         if let Some(value) = request.headers.get(name) {
             headers = headers.with(name, value);
         }

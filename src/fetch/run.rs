@@ -19,7 +19,7 @@ use crate::base::host::{Clock, Deadline};
 use crate::base::time::rfc3339;
 use crate::base::url::Url;
 use crate::config::{HostPattern, Location, Refresh};
-use crate::http::{Headers, Limits, Method, Reach, Request, Response, Transport, TransportErrorKind};
+use crate::http::{CODINGS, Headers, Limits, Method, Reach, Request, Response, Transport, TransportErrorKind};
 
 /// Redirects followed for one document.
 const MAX_REDIRECTS: usize = 5;
@@ -269,7 +269,7 @@ fn record(url: &Url, ask: &Ask, now: SystemTime, outcome: &str) -> FetchRecord {
 /// Validators go only to the URL that gave them: another one may use the same tag for something else.
 fn request(at: &Url, stored: Option<&Meta>) -> Request {
     let mut request = Request::get(at.document());
-    request.headers = Headers::new().with("Accept", ACCEPT);
+    request.headers = Headers::new().with("Accept", ACCEPT).with("Accept-Encoding", CODINGS);
     if let Some(meta) = stored.filter(|meta| meta.final_url == at.as_str()) {
         for (name, value) in [("If-None-Match", &meta.etag), ("If-Modified-Since", &meta.last_modified)] {
             if !value.is_empty() {

@@ -22,6 +22,9 @@ pub mod rejection;
 pub mod server;
 pub mod wire;
 
+/// The codings that the way out takes off answers, for `Accept-Encoding`.
+pub const CODINGS: &str = "gzip, deflate";
+
 /// The methods this project sends and serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {

@@ -121,6 +121,15 @@ fn h19_a_path_argument_stays_one_segment() {
 }
 
 #[test]
+fn h23_answers_go_to_files_byte_for_byte() {
+    let world = serving();
+    let direct = world.http("GET", "[DEMO]/files/picture", &[], "").body;
+    world.run("open-cli demo files picture --output picture.png").stdout("");
+    assert_eq!(std::fs::read(world.path("picture.png")).unwrap(), direct);
+    assert_eq!(world.run("open-cli demo files picture --output -").into_stdout(), direct);
+}
+
+#[test]
 fn h23_text_and_binary_answers_come_as_they_are() {
     let world = serving();
     world.run("open-cli demo files report").stdout_has(&["3 of anvil\n"]);

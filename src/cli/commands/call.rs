@@ -9,8 +9,8 @@ use crate::base::disk;
 use crate::catalog::Tool;
 use crate::cli::args::{Token, UsageError};
 use crate::cli::bind::{self, BodySource, Bound};
+use crate::cli::commands::answer::{self, Place};
 use crate::cli::files::FileSource;
-use crate::cli::output::{self, Shape};
 use crate::cli::report::{self, Failure};
 use crate::cli::tree::{self, Found};
 use crate::cli::world::World;
@@ -18,7 +18,7 @@ use crate::cli::{commands, help};
 use crate::client::index::{Index, Row};
 use crate::client::runtime::ClientError;
 use crate::client::session::Session;
-use crate::contract::{CAPABILITY_REQUEST_FORMS, CAPABILITY_TOOL_DETAIL, ExecuteRequest, ExecuteResponse, RequestFile};
+use crate::contract::{CAPABILITY_REQUEST_FORMS, CAPABILITY_TOOL_DETAIL, ExecuteRequest, RequestFile};
 
 /// The largest body that is read from a file or standard input.
 const MAX_BODY: usize = 64 << 20;
@@ -106,7 +106,7 @@ fn call(
     tokens: &[Token],
 ) -> Result<(), Failure> {
     let tool = read_tool(index, row)?;
-    let Bound { mut request, body, files, dry_run } = bind::bind(&tool, tokens)?;
+    let Bound { mut request, body, files, dry_run, answer: options } = bind::bind(&tool, tokens)?;
     request.files = read_files(world, files)?;
     check_capability(session, &request)?;
     if let Some(source) = body {
@@ -120,22 +120,9 @@ fn call(
     if let Some(form) = dry_run {
         return commands::dry_run::show(world, session, &request, form);
     }
+    let place = Place::of(world, &options)?;
     let (response, request_id) = session.runtime.execute(&request)?;
-    let shape = Shape {
-        format: world.format(),
-        fields: tool.output.default_fields.clone(),
-        redactions: tool.output.redactions.clone(),
-        terminal: world.terminal_width(),
-    };
-    print(world, &response, &shape)?;
-    if let Some(failure) = Failure::upstream(response.status_code, row.id) {
-        return Err(Failure { request_id, ..failure });
-    }
-    if response.truncated {
-        return Err(Failure::other("truncated", format!("{}: the answer was cut at the runtime's limit", row.id))
-            .hint("ask for less: a smaller page, or fewer fields"));
-    }
-    Ok(())
+    answer::give(world, &tool, &options, &place, &response).map_err(|failure| Failure { request_id, ..failure })
 }
 
 /// What is ours in a request is sent only to a runtime that says it knows it.
@@ -201,31 +188,4 @@ fn read_body(world: &mut World<'_>, source: BodySource) -> Result<Vec<u8>, Failu
             if bytes.len() > MAX_BODY { Err(too_large()) } else { Ok(bytes) }
         }
     }
-}
-
-fn print(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> Result<(), Failure> {
-    let bytes = match (&response.body, &response.text, &response.body_base64) {
-        (Some(json), _, _) => output::json_answer(json.get(), shape),
-        (None, Some(text), _) => output::text_answer(text, shape),
-        (None, None, Some(encoded)) => {
-            let bytes = STANDARD.decode(encoded).map_err(|error| {
-                Failure::new(
-                    report::UNREACHABLE,
-                    "runtime_answer",
-                    format!("the runtime's answer is no base64: {error}"),
-                )
-            })?;
-            let size = bytes.len();
-            output::binary_answer(bytes, shape).map_err(|output::Binary| {
-                let what = if response.content_type.is_empty() { "binary" } else { &response.content_type };
-                Failure::other(
-                    "binary_output",
-                    format!("the answer is {size} bytes of {what}, not shown on a terminal"),
-                )
-                .hint("write it to a file: append > FILE")
-            })?
-        }
-        (None, None, None) => return Ok(()),
-    };
-    world.console.answer(&bytes)
 }

@@ -1,5 +1,6 @@
 //! The built-in commands, one row each, and the way from words to one of them or to a tool.
 
+pub mod answer;
 pub mod audit;
 pub mod auth;
 pub mod call;

@@ -75,6 +75,12 @@ pub fn json_answer(text: &str, shape: &Shape) -> Vec<u8> {
     }
 }
 
+/// The bytes of a JSON text but for what is redacted, whatever the format.
+pub fn bytes_of_json(text: &str, redactions: &[String]) -> Vec<u8> {
+    let shape = Shape { format: Format::Json, fields: Vec::new(), redactions: redactions.to_vec(), terminal: None };
+    json_answer(text, &shape)
+}
+
 /// A text, the same in every format.
 pub fn text_answer(text: &str, shape: &Shape) -> Vec<u8> {
     match shape.terminal {

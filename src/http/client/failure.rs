@@ -97,9 +97,12 @@ impl From<ureq::Error> for Failure {
 }
 
 impl From<io::Error> for Failure {
-    /// While a body is read, ureq wraps its own errors.
+    /// While a body is read, ureq wraps its own errors, and decoding wraps these.
     fn from(error: io::Error) -> Self {
-        Self::from(ureq::Error::from(error))
+        match error.downcast::<Self>() {
+            Ok(failure) => failure,
+            Err(error) => Self::from(ureq::Error::from(error)),
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Blocking HTTP out, with deadlines, limits and the egress check. The one room that names ureq.
 //!
 //! Key type: [`HttpClient`], a [`Transport`]. `resolver` turns names into addresses and refuses forbidden ones before
-//! anything connects; `tls` opens connections and holds the authorities. Redirects, retries, caching, compression and cookies
-//! are not here; no status is an error; the environment is not read.
+//! anything connects; `tls` opens connections and holds the authorities. Redirects, retries, caching and cookies are
+//! not here; no status is an error; the environment is not read. `coding` takes gzip and deflate off what comes; asking for them is the
+//! caller's.
 
 use std::fmt;
 use std::io::Read;
@@ -14,13 +15,15 @@ use ureq::{Agent, Body, Proxy};
 
 use crate::base::host::Env;
 
-use super::{Headers, Limits, Reach, Request, Response, Transport, TransportError, TransportErrorKind, wire};
+use super::{Headers, Limits, Method, Reach, Request, Response, Transport, TransportError, TransportErrorKind, wire};
 
+mod coding;
 mod failure;
 mod resolver;
 mod steady;
 mod tls;
 
+use coding::{Coding, Decoded};
 use failure::Failure;
 use resolver::{Lookup, Names};
 
@@ -199,7 +202,7 @@ impl HttpClient {
             let ready = agent.configure_request(head(request)?);
             agent.run(ready.timeout_global(Some(limits.deadline.left())).build())
         };
-        read(answer.map_err(Failure::from)?, limits.max_body)
+        read(request.method, answer.map_err(Failure::from)?, limits.max_body)
     }
 }
 
@@ -234,10 +237,27 @@ fn head(request: &Request) -> Result<ureq::http::Request<()>, Failure> {
     builder.body(()).map_err(malformed)
 }
 
-fn read(answer: ureq::http::Response<Body>, max_body: usize) -> Result<Response, Failure> {
+fn read(method: Method, answer: ureq::http::Response<Body>, max_body: usize) -> Result<Response, Failure> {
     let (parts, body) = answer.into_parts();
-    let mut headers = Headers::with_room(parts.headers.len());
-    for (name, value) in &parts.headers {
+    let status = parts.status.as_u16();
+    let mut headers = received(&parts.headers);
+    let limit = max_body.saturating_add(1) as u64;
+    let told = body.content_length().unwrap_or(0).min(limit).min(FORESEEN);
+    let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or(0));
+    let body = body.into_with_config().limit(u64::MAX).reader();
+    match take_coding(method, status, &mut headers) {
+        None => body.take(limit).read_to_end(&mut bytes),
+        Some(coding) => Decoded::new(coding, body, coding::most_coded(max_body)).take(limit).read_to_end(&mut bytes),
+    }
+    .map_err(Failure::from)?;
+    let truncated = bytes.len() > max_body;
+    bytes.truncate(max_body);
+    Ok(Response { status, headers, body: bytes, truncated })
+}
+
+fn received(fields: &ureq::http::HeaderMap) -> Headers {
+    let mut headers = Headers::with_room(fields.len());
+    for (name, value) in fields {
         let appended = match std::str::from_utf8(value.as_bytes()) {
             Ok(text) => headers.append(name.as_str(), text),
             Err(_) => {
@@ -248,13 +268,15 @@ fn read(answer: ureq::http::Response<Body>, max_body: usize) -> Result<Response,
         // A field that could not be passed on is worth nothing; the rest of the answer is.
         appended.ok();
     }
-    let limit = max_body.saturating_add(1) as u64;
-    let told = body.content_length().unwrap_or(0).min(limit).min(FORESEEN);
-    let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or(0));
-    body.into_with_config().limit(u64::MAX).reader().take(limit).read_to_end(&mut bytes).map_err(Failure::from)?;
-    let truncated = bytes.len() > max_body;
-    bytes.truncate(max_body);
-    Ok(Response { status: parts.status.as_u16(), headers, body: bytes, truncated })
+    headers
+}
+
+/// The coding to take off, and no word of it left in the headers: they speak of the text then.
+fn take_coding(method: Method, status: u16, headers: &mut Headers) -> Option<Coding> {
+    let coding = Coding::of(method, status, headers)?;
+    headers.remove("Content-Encoding");
+    headers.remove("Content-Length");
+    Some(coding)
 }
 
 #[cfg(test)]

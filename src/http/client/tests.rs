@@ -138,6 +138,54 @@ fn what_is_shown_of_a_request_is_what_arrives() {
     }
 }
 
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A server's answer with this status line, body and coding.
+fn coded(status: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status}\r\nContent-Encoding: gzip\r\nETag: \"e\"\r\nContent-Length: {length}\r\n\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+#[test]
+fn h22_coded_answers_are_read_within_the_limit() {
+    for (text, truncated) in
+        [(&b" {\"a\": 1e2}\n"[..], false), (&[0; 1000], false), (&[0; 1001], true), (&[0; 900_000], true)]
+    {
+        let server = Server::start_bytes(vec![vec![coded("200 OK", &gzip(text))]]);
+        let response = get(&client(), server.url("/")).unwrap();
+        assert_eq!((&response.body[..], response.truncated), (&text[..text.len().min(1000)], truncated));
+        let names: Vec<_> = response.headers.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["etag"], "what spoke of the coded form is gone");
+    }
+    for (method, status, body) in
+        [(Method::Get, "206 Partial Content", &b"part"[..]), (Method::Get, "204 No Content", b"")]
+    {
+        let server = Server::start_bytes(vec![vec![coded(status, body)]]);
+        let request = Request { method, ..Request::get(server.url("/")) };
+        assert_eq!(client().send(&request, limits(Reach::Named)).unwrap().body, body, "{method} {status}");
+    }
+    let server = Server::start(&[&["HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 20\r\n\r\n"]]);
+    let head = Request { method: Method::Head, ..Request::get(server.url("/")) };
+    let response = client().send(&head, limits(Reach::Named)).unwrap();
+    assert_eq!((&response.body[..], response.headers.get("content-encoding")), (&b""[..], Some("gzip")));
+}
+
+#[test]
+fn h28_broken_codings_are_failures_of_the_exchange() {
+    let whole = gzip(b"some text");
+    for body in [&whole[..10], b"plain text", &[&whole[..], b"more"].concat()] {
+        let server = Server::start_bytes(vec![vec![coded("200 OK", body)]]);
+        let message = check_fails(get(&client(), server.url("/")), TransportErrorKind::Protocol, true);
+        assert!(message.contains("gzip coding"), "{message}");
+    }
+}
+
 #[test]
 fn every_method_sends_its_body() {
     for method in Method::ALL {
