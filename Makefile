@@ -17,7 +17,7 @@ fmt: ## Check the format
 
 clippy: ## Check the lints
 	cargo clippy --all-targets --locked -- -D warnings
-	cargo clippy --test interop --test crash --test replicas --locked -- -D warnings
+	cargo clippy --test interop --test crash --test replicas --test prism --locked -- -D warnings
 
 test: ## Run all tests
 	cargo test --locked
@@ -28,7 +28,7 @@ doc: ## Check the API docs
 interop: ## Test against an issuer and a browser of others (needs Node.js and Chromium)
 	@scripts/interop.sh
 
-integration: build ## Test the built programs with others' tools (needs Python, nginx, systemd-analyze)
+integration: build ## Test the built programs with others' tools (needs Python, Node.js, nginx, systemd-analyze)
 	@scripts/integration.sh
 
 crash: ## Kill the toolbox CRASHES times (50) under load and see that its audit trail lost nothing

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 steps=(
     schemathesis # the description of the HTTP API holds, whatever is asked
     replicas     # three toolboxes behind nginx lose nothing in a rolling restart
+    prism        # a judge of others takes every request
     servers      # two servers of others do what they are asked, for whom they should
     units        # systemd reads the units
     crash        # no kill under load loses what was answered

@@ -96,6 +96,12 @@ gives 0 'doc["headers"]["Content-Type"] == "application/xml" and doc["data"] == 
 printf '\0\377\r\n\200' > bytes
 gives 0 'doc["data"] == "data:application/octet-stream;base64,AP8NCoA="' \
     open-cli bin anything post-anything n --content-type application/octet-stream --body @bytes
+printf 'a file\n' > notes.txt
+gives 0 'doc["form"] == {"note": "x & y"} and doc["files"] == {"upload": "a file\n"}' \
+    open-cli bin anything post-anything n --content-type multipart/form-data --body '{"note":"x & y"}' --file notes.txt
+gives 0 'doc["files"] == {"upload": "a file\n"}' \
+    open-cli bin anything post-anything n --content-type multipart/form-data --file 'upload=notes.txt;type=text/plain;filename=b.txt'
+gives 0 'doc["headers"]["Accept"] == "text/csv"' open-cli bin anything get-anything n --accept text/csv
 gives 0 'doc["method"] == "DELETE"' open-cli bin anything delete-anything n
 
 # Each scheme gets its credential, and nobody else's.
@@ -107,6 +113,10 @@ gives 0 '"Authorization" not in doc["headers"] and "Cookie" not in doc["headers"
 
 # Answers of every kind.
 gives 0 'out[:8] == b"\x89PNG\r\n\x1a\n"' open-cli bin answers get-image
+gives 0 'out == b"" and open("picture", "rb").read()[:8] == b"\x89PNG\r\n\x1a\n"' open-cli bin answers get-image --output picture
+gives 0 'b"200" in out and b"image/png" in out' open-cli bin answers get-image --include --format json
+gives 0 'doc["gzipped"] is True' open-cli bin answers get-gzip
+gives 0 'doc["deflated"] is True' open-cli bin answers get-deflate
 gives 0 '"∮ E⋅da = Q" in out.decode()' open-cli bin answers get-text
 gives 0 'doc["url"].endswith("/get")' open-cli bin answers get-redirect 3
 gives 8 'b"418" in err' open-cli bin answers get-status 418
