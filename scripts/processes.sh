@@ -29,6 +29,7 @@ enter_scratch() {
 start() {
     local name=$1
     shift
+    : >"$name.log"
     "$@" >"$name.log" 2>&1 &
     pids+=("$!")
     for _ in {1..200}; do

@@ -30,6 +30,9 @@ mod nginx;
 mod processes;
 #[cfg(target_os = "linux")]
 mod proxy;
+#[cfg(target_os = "linux")]
+#[path = "../../tests/sample/mod.rs"]
+mod sample;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "some subjects are for Linux"))]
 mod scene;
 #[cfg(target_os = "linux")]
