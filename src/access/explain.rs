@@ -240,7 +240,7 @@ impl<'a> Case<'a> {
             true => format!(
                 "a pattern for it in `curation.toolSets.{name}.allow` of the toolbox's configuration, or a profile whose tool set has it"
             ),
-            false => format!("{}, or a profile whose tool set has it", self.by_whom(&removing)),
+            false => format!("{}; or ask with a profile whose tool set has it", self.by_whom(&removing)),
         };
         PolicyRule { patterns: removing, ..denied("", refusal.detail, change) }
     }
