@@ -175,7 +175,7 @@ impl<'a> Case<'a> {
         };
         let refusal = rule.refusal(self.policy(), self.tool, self.selection, standing);
         let told = match rule {
-            Rule::Envelope => self.envelope(refusal),
+            Rule::Envelope => self.envelope(refusal.is_some()),
             Rule::ManagedDeny => self.denial(rule, refusal, &self.policy().managed_deny, "the managed policy"),
             Rule::PolicyDeny => self.denial(rule, refusal, &self.policy().deny, "`policy.deny`"),
             Rule::CuratedDeny => self.curation(refusal),
@@ -184,12 +184,12 @@ impl<'a> Case<'a> {
         PolicyRule { rule: rule.as_str().to_owned(), ..told }
     }
 
-    fn envelope(&self, refusal: Option<Refusal>) -> PolicyRule {
+    fn envelope(&self, refused: bool) -> PolicyRule {
         let Some(caller) = self.question.principal.caller() else {
             return passed("", "without runtime auth every tool is in reach");
         };
         let reach = Reach::of(&caller.scopes, self.question.catalog, self.tool, self.index);
-        if refusal.is_none() {
+        if !refused {
             return passed("", format!("in reach by {}", Scoped(&reach.by)));
         }
         if !reach.reached {

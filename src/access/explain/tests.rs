@@ -195,8 +195,7 @@ impl Numbers {
 fn any_config(numbers: &mut Numbers) -> Config {
     const PATTERNS: [&str; 10] =
         ["**", "a:*", "b:*", "*:put", "*:get*", "a:delete", "c:[a-c]sk", "?:p*", "x:*", "*/{y}"];
-    let mut config = Config::default();
-    config.mode = Some([Mode::Discover, Mode::Curated][numbers.below(2)]);
+    let mut config = Config { mode: Some([Mode::Discover, Mode::Curated][numbers.below(2)]), ..Config::default() };
     config.policy.managed_deny = patterns(&numbers.some(&PATTERNS[1..], 1));
     config.policy.deny = config.policy.managed_deny.clone();
     config.policy.deny.extend(patterns(&numbers.some(&PATTERNS[1..], 2)));
