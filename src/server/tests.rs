@@ -363,3 +363,22 @@ fn h15_the_managed_file_denies_and_is_named() {
     );
     toolbox.stop();
 }
+
+#[test]
+fn h16_a_managed_tool_set_is_its_administrators_to_widen() {
+    let world = World::new();
+    fs::create_dir(world.dir.join("managed")).unwrap();
+    let sets = json!({"toolSets": {"some": {"allow": ["shop:get*"], "deny": ["**"]}}});
+    world.write("managed/.cli.json", &json!({"curation": sets}));
+    let mut config = config();
+    config["agents"] = json!({"profiles": {"p": {"toolSet": "some"}}});
+    world.write(".cli.json", &config);
+    let toolbox = world.start(&["--addr", "127.0.0.1:0"]).unwrap();
+    let ask = json!({"toolId": "shop:listItems", "agentProfile": "p"});
+    let answer: Value = serde_json::from_str(&post(&toolbox, contract::path::POLICY_EXPLAIN, &ask).1).unwrap();
+    let rule = &answer["explanations"][0]["rules"][4];
+    assert_eq!((&rule["rule"], &rule["result"]), (&json!("curated_deny"), &json!("denied")));
+    let change = rule["change"].as_str().unwrap();
+    assert!(change.starts_with("only whoever administers the toolbox's machine can add a pattern"), "{change}");
+    toolbox.stop();
+}

@@ -1,8 +1,10 @@
+//! Verdicts and words of explanations, and that no explanation disagrees with an execution.
+
 use super::super::tests::token;
 use super::*;
 use crate::base::id::ToolId;
 use crate::catalog::{Catalog, Safety, View, ViewTool};
-use crate::config::{Profile, ToolSet};
+use crate::config::Profile;
 use crate::contract::ErrorCode;
 
 fn patterns(texts: &[&str]) -> Vec<Pattern> {
@@ -131,7 +133,7 @@ fn h12_curation_and_approval_say_what_they_want() {
     ask(&open, Some("readers"), false, "b:get", "curated_deny").says(
         "curated_deny",
         Denied,
-        "`curation.toolSets.read.allow`",
+        "whoever maintains the toolbox's configuration can add a pattern for it to `curation.toolSets.read.allow`",
     );
     // The view leaves it out for its denial alone.
     ask(&open, Some("readers"), false, "a:delete", "managed_deny").says("curated_deny", Passed, "includes it");
