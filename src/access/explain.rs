@@ -14,7 +14,7 @@ use crate::catalog::Tool;
 use crate::catalog::view::{Mask, ReadyCatalog};
 use crate::config::scope::Scope;
 use crate::config::written::{List, Place};
-use crate::config::{Config, Mode, Policy};
+use crate::config::{Config, Mode, Policy, ToolSet};
 use crate::contract::policy::{ALLOWED, PolicyExplanation, PolicyPattern, PolicyPlace, PolicyRule, RuleResult};
 use crate::oauth::scope::{BUNDLE, PROFILE, Scopes, TOOL};
 
@@ -175,7 +175,7 @@ impl<'a> Case<'a> {
         };
         let refusal = rule.refusal(self.policy(), self.tool, self.selection, standing);
         let told = match rule {
-            Rule::Envelope => self.envelope(refusal),
+            Rule::Envelope => self.envelope(refusal.is_some()),
             Rule::ManagedDeny => self.denial(rule, refusal, &self.policy().managed_deny, "the managed policy"),
             Rule::PolicyDeny => self.denial(rule, refusal, &self.policy().deny, "`policy.deny`"),
             Rule::CuratedDeny => self.curation(refusal),
@@ -184,12 +184,12 @@ impl<'a> Case<'a> {
         PolicyRule { rule: rule.as_str().to_owned(), ..told }
     }
 
-    fn envelope(&self, refusal: Option<Refusal>) -> PolicyRule {
+    fn envelope(&self, refused: bool) -> PolicyRule {
         let Some(caller) = self.question.principal.caller() else {
             return passed("", "without runtime auth every tool is in reach");
         };
         let reach = Reach::of(&caller.scopes, self.question.catalog, self.tool, self.index);
-        if refusal.is_none() {
+        if !refused {
             return passed("", format!("in reach by {}", Scoped(&reach.by)));
         }
         if !reach.reached {
@@ -236,13 +236,30 @@ impl<'a> Case<'a> {
             let reason = format!("the tool set `{name}` of profile `{}` includes it", self.selection.view);
             return PolicyRule { patterns: allowing, ..passed("", reason) };
         };
-        let change = match removing.is_empty() {
-            true => format!(
-                "a pattern for it in `curation.toolSets.{name}.allow` of the toolbox's configuration, or a profile whose tool set has it"
-            ),
-            false => format!("{}, or a profile whose tool set has it", self.by_whom(&removing)),
-        };
+        let mut needed = Vec::new();
+        if !removing.is_empty() {
+            needed.push(self.by_whom(&removing));
+        }
+        if allowing.is_empty() {
+            let whose = if set.is_some_and(|(name, set)| self.is_managed(name, set)) {
+                "only whoever administers the toolbox's machine"
+            } else {
+                "whoever maintains the toolbox's configuration"
+            };
+            needed.push(format!("{whose} can add a pattern for it to `curation.toolSets.{name}.allow`"));
+        }
+        let change = format!("{}; or ask with a profile whose tool set has it", needed.join(", and "));
         PolicyRule { patterns: removing, ..denied("", refusal.detail, change) }
+    }
+
+    /// Whether the managed scope has a tool set, so that no other may widen it (H16).
+    fn is_managed(&self, name: &str, set: &ToolSet) -> bool {
+        let lists = [(List::Allow(name.to_owned()), &set.allow), (List::Remove(name.to_owned()), &set.deny)];
+        let written = &self.question.config.written;
+        let in_managed = |place: &Place| place.file.scope == Scope::Managed;
+        lists.iter().any(|(list, patterns)| {
+            patterns.iter().any(|pattern| written.places(list, pattern.as_str()).iter().any(in_managed))
+        })
     }
 
     fn approval(&self, refusal: Option<Refusal>) -> PolicyRule {

@@ -20,6 +20,8 @@ pub mod explain;
 mod keystore;
 pub mod policy;
 mod remembered;
+#[cfg(test)]
+mod security_test;
 pub mod validator;
 
 pub use remembered::TokenHash;

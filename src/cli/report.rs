@@ -272,9 +272,11 @@ fn hint_of(code: ErrorCode) -> Option<&'static str> {
             "`open-cli catalog list` shows what your token may see; another scope is the issuer's to give"
         }
         ErrorCode::ManagedDeny => {
-            "the administrator's policy on the toolbox's machine decides this, nothing here lifts it"
+            "the administrator's policy on the toolbox's machine decides this, nothing here lifts it; `open-cli policy explain` says why"
         }
-        ErrorCode::PolicyDeny => "policy.deny in the toolbox's configuration decides this",
+        ErrorCode::PolicyDeny => {
+            "policy.deny in the toolbox's configuration decides this; `open-cli policy explain` says which pattern"
+        }
         ErrorCode::CuratedDeny => {
             "the tool set of the profile in force does not include it; see --agent-profile and --mode"
         }

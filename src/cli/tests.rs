@@ -571,3 +571,42 @@ fn trust_records_what_is_there() {
     assert!(list.exists());
     world.run("config check").has(0, "\"ok\":true", "");
 }
+
+#[test]
+fn a_policy_is_asked_about_as_a_file_says_and_only_where_it_is_explained() {
+    const CASES: &str = r#"{"cases": [
+        {"tool": "a:x", "expect": "allowed"}, {"tool": "a:y", "expect": "allowed", "mode": "discover", "scopes": "s t"},
+        {"tool": "a:z", "expect": "allowed"}]}"#;
+    let explained = |ids: &[&str]| {
+        let one = |id: &&str| json!({"toolId": id, "verdict": "allowed", "rules": []});
+        json!({"approval": false, "explanations": ids.iter().map(one).collect::<Vec<_>>(), "leftOut": 0}).to_string()
+    };
+    let explaining = |name: &str, stdin: &'static str| {
+        let fake = Fake { capabilities: vec!["catalog", "policy-explain"], ..Fake::default() };
+        let mut world = World::with(name, fake);
+        world.stdin = stdin;
+        world
+    };
+    let world = explaining("cases", CASES).answers(&explained(&["a:x", "a:z"])).answers(&explained(&["a:y"]));
+    world.run("policy test - --mode curated --agent-profile p").has(0, "\"differing\":0", "");
+    let seen = world.fake.seen.lock().unwrap();
+    let asked: Vec<Value> = seen
+        .iter()
+        .filter(|request| request.url.path() == path::POLICY_EXPLAIN)
+        .map(|request| serde_json::from_slice(&request.body).unwrap())
+        .collect();
+    let first = json!({"toolIds": ["a:x", "a:z"], "mode": "curated", "agentProfile": "p", "approval": false});
+    let second = json!({
+        "toolIds": ["a:y"], "mode": "discover", "agentProfile": "p", "scopes": ["s", "t"], "approval": false
+    });
+    assert_eq!(asked, [first, second], "what differs in the tool alone is one question");
+    let short = explaining("cases-short", CASES).answers(&explained(&["a:x"]));
+    short.run("policy test -").has(4, "", "did not explain every tool");
+    let mut mute = World::new("cases-mute");
+    mute.stdin = CASES;
+    for line in ["policy test -", "policy explain a:x"] {
+        mute.run(line).has(4, "", "does not explain its policy");
+    }
+    assert!(mute.calls().iter().all(|call| !call.starts_with("POST")));
+    explaining("cases-bad", "{}").run("policy test -").has(2, "", "standard input:1:1: `cases` is missing");
+}

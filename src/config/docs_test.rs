@@ -17,8 +17,13 @@ const MAKEFILE: &str = include_str!("../../Makefile");
 const DEPLOYMENT: &str = include_str!("../../docs/deployment.md");
 
 /// Pages with configurations, and how many they have at least.
-const PAGES: [(&str, usize); 4] =
-    [(PAGE, 4), (DEPLOYMENT, 9), (include_str!("../../docs/auth.md"), 4), (include_str!("../../docs/authentik.md"), 1)];
+const PAGES: [(&str, usize); 5] = [
+    (PAGE, 4),
+    (DEPLOYMENT, 9),
+    (include_str!("../../docs/auth.md"), 4),
+    (include_str!("../../docs/authentik.md"), 1),
+    (include_str!("../../docs/policy.md"), 1),
+];
 
 /// The models of `docs/deployment.md`.
 const HOSTING: [&str; 9] = [
@@ -34,8 +39,9 @@ const HOSTING: [&str; 9] = [
 ];
 
 /// Other configurations in `examples`.
-const EXAMPLES: [&str; 4] = [
+const EXAMPLES: [&str; 5] = [
     include_str!("../../examples/demo.cli.json"),
+    include_str!("../../examples/policy/policy.cli.json"),
     include_str!("../../examples/local-authentik/compose/runtime.cli.json"),
     include_str!("../../examples/local-authentik/compose/client.cli.json"),
     include_str!("../../examples/local-authentik/compose/browser.cli.json"),

@@ -316,3 +316,69 @@ fn the_program_says_what_is_wrong_and_how_it_ends() {
     world.write(".cli.json", &closed(&json!({"type": "env", "value": "NOT_SET"})));
     world.runs(&["--config", ".cli.json", "--addr", "127.0.0.1:0"], 3, "NOT_SET");
 }
+
+/// What a toolbox answers to a POST.
+fn post(toolbox: &Toolbox, path: &str, body: &Value) -> (u16, String) {
+    let (mut stream, body) = (TcpStream::connect(toolbox.addr()).unwrap(), body.to_string());
+    let lines = ["Content-Type: application/json".to_owned(), format!("Content-Length: {}", body.len())].join("\r\n");
+    let addr = toolbox.addr();
+    write!(stream, "POST {path} HTTP/1.1\r\nHost: {addr}\r\n{lines}\r\nConnection: close\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+#[test]
+fn h15_the_managed_file_denies_and_is_named() {
+    let world = World::new();
+    fs::create_dir(world.dir.join("managed")).unwrap();
+    world.write("managed/.cli.json", &json!({"policy": {"deny": ["shop:list*"]}}));
+    let mut config = config();
+    config["policy"] = json!({"deny": ["shop:list*", "*:listItems"]});
+    world.write(".cli.json", &config);
+    let toolbox = world.start(&["--addr", "127.0.0.1:0"]).unwrap();
+    let call = json!({"toolId": "shop:listItems", "approval": true});
+    assert_eq!(post(&toolbox, contract::path::EXECUTE, &call), (403, "managed_deny".to_owned()));
+    let (status, answer) = post(&toolbox, contract::path::POLICY_EXPLAIN, &call);
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let explained = &answer["explanations"][0];
+    assert_eq!(
+        (status, &explained["verdict"], &explained["decidedBy"]),
+        (200, &json!("managed_deny"), &json!("managed_deny"))
+    );
+    let managed = json!({
+        "scope": "managed", "file": world.dir.join("managed/.cli.json").to_str().unwrap(), "pointer": "/policy/deny/0",
+        "line": 1, "column": 20,
+    });
+    let [by_managed, by_all] = [2, 3].map(|at| &explained["rules"][at]);
+    assert_eq!(by_managed["patterns"], json!([{"pattern": "shop:list*", "list": "policy.deny", "places": [managed]}]));
+    assert!(by_managed["change"].as_str().unwrap().starts_with("only whoever administers the toolbox's machine"));
+    // The other files' patterns stand in the way too, and the managed one is still nobody else's to lift.
+    assert_eq!(by_all["patterns"][0]["places"].as_array().unwrap().len(), 2);
+    let change = by_all["change"].as_str().unwrap();
+    assert!(
+        change.contains("only whoever administers") && change.contains("can take `*:listItems` out of it"),
+        "{change}"
+    );
+    toolbox.stop();
+}
+
+#[test]
+fn h16_a_managed_tool_set_is_its_administrators_to_widen() {
+    let world = World::new();
+    fs::create_dir(world.dir.join("managed")).unwrap();
+    let sets = json!({"toolSets": {"some": {"allow": ["shop:get*"], "deny": ["**"]}}});
+    world.write("managed/.cli.json", &json!({"curation": sets}));
+    let mut config = config();
+    config["agents"] = json!({"profiles": {"p": {"toolSet": "some"}}});
+    world.write(".cli.json", &config);
+    let toolbox = world.start(&["--addr", "127.0.0.1:0"]).unwrap();
+    let ask = json!({"toolId": "shop:listItems", "agentProfile": "p"});
+    let answer: Value = serde_json::from_str(&post(&toolbox, contract::path::POLICY_EXPLAIN, &ask).1).unwrap();
+    let rule = &answer["explanations"][0]["rules"][4];
+    assert_eq!((&rule["rule"], &rule["result"]), (&json!("curated_deny"), &json!("denied")));
+    let change = rule["change"].as_str().unwrap();
+    assert!(change.starts_with("only whoever administers the toolbox's machine can add a pattern"), "{change}");
+    toolbox.stop();
+}

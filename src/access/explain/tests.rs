@@ -1,8 +1,10 @@
+//! Verdicts and words of explanations, and that no explanation disagrees with an execution.
+
 use super::super::tests::token;
 use super::*;
 use crate::base::id::ToolId;
 use crate::catalog::{Catalog, Safety, View, ViewTool};
-use crate::config::{Profile, ToolSet};
+use crate::config::Profile;
 use crate::contract::ErrorCode;
 
 fn patterns(texts: &[&str]) -> Vec<Pattern> {
@@ -131,7 +133,7 @@ fn h12_curation_and_approval_say_what_they_want() {
     ask(&open, Some("readers"), false, "b:get", "curated_deny").says(
         "curated_deny",
         Denied,
-        "`curation.toolSets.read.allow`",
+        "whoever maintains the toolbox's configuration can add a pattern for it to `curation.toolSets.read.allow`",
     );
     // The view leaves it out for its denial alone.
     ask(&open, Some("readers"), false, "a:delete", "managed_deny").says("curated_deny", Passed, "includes it");
@@ -195,8 +197,7 @@ impl Numbers {
 fn any_config(numbers: &mut Numbers) -> Config {
     const PATTERNS: [&str; 10] =
         ["**", "a:*", "b:*", "*:put", "*:get*", "a:delete", "c:[a-c]sk", "?:p*", "x:*", "*/{y}"];
-    let mut config = Config::default();
-    config.mode = Some([Mode::Discover, Mode::Curated][numbers.below(2)]);
+    let mut config = Config { mode: Some([Mode::Discover, Mode::Curated][numbers.below(2)]), ..Config::default() };
     config.policy.managed_deny = patterns(&numbers.some(&PATTERNS[1..], 1));
     config.policy.deny = config.policy.managed_deny.clone();
     config.policy.deny.extend(patterns(&numbers.some(&PATTERNS[1..], 2)));
