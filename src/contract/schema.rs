@@ -27,7 +27,8 @@ mod tests {
     use crate::contract::{
         AuthInfo, BrowserConfig, BrowserLoginInfo, DryRunResponse, EnvelopeInfo, ExecuteRequest, ExecuteResponse,
         HeartbeatRequest, HeartbeatResponse, Lifecycle, Problem, ProtectedResource, RefreshResponse, RefreshedSource,
-        RuntimeInfo, SessionCloseRequest, SessionCloseResponse,
+        RuntimeInfo, SessionCloseRequest, SessionCloseResponse, UpstreamFinishRequest, UpstreamLoggedOut,
+        UpstreamLogin, UpstreamLogins, UpstreamLogoutRequest, UpstreamStartRequest, UpstreamStarted,
     };
 
     /// Learns a struct's members as its derived reader asks for them, and gives nothing.
@@ -95,7 +96,9 @@ mod tests {
             DryRunResponse, EnvelopeInfo, ExecuteRequest, ExecuteResponse, FetchRecord, Guidance, GuidanceExample,
             HeartbeatRequest, HeartbeatResponse, Lifecycle, OAuthFlow, Output, Pagination, Parameter, Problem,
             ProtectedResource, Provenance, RefreshResponse, RefreshedSource, RequestBody, Retry, RuntimeInfo, Safety,
-            ServiceRecord, SessionCloseRequest, SessionCloseResponse, SourceRecord, Tool, View, Workflow, WorkflowStep,
+            ServiceRecord, SessionCloseRequest, SessionCloseResponse, SourceRecord, Tool, UpstreamFinishRequest,
+            UpstreamLoggedOut, UpstreamLogin, UpstreamLogins, UpstreamLogoutRequest, UpstreamStartRequest, UpstreamStarted,
+            View, Workflow, WorkflowStep,
         );
     }
 
@@ -105,7 +108,7 @@ mod tests {
             AuthAlternative, AuthInfo, AuthRequirement, Backend, BrowserConfig, BrowserLoginInfo, Catalog, DryRunResponse,
             EnvelopeInfo, ExecuteResponse, FetchRecord, Guidance, GuidanceExample, HeartbeatResponse, Lifecycle, OAuthFlow,
             Output, Pagination, ProtectedResource, Provenance, RefreshResponse, RefreshedSource, Retry, RuntimeInfo, Safety,
-            SessionCloseResponse, Tool,
+            SessionCloseResponse, Tool, UpstreamLoggedOut, UpstreamLogin, UpstreamLogins, UpstreamStarted,
         );
     }
 
@@ -125,6 +128,9 @@ mod tests {
         read::<ExecuteRequest>("ExecuteRequest", &json!({"toolId": "a:b"}));
         read::<HeartbeatRequest>("HeartbeatRequest", &json!({"sessionId": "a"}));
         read::<SessionCloseRequest>("SessionCloseRequest", &json!({}));
+        read::<UpstreamStartRequest>("UpstreamStartRequest", &json!({}));
+        read::<UpstreamFinishRequest>("UpstreamFinishRequest", &json!({"state": "a", "code": "b"}));
+        read::<UpstreamLogoutRequest>("UpstreamLogoutRequest", &json!({"service": "a"}));
     }
 
     #[test]
@@ -140,6 +146,9 @@ mod tests {
         read::<ExecuteRequest>("ExecuteRequest", json!({"toolId": "a:b"}));
         read::<HeartbeatRequest>("HeartbeatRequest", json!({"sessionId": "a"}));
         read::<SessionCloseRequest>("SessionCloseRequest", json!({}));
+        read::<UpstreamStartRequest>("UpstreamStartRequest", json!({}));
+        read::<UpstreamFinishRequest>("UpstreamFinishRequest", json!({"state": "a", "code": "b"}));
+        read::<UpstreamLogoutRequest>("UpstreamLogoutRequest", json!({"service": "a"}));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //!
 //! `request` builds the request from the arguments (pure), with `path` (the template), `value` (what a schema wants), `style` (how
 //! OpenAPI writes it) and `body`; `binding` says which hosts the config lets a service reach and give credentials to (pure), `credentials` chooses
-//! an auth alternative, `retry` decides the next step (pure), `answer` turns what came back into the wire's form (pure), `run`
+//! an auth alternative, `logins` lists what a person has to log in for (pure), `renewal` replaces a token that is refused, `retry` decides the next step (pure), `answer` turns what came back into the wire's form (pure), `run`
 //! performs.
 
 pub mod answer;
 pub mod binding;
 pub mod body;
 pub mod credentials;
+pub mod logins;
 pub mod path;
 mod renewal;
 pub mod request;

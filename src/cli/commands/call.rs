@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::io::Read;
 use std::path::Path;
 
+use super::upstream;
 use crate::base::disk;
 use crate::catalog::Tool;
 use crate::cli::args::{Token, UsageError};
@@ -114,7 +115,8 @@ fn call(
     if dry_run {
         return commands::dry_run::show(world, session, &request);
     }
-    let (response, request_id) = session.runtime.execute(&request)?;
+    let executed = session.runtime.execute(&request);
+    let (response, request_id) = executed.map_err(|error| upstream::hinted(error, row.service))?;
     let shape = Shape {
         format: world.format(),
         fields: tool.output.default_fields.clone(),
