@@ -33,6 +33,9 @@ pub const CAPABILITY_AUDIT_QUERY: &str = "audit-query";
 /// `POST /v1/policy/explain` (ours).
 pub const CAPABILITY_POLICY_EXPLAIN: &str = "policy-explain";
 
+/// Logins at upstreams, `/v1/auth/upstream` (ours).
+pub const CAPABILITY_UPSTREAM_LOGIN: &str = "upstream-login";
+
 /// Scope prefixes of an authorization envelope.
 pub const SCOPE_PREFIXES: [&str; 3] = ["bundle:", "profile:", "tool:"];
 
@@ -60,6 +63,14 @@ pub mod path {
     pub const STOP: &str = "/v1/runtime/stop";
     /// Browser login metadata.
     pub const BROWSER_CONFIG: &str = "/v1/auth/browser-config";
+    /// The caller's logins at upstreams (ours).
+    pub const UPSTREAM: &str = "/v1/auth/upstream";
+    /// Begin of a login at an upstream (ours).
+    pub const UPSTREAM_START: &str = "/v1/auth/upstream/start";
+    /// End of a login at an upstream (ours).
+    pub const UPSTREAM_FINISH: &str = "/v1/auth/upstream/finish";
+    /// Logout at an upstream (ours).
+    pub const UPSTREAM_LOGOUT: &str = "/v1/auth/upstream/logout";
     /// RFC 9728 metadata (ours).
     pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
     /// Liveness.
@@ -505,6 +516,117 @@ pub struct EnvelopeInfo {
     /// [`SCOPE_PREFIXES`].
     #[serde(default)]
     pub scope_prefixes: Vec<String>,
+}
+
+/// `POST /v1/auth/upstream/start` (ours): a login at an upstream, for one secret of one service.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpstreamStartRequest {
+    /// The served config's own path, or nothing (H01).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_path: Option<String>,
+    /// A service's id or alias; or else `toolId`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// A tool that needs the login; or else `service`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_id: Option<String>,
+    /// A key of `secrets`, where the service has several that need a login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// A loopback port that the caller listens on, for configurations that name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_port: Option<u16>,
+    /// The caller's session that the token ends with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+}
+
+/// What [`UpstreamStartRequest`] answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpstreamStarted {
+    /// The service's id.
+    pub service: String,
+    /// The key of `secrets`.
+    pub secret: String,
+    /// What to open in a browser.
+    #[serde(rename = "authorizationURL")]
+    pub authorization_url: String,
+    /// Comes back with the code, and is used once.
+    pub state: String,
+    /// Where the browser comes back to, on the caller's machine.
+    #[serde(rename = "redirectURI")]
+    pub redirect_uri: String,
+    /// Seconds until the state is forgotten.
+    pub expires_in: u64,
+    /// Who answers (RFC 9207), when that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+}
+
+/// `POST /v1/auth/upstream/finish` (ours): what the browser came back with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpstreamFinishRequest {
+    /// The served config's own path, or nothing (H01).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_path: Option<String>,
+    /// `state`
+    pub state: String,
+    /// `code`
+    pub code: String,
+}
+
+/// `POST /v1/auth/upstream/logout` (ours).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpstreamLogoutRequest {
+    /// The served config's own path, or nothing (H01).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_path: Option<String>,
+    /// A service's id or alias.
+    pub service: String,
+    /// A key of `secrets`; without it all of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// What [`UpstreamLogoutRequest`] answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpstreamLoggedOut {
+    /// How many tokens there were.
+    pub logged_out: usize,
+}
+
+/// `GET /v1/auth/upstream` (ours).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpstreamLogins {
+    /// One for each service and secret that tools of the caller need a login for.
+    pub logins: Vec<UpstreamLogin>,
+}
+
+/// How a caller stands with an upstream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpstreamLogin {
+    /// The service's id.
+    pub service: String,
+    /// The key of `secrets`.
+    pub secret: String,
+    /// Whether there is a token.
+    pub logged_in: bool,
+    /// What was granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// When the token ends, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<String>,
+    /// Whether another follows it without a login.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renewable: bool,
 }
 
 /// `GET /v1/auth/browser-config`: how a person logs in.

@@ -73,7 +73,7 @@ pub enum SecretError {
         /// The config's `value`.
         entry: String,
         /// Why.
-        cause: Box<SecretError>,
+        cause: Box<Self>,
     },
     /// There is no keychain that is known on this system.
     NoKeychain,

@@ -288,7 +288,9 @@ fn hint_of(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::RuntimeAttachConflict => {
             "wait until the other session ends, or end it with `open-cli runtime session-close` and its id"
         }
-        ErrorCode::UpstreamLoginRequired => "a person has to log in at the upstream first",
+        ErrorCode::UpstreamLoginRequired => {
+            "log in with `open-cli auth upstream login` and the service; `open-cli auth upstream status` lists what needs one"
+        }
         ErrorCode::Overloaded | ErrorCode::AuditUnavailable | ErrorCode::CatalogUnavailable => {
             "try again; the toolbox's log tells more"
         }

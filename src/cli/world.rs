@@ -94,6 +94,11 @@ impl<'a> World<'a> {
         self.connect_with(true)
     }
 
+    /// As [`World::connect`], but nobody is asked for anything.
+    pub fn connect_alone(&mut self) -> Result<Connection<'a>, Failure> {
+        self.connect_with(false)
+    }
+
     fn connect_with(&mut self, somebody: bool) -> Result<Connection<'a>, Failure> {
         let loaded = self.load()?;
         let remote = loaded.config.remote.as_ref();

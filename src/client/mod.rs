@@ -15,3 +15,4 @@ pub mod runtime;
 pub mod session;
 pub mod target;
 pub mod tokens;
+pub mod upstream;

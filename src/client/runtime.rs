@@ -17,7 +17,8 @@ use crate::base::url::Url;
 use crate::contract::policy::{PolicyExplainRequest, PolicyExplainResponse};
 use crate::contract::{
     BrowserConfig, DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse, Problem, RefreshResponse, RuntimeInfo,
-    SessionCloseRequest, path,
+    SessionCloseRequest, UpstreamFinishRequest, UpstreamLogin, UpstreamLogoutRequest, UpstreamStartRequest,
+    UpstreamStarted, path,
 };
 use crate::http::{
     self, Headers, Limits, Method, Reach, Request, Response, Transport, TransportError, TransportErrorKind,
@@ -306,6 +307,28 @@ impl Runtime<'_> {
     pub fn session_close(&self, id: Option<&str>) -> Result<Vec<u8>, ClientError> {
         let request = SessionCloseRequest { session_id: id.map(str::to_owned), ..SessionCloseRequest::default() };
         Ok(self.send(&Call::post(path::SESSION_CLOSE, json(&request)), &[], self.timeouts.ask)?.body)
+    }
+
+    /// `GET /v1/auth/upstream`, as it came.
+    pub fn upstream_logins(&self) -> Result<Vec<u8>, ClientError> {
+        Ok(self.send(&Call::get(path::UPSTREAM), &[], self.timeouts.ask)?.body)
+    }
+
+    /// `POST /v1/auth/upstream/start`
+    pub fn start_upstream_login(&self, request: &UpstreamStartRequest) -> Result<UpstreamStarted, ClientError> {
+        let call = Call::post(path::UPSTREAM_START, json(request));
+        read(&call, &self.send(&call, &[], self.timeouts.ask)?.body)
+    }
+
+    /// `POST /v1/auth/upstream/finish`
+    pub fn finish_upstream_login(&self, request: &UpstreamFinishRequest) -> Result<UpstreamLogin, ClientError> {
+        let call = Call::post(path::UPSTREAM_FINISH, json(request));
+        read(&call, &self.send(&call, &[], self.timeouts.ask)?.body)
+    }
+
+    /// `POST /v1/auth/upstream/logout`, as it came.
+    pub fn upstream_logout(&self, request: &UpstreamLogoutRequest) -> Result<Vec<u8>, ClientError> {
+        Ok(self.send(&Call::post(path::UPSTREAM_LOGOUT, json(request)), &[], self.timeouts.ask)?.body)
     }
 
     fn send(&self, call: &Call<'_>, query: &[(&str, &str)], limit: Duration) -> Result<Response, ClientError> {

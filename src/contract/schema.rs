@@ -30,7 +30,8 @@ mod tests {
     use crate::contract::{
         AuthInfo, BrowserConfig, BrowserLoginInfo, DryRunResponse, EnvelopeInfo, ExecuteRequest, ExecuteResponse,
         HeartbeatRequest, HeartbeatResponse, Lifecycle, Problem, ProtectedResource, RefreshResponse, RefreshedSource,
-        RequestFile, RuntimeInfo, SessionCloseRequest, SessionCloseResponse,
+        RequestFile, RuntimeInfo, SessionCloseRequest, SessionCloseResponse, UpstreamFinishRequest, UpstreamLoggedOut,
+        UpstreamLogin, UpstreamLogins, UpstreamLogoutRequest, UpstreamStartRequest, UpstreamStarted,
     };
 
     /// Learns a struct's members as its derived reader asks for them, and gives nothing.
@@ -99,8 +100,9 @@ mod tests {
             GuidanceExample, HeartbeatRequest, HeartbeatResponse, Lifecycle, OAuthFlow, Output, Pagination,
             Parameter, PolicyExplainRequest, PolicyExplainResponse, PolicyExplanation, PolicyPattern, PolicyPlace,
             PolicyRule, Problem, ProtectedResource, Provenance, RefreshResponse, RefreshedSource, RequestBody,
-            RequestFile, Retry, RuntimeInfo, Safety,
-            ServiceRecord, SessionCloseRequest, SessionCloseResponse, SourceRecord, Tool, View, Workflow, WorkflowStep,
+            RequestFile, Retry, RuntimeInfo, Safety, ServiceRecord, SessionCloseRequest, SessionCloseResponse,
+            SourceRecord, Tool, UpstreamFinishRequest, UpstreamLoggedOut, UpstreamLogin, UpstreamLogins,
+            UpstreamLogoutRequest, UpstreamStartRequest, UpstreamStarted, View, Workflow, WorkflowStep,
         );
     }
 
@@ -109,8 +111,9 @@ mod tests {
         of_types!(check_required:
             AuthAlternative, AuthInfo, AuthRequirement, Backend, BrowserConfig, BrowserLoginInfo, Catalog, DryRunResponse,
             EnvelopeInfo, ExecuteResponse, FetchRecord, Guidance, GuidanceExample, HeartbeatResponse, Lifecycle, OAuthFlow,
-            Output, Pagination, PolicyExplainResponse, PolicyExplanation, PolicyPattern, PolicyPlace, PolicyRule, ProtectedResource, Provenance, RefreshResponse, RefreshedSource, Retry, RuntimeInfo, Safety,
-            SessionCloseResponse, Tool,
+            Output, Pagination, PolicyExplainResponse, PolicyExplanation, PolicyPattern, PolicyPlace, PolicyRule,
+            ProtectedResource, Provenance, RefreshResponse, RefreshedSource, Retry, RuntimeInfo, Safety,
+            SessionCloseResponse, Tool, UpstreamLoggedOut, UpstreamLogin, UpstreamLogins, UpstreamStarted,
         );
     }
 
@@ -131,6 +134,9 @@ mod tests {
         read::<HeartbeatRequest>("HeartbeatRequest", &json!({"sessionId": "a"}));
         read::<SessionCloseRequest>("SessionCloseRequest", &json!({}));
         read::<PolicyExplainRequest>("PolicyExplainRequest", &json!({}));
+        read::<UpstreamStartRequest>("UpstreamStartRequest", &json!({}));
+        read::<UpstreamFinishRequest>("UpstreamFinishRequest", &json!({"state": "a", "code": "b"}));
+        read::<UpstreamLogoutRequest>("UpstreamLogoutRequest", &json!({"service": "a"}));
     }
 
     #[test]
@@ -147,6 +153,9 @@ mod tests {
         read::<HeartbeatRequest>("HeartbeatRequest", json!({"sessionId": "a"}));
         read::<SessionCloseRequest>("SessionCloseRequest", json!({}));
         read::<PolicyExplainRequest>("PolicyExplainRequest", json!({}));
+        read::<UpstreamStartRequest>("UpstreamStartRequest", json!({}));
+        read::<UpstreamFinishRequest>("UpstreamFinishRequest", json!({"state": "a", "code": "b"}));
+        read::<UpstreamLogoutRequest>("UpstreamLogoutRequest", json!({"service": "a"}));
     }
 
     #[test]

@@ -2,14 +2,16 @@
 //!
 //! `request` builds the request from the arguments (pure), with `path` (the template), `value` (what a schema wants), `style` (how
 //! OpenAPI writes it), `body`, `form` and `multipart`; `binding` says which hosts the config lets a service reach and give
-//! credentials to (pure), `credentials` chooses an auth alternative, `retry` decides the next step (pure), `answer` turns what came
-//! back into the wire's form (pure), `run` performs.
+//! credentials to (pure), `credentials` chooses an auth alternative, `logins` lists what a person has to log in for (pure), `renewal`
+//! replaces a token that is refused, `retry` decides the next step (pure), `answer` turns what came back into the wire's form (pure),
+//! `run` performs.
 
 pub mod answer;
 pub mod binding;
 pub mod body;
 pub mod credentials;
 mod form;
+pub mod logins;
 mod multipart;
 pub mod path;
 mod renewal;

@@ -1,18 +1,19 @@
 //! A login at a browser: a listener on loopback, an address for the person, and a code within two minutes (RFC 8252).
 //!
 //! What arrives is judged in `redirect`; here are the listener, the wait, and the line that a person may paste instead. Key types:
-//! [`Login`], [`Doors`], [`Code`].
+//! [`Login`], [`Doors`], [`Code`]; [`Way`] for a login that somebody else has prepared.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::base::host::{self, Deadline};
 use crate::base::redacted::Redacted;
 use crate::base::url::Url;
-use crate::http::server::{self, Answer, Handler, Inbound, ServerOptions};
+use crate::http::server::{self, Answer, Handler, Inbound, Running, ServerOptions};
 
 use super::grant::Asked;
 use super::page::page;
@@ -21,6 +22,9 @@ use super::redirect::{self, Verdict};
 
 /// How long a person may take.
 pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// Where the browser comes back to, unless the configuration says otherwise.
+const CALLBACK: &str = "/callback";
 
 /// How long the last page may take to reach the browser.
 const GRACE: Duration = Duration::from_secs(2);
@@ -94,10 +98,9 @@ pub enum FlowError {
 impl fmt::Display for FlowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::PortTaken(port) => write!(
-                f,
-                "port {port}, which browserLogin.callbackPort names for the way back, is taken by another program"
-            ),
+            Self::PortTaken(port) => {
+                write!(f, "port {port}, which the configuration names for the way back, is taken by another program")
+            }
             Self::System(cause) => write!(f, "there can be no way back from the browser: {cause}"),
             Self::Address(cause) => write!(f, "the address to log in at cannot be made: {cause}"),
             Self::Denied(cause) => write!(f, "the issuer answered {cause}"),
@@ -123,19 +126,8 @@ pub fn run(login: &Login<'_>, doors: Doors<'_>) -> Result<Code, FlowError> {
     let system = |error: io::Error| FlowError::System(error.to_string());
     let pkce = Pkce::new(&host::random().map_err(system)?);
     let state = host::random_id().map_err(system)?;
-    let (news, arrivals) = mpsc::channel();
-    let callback = Callback {
-        state: state.clone(),
-        issuer: login.issuer.map(str::to_owned),
-        news: Mutex::new(Some(news.clone())),
-    };
-    let addr = ([127, 0, 0, 1], doors.port.unwrap_or(0)).into();
-    let options = ServerOptions { workers: 2, max_body: 1024, ..ServerOptions::new(addr) };
-    let listener = server::start(options, Arc::new(callback)).map_err(|error| match (error.kind(), doors.port) {
-        (io::ErrorKind::AddrInUse, Some(port)) => FlowError::PortTaken(port),
-        _ => system(error),
-    })?;
-    let redirect_uri = format!("http://{}/callback", listener.addr());
+    let way = Way::open(([127, 0, 0, 1], doors.port.unwrap_or(0)).into())?;
+    let redirect_uri = format!("http://{}{CALLBACK}", way.addr());
     let Login { endpoint, client_id, issuer, asked } = *login;
     let request = redirect::Request {
         endpoint,
@@ -145,22 +137,75 @@ pub fn run(login: &Login<'_>, doors: Doors<'_>) -> Result<Code, FlowError> {
         challenge: &pkce.challenge,
         asked,
     };
-    let result = request.url().map_err(|error| FlowError::Address(error.to_string())).and_then(|url| {
-        send_off(&url, &doors);
-        if let Some(pasted) = doors.pasted {
-            listen_to_lines(pasted, news).map_err(system)?;
+    let url = request.url().map_err(|error| FlowError::Address(error.to_string()))?;
+    let code = way.lead(&Sent { url: &url, state: &state, issuer, path: CALLBACK }, doors)?;
+    Ok(Code { code, verifier: pkce.verifier, redirect_uri })
+}
+
+/// A way back from a browser: a listener on loopback that knows of no login yet.
+pub struct Way {
+    listener: Running,
+    callback: Arc<Callback>,
+    arrivals: mpsc::Receiver<News>,
+    news: Sender<News>,
+}
+
+/// A login that somebody has prepared.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// What the browser opens.
+    pub url: &'a Url,
+    /// What comes back with the code.
+    pub state: &'a str,
+    /// Who answers (RFC 9207), when that is known.
+    pub issuer: Option<&'a str>,
+    /// The path of the redirect URI.
+    pub path: &'a str,
+}
+
+impl Way {
+    /// Listens; port 0 takes a free one.
+    pub fn open(addr: SocketAddr) -> Result<Self, FlowError> {
+        let (news, arrivals) = mpsc::channel();
+        let callback = Arc::new(Callback { expected: OnceLock::new(), news: Mutex::new(Some(news.clone())) });
+        let options = ServerOptions { workers: 2, max_body: 1024, ..ServerOptions::new(addr) };
+        let handler = Arc::clone(&callback) as Arc<dyn Handler>;
+        let listener = server::start(options, handler).map_err(|error| match (error.kind(), addr.port()) {
+            (io::ErrorKind::AddrInUse, port @ 1..) => FlowError::PortTaken(port),
+            _ => FlowError::System(error.to_string()),
+        })?;
+        Ok(Self { listener, callback, arrivals, news })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.listener.addr()
+    }
+
+    /// Sends a person on the way and waits for what comes back.
+    pub fn lead(self, sent: &Sent<'_>, doors: Doors<'_>) -> Result<Redacted<String>, FlowError> {
+        let Sent { url, state, issuer, path } = *sent;
+        let texts = (path.to_owned(), state.to_owned());
+        self.callback.expected.get_or_init(|| Expected {
+            path: texts.0,
+            state: texts.1,
+            issuer: issuer.map(str::to_owned),
+        });
+        send_off(url, &doors);
+        let pasted = doors.pasted.map_or(Ok(()), |pasted| listen_to_lines(pasted, self.news));
+        let verdict = pasted.map_err(|error| FlowError::System(error.to_string())).and_then(|()| {
+            let judge = |pasted: &str| redirect::judge(redirect::query_of(pasted), state, issuer);
+            wait(&self.arrivals, &judge, doors.say, doors.limit)
+        });
+        self.listener.stop(GRACE);
+        match verdict? {
+            Verdict::Code(code) => Ok(code),
+            Verdict::Denied(cause) => Err(FlowError::Denied(cause)),
+            Verdict::WrongIssuer(found) => {
+                Err(FlowError::WrongIssuer { found, expected: issuer.unwrap_or_default().to_owned() })
+            }
+            Verdict::Foreign(_) => unreachable!("the wait goes on after what is foreign"),
         }
-        let judge = |pasted: &str| redirect::judge(redirect::query_of(pasted), &state, issuer);
-        wait(&arrivals, &judge, doors.say, doors.limit)
-    });
-    listener.stop(GRACE);
-    match result? {
-        Verdict::Code(code) => Ok(Code { code, verifier: pkce.verifier, redirect_uri }),
-        Verdict::Denied(cause) => Err(FlowError::Denied(cause)),
-        Verdict::WrongIssuer(found) => {
-            Err(FlowError::WrongIssuer { found, expected: issuer.unwrap_or_default().to_owned() })
-        }
-        Verdict::Foreign(_) => unreachable!("the wait goes on after what is foreign"),
     }
 }
 
@@ -211,18 +256,25 @@ fn wait(
 
 /// The end of the way back.
 struct Callback {
-    state: String,
-    issuer: Option<String>,
+    expected: OnceLock<Expected>,
     /// Taken by the first answer that counts.
     news: Mutex<Option<Sender<News>>>,
 }
 
+/// What a login's answer has.
+struct Expected {
+    path: String,
+    state: String,
+    issuer: Option<String>,
+}
+
 impl Handler for Callback {
     fn handle(&self, request: Inbound) -> Answer {
-        if (request.method.as_str(), request.path.as_str()) != ("GET", "/callback") {
+        let is_there = |expected: &&Expected| request.method == "GET" && request.path == expected.path;
+        let Some(expected) = self.expected.get().filter(is_there) else {
             return page(404, "Nothing here", "This is the way back of a login at the command line, and nothing else.");
-        }
-        let verdict = redirect::judge(&request.query, &self.state, self.issuer.as_deref());
+        };
+        let verdict = redirect::judge(&request.query, &expected.state, expected.issuer.as_deref());
         let answer = match &verdict {
             Verdict::Foreign(why) => return page(400, "Not this login", &format!("This answer was ignored: {why}.")),
             Verdict::Code(_) => page(200, "Done", "You may close this window and go back to the command line."),

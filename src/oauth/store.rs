@@ -92,6 +92,16 @@ impl Entry {
         now + MARGIN >= self.obtained_at && now < self.expires_at
     }
 
+    /// As the bytes of a file; they hold what the entry hides.
+    pub fn to_bytes(&self) -> Redacted<Vec<u8>> {
+        Redacted::new(serde_json::to_vec(&File::of(self)).expect("texts and numbers serialize"))
+    }
+
+    /// From such bytes; `None` when anything in them is unexpected.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice::<File>(bytes).ok()?.entry()
+    }
+
     /// The entry without its access token's life, so that only its refresh token is of use.
     #[must_use]
     pub fn spent(self) -> Self {
@@ -170,15 +180,13 @@ impl Store {
 
     /// The entry of a name.
     pub fn load(&self, name: &str) -> Option<Entry> {
-        let bytes = disk::read(&self.file(name), MAX_FILE).ok()?;
-        serde_json::from_slice::<File>(&bytes).ok()?.entry()
+        Entry::from_bytes(&disk::read(&self.file(name), MAX_FILE).ok()?)
     }
 
     /// Keeps an entry.
     pub fn save(&self, name: &str, entry: &Entry) -> io::Result<()> {
-        let bytes = serde_json::to_vec(&File::of(entry))?;
         disk::own_private_dir(&self.directory)?;
-        disk::write_private(&self.file(name), &bytes)?;
+        disk::write_private(&self.file(name), entry.to_bytes().expose())?;
         if entry.parent.is_some() {
             self.prune(name);
         }

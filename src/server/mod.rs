@@ -26,7 +26,6 @@ use crate::base::serial::Serial;
 use crate::base::time::rfc3339;
 use crate::config::load::Surroundings;
 use crate::contract;
-use crate::execute::run::Executor;
 use crate::http::Transport;
 use crate::http::client::{ClientOptions, HttpClient, ProxyChoice};
 use crate::http::counts::Counts;
@@ -50,6 +49,7 @@ pub mod sessions;
 pub mod signals;
 pub mod snapshot;
 pub mod state;
+pub mod tokens;
 
 use app::{App, Order};
 use flags::{DEFAULT_ADDR, Flags, Wish};
@@ -316,10 +316,11 @@ impl Toolbox {
         let audit = open_audit(host, flags, &instance, &log)?;
         let transport = Arc::clone(&tools.transport);
         let workshop = workshop(surroundings, instance.cache_dir.join("http"), tools);
+        let executor = tokens::executor(host, transport, &served.config, &instance, &log);
         let app = Arc::new(App {
             state: Arc::new(State::new(workshop, served)),
             audit: Arc::new(audit),
-            executor: Executor::new(transport, host.env.clone(), host.clock.clone()),
+            executor,
             sessions: Sessions::new(flags.lease.clone(), Clock::steady()),
             instance,
             public_url: flags.public_url.clone(),

@@ -14,7 +14,9 @@ use super::app::{App, event_of};
 use super::asked::Asked;
 use super::describe::{Operation, table};
 use super::error::Failure;
-use super::routes::{audit, catalog, description, execute, health, metrics, policy, refresh, runtime, session};
+use super::routes::{
+    audit, catalog, description, execute, health, metrics, policy, refresh, runtime, session, upstream,
+};
 
 /// One request on its way through the handlers.
 #[derive(Debug)]
@@ -123,6 +125,10 @@ pub const ROUTES: &[Route] = &[
     post(path::SESSION_CLOSE, Token::Needed, session::close, &table::SESSION_CLOSE),
     post(path::STOP, Token::Needed, runtime::stop, &table::STOP),
     get(path::BROWSER_CONFIG, Token::Ignored, runtime::browser_config, &table::BROWSER_CONFIG),
+    get(path::UPSTREAM, Token::Needed, upstream::list, &table::UPSTREAM),
+    post(path::UPSTREAM_START, Token::Needed, upstream::start, &table::UPSTREAM_START),
+    post(path::UPSTREAM_FINISH, Token::Needed, upstream::finish, &table::UPSTREAM_FINISH),
+    post(path::UPSTREAM_LOGOUT, Token::Needed, upstream::logout, &table::UPSTREAM_LOGOUT),
     get(path::PROTECTED_RESOURCE, Token::Ignored, runtime::protected_resource, &table::PROTECTED_RESOURCE),
     get(path::HEALTH, Token::Ignored, health::live, &table::HEALTH),
     get(path::READY, Token::Ignored, health::ready, &table::READY),

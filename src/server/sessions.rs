@@ -1,7 +1,8 @@
 //! Sessions of this runtime: the table of leases behind its lock, and what happens when one ends.
 //!
 //! Everything that hangs on a session is let go in `let_go`, the one way out for sessions that were closed and those that ran out.
-//! Today these are the runtime tokens that the session's heartbeats came with, which the validator remembers.
+//! These are the runtime tokens that the session's heartbeats came with, which the validator remembers, and the tokens of upstreams
+//! that it logged in for.
 
 use std::sync::Mutex;
 
@@ -103,6 +104,7 @@ fn expire(app: &App, expired: &[Ended]) {
 /// All that hangs on a session goes with it.
 fn let_go(app: &App, ended: &Ended) {
     forget(app, &ended.tokens);
+    app.executor.upstream().forget_session(&ended.principal.holder(), &ended.id);
     if ended.last {
         app.log.info("the last session has ended, and with it the runtime", &[("session", &ended.id)]);
         let mut event = Event::new(EventType::RuntimeStop);

@@ -55,7 +55,7 @@ impl Issuers {
             Place::Named { token, authorization } => Ok(Endpoints {
                 token: token.clone(),
                 authorization: authorization.clone(),
-                issuer: recipe.settings.issuer.as_ref().map(|issuer| issuer.as_str().to_owned()),
+                issuer: None,
                 reach: Reach::Named,
             }),
             Place::Described { token, authorization } => {

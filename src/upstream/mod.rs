@@ -1,12 +1,16 @@
 //! Tokens for upstream calls: what a secret of type `oauth2` stands for, where it is asked for, how long it is kept, and for whom.
 //!
 //! Key types: [`Recipe`], which token is meant (pure); [`Upstream`], which has or obtains it; [`Caller`], on whose behalf. `endpoints` asks
-//! issuers where their endpoints are, `table` keeps tokens and lets one of many askers ask. What hosts may be told is said by whoever
+//! issuers where their endpoints are, `table` keeps tokens and lets one of many askers ask; `people` has the tokens of principals, `pending`
+//! their logins, `vault` what is kept of them on disk. What hosts may be told is said by whoever
 //! knows the service ([`Hosts`]); nothing here knows tools, policies or the wire.
 
 mod endpoints;
+mod pending;
+mod people;
 pub mod recipe;
 mod table;
+pub mod vault;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,14 +30,21 @@ use crate::oauth::store::Entry;
 use crate::secrets;
 
 use endpoints::{Endpoints, Issuers};
+use pending::Logins;
+pub use pending::NotYours;
+pub use people::{LoginError, Standing, Started, Wish};
 pub use recipe::Recipe;
 use table::{Flight, Table};
+use vault::Vault;
 
 /// How long asking for a token may take in all, and how long others wait for the one who asks.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// How many tokens of clients are kept.
 const MAX_CLIENTS: usize = 1_000;
+
+/// How many tokens of people are kept in memory.
+const MAX_PEOPLE: usize = 10_000;
 
 /// What may be reached on behalf of a service, and told its credentials (H17).
 pub trait Hosts {
@@ -50,7 +61,7 @@ pub struct News<'a> {
     pub secret: &'a str,
     /// Whom the toolbox asked.
     pub endpoint: &'a Url,
-    /// `obtained` or `refreshed`, also of what failed.
+    /// `obtained`, `refreshed` or `logged_in`, also of what failed.
     pub word: &'static str,
     /// Whether there is a token now.
     pub done: bool,
@@ -123,8 +134,13 @@ pub struct Upstream {
     transport: Arc<dyn Transport>,
     env: Env,
     clock: Clock,
+    /// Does not jump, so that setting the time ends no login.
+    steady: Clock,
     issuers: Issuers,
     clients: Table,
+    people: Table,
+    logins: Logins,
+    vault: Option<Vault>,
 }
 
 impl fmt::Debug for Upstream {
@@ -136,7 +152,23 @@ impl fmt::Debug for Upstream {
 impl Upstream {
     /// With no tokens yet.
     pub fn new(transport: Arc<dyn Transport>, env: Env, clock: Clock) -> Self {
-        Self { transport, env, clock, issuers: Issuers::default(), clients: Table::new(MAX_CLIENTS) }
+        Self {
+            transport,
+            env,
+            clock,
+            steady: Clock::steady(),
+            issuers: Issuers::default(),
+            clients: Table::new(MAX_CLIENTS),
+            people: Table::new(MAX_PEOPLE),
+            logins: Logins::default(),
+            vault: None,
+        }
+    }
+
+    /// That keeps tokens of people at rest, too.
+    #[must_use]
+    pub fn with_vault(self, vault: Option<Vault>) -> Self {
+        Self { vault, ..self }
     }
 
     /// A token that can be used. `refused` is one that the upstream did not take: another is asked for, unless another caller
@@ -152,9 +184,7 @@ impl Upstream {
         let limit = limit.min(LIMIT);
         match recipe.settings.mode {
             OAuthMode::ClientCredentials => self.of_client(recipe, hosts, caller, refused, limit),
-            OAuthMode::AuthorizationCode => Err(TokenError::Failed(
-                "secrets of mode `authorizationCode` are not supported by this version".to_owned(),
-            )),
+            OAuthMode::AuthorizationCode => self.of_person(recipe, hosts, caller, refused, limit),
         }
     }
 

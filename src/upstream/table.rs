@@ -39,6 +39,12 @@ struct State {
     flights: u64,
     /// Why there was no token the last time.
     failure: Option<TokenError>,
+    /// What the token ends with.
+    tag: Option<String>,
+    /// It is in memory alone.
+    fleeting: bool,
+    /// It was taken away.
+    gone: bool,
 }
 
 /// How a token is come by.
@@ -55,6 +61,51 @@ pub(super) struct Flight<'a> {
 impl Table {
     pub(super) fn new(most: usize) -> Self {
         Self { slots: Mutex::default(), most, uses: AtomicU64::default() }
+    }
+
+    /// The slot of a name, if there is one.
+    pub(super) fn find(&self, name: &str) -> Option<Arc<Slot>> {
+        let slot = lock(&self.slots).get(name).map(Arc::clone)?;
+        slot.used.store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        Some(slot)
+    }
+
+    /// Takes a slot away, with `only_empty` when it holds no token; says whether it did. Whoever has it in hand finds it empty.
+    pub(super) fn remove(&self, name: &str, only_empty: bool) -> bool {
+        let mut slots = lock(&self.slots);
+        let Some(slot) = slots.get(name) else { return true };
+        let mut state = lock(&slot.state);
+        if only_empty && state.entry.is_some() {
+            return false;
+        }
+        state.entry = None;
+        state.gone = true;
+        drop(state);
+        slots.remove(name);
+        true
+    }
+
+    /// Puts a token there that came otherwise: what it ends with, and whether it is at rest as well.
+    pub(super) fn put(&self, name: &str, entry: Entry, tag: Option<String>, at_rest: bool) {
+        self.remove(name, false);
+        let slot = self.slot(name, || None);
+        let mut state = lock(&slot.state);
+        state.entry = Some(entry);
+        state.tag = tag;
+        state.fleeting = !at_rest;
+    }
+
+    /// Takes away the slots that were put there under this tag.
+    pub(super) fn forget(&self, tag: &str) {
+        lock(&self.slots).retain(|_, slot| {
+            let mut state = lock(&slot.state);
+            let stays = state.tag.as_deref() != Some(tag);
+            if !stays {
+                state.entry = None;
+                state.gone = true;
+            }
+            stays
+        });
     }
 
     /// The slot of a name, made when there is none. Of too many the one goes that was not used for longest.
@@ -78,8 +129,13 @@ impl Table {
 }
 
 impl Slot {
+    /// Whether successors of the token are kept at rest.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let state = lock(&self.state);
+        !state.fleeting && !state.gone
+    }
+
     /// What is there, usable or not.
-    #[cfg(test)]
     pub(super) fn entry(&self) -> Option<Entry> {
         lock(&self.state).entry.clone()
     }
@@ -121,7 +177,8 @@ impl Slot {
         let outcome = match fetched {
             Ok(entry) => {
                 let token = entry.token.clone();
-                state.entry = Some(entry);
+                // Who logged out meanwhile stays logged out.
+                state.entry = Some(entry).filter(|_| !state.gone);
                 Ok(Obtained { token, kept: false })
             }
             Err(error) => {

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::io::Read;
 use std::path::Path;
 
+use super::upstream;
 use crate::base::disk;
 use crate::catalog::Tool;
 use crate::cli::args::{Token, UsageError};
@@ -121,7 +122,8 @@ fn call(
         return commands::dry_run::show(world, session, &request, form);
     }
     let place = Place::of(world, &options)?;
-    let (response, request_id) = session.runtime.execute(&request)?;
+    let executed = session.runtime.execute(&request);
+    let (response, request_id) = executed.map_err(|error| upstream::hinted(error, row.service))?;
     answer::give(world, &tool, &options, &place, &response).map_err(|failure| Failure { request_id, ..failure })
 }
 

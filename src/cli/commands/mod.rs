@@ -10,6 +10,7 @@ pub mod dry_run;
 pub mod explain;
 pub mod policy;
 pub mod runtime;
+pub mod upstream;
 
 use super::args::{self, Line, Options, Token, UsageError, Wants};
 use super::flags::{self, Flag, Takes};
@@ -194,6 +195,30 @@ pub const BUILT_IN: &[BuiltIn] = &[
         run: auth::token,
     },
     BuiltIn {
+        words: &["auth", "upstream", "login"],
+        arguments: "<service>",
+        takes: (1, 1),
+        help: "Log in at a service's own issuer, at a browser or with --no-browser; the runtime keeps the token",
+        options: upstream::SECRET,
+        run: upstream::login,
+    },
+    BuiltIn {
+        words: &["auth", "upstream", "logout"],
+        arguments: "<service>",
+        takes: (1, 1),
+        help: "Let the runtime forget your tokens for a service",
+        options: upstream::SECRET,
+        run: upstream::logout,
+    },
+    BuiltIn {
+        words: &["auth", "upstream", "status"],
+        arguments: "",
+        takes: (0, 0),
+        help: "List the services that need a login of yours, and where you are logged in",
+        options: &[],
+        run: upstream::status,
+    },
+    BuiltIn {
         words: &["config", "show"],
         arguments: "",
         takes: (0, 0),
@@ -268,7 +293,15 @@ pub fn run(world: &mut World<'_>, line: &Line) -> Result<(), Failure> {
             let options = bind(command, &tokens[command.words.len()..])?;
             (command.run)(world, &options)
         }
-        None => Err(no_command(&family, words[1]).into()),
+        None => {
+            let below: Vec<&BuiltIn> =
+                family.iter().filter(|one| one.words.len() > 2 && one.words[1] == words[1]).copied().collect();
+            match words.get(2) {
+                None if !below.is_empty() => world.console.text(&help::built_in(&below)),
+                Some(word) if !below.is_empty() => Err(no_command(&below, 2, word).into()),
+                _ => Err(no_command(&family, 1, words[1]).into()),
+            }
+        }
     }
 }
 
@@ -290,10 +323,12 @@ fn nothing(world: &World<'_>, tokens: &[Token]) -> Result<(), Failure> {
     }
 }
 
-fn no_command(family: &[&BuiltIn], word: &str) -> UsageError {
-    let first = family[0].words[0];
+/// The commands share the words before the one at `at`.
+fn no_command(family: &[&BuiltIn], at: usize, word: &str) -> UsageError {
+    let first = family[0].words[..at].join(" ");
     let error = UsageError::new(format!("{first} has no command `{}`", word.escape_debug()));
-    let known: Vec<&str> = family.iter().filter_map(|command| command.words.get(1).copied()).collect();
+    let mut known: Vec<&str> = family.iter().filter_map(|command| command.words.get(at).copied()).collect();
+    known.dedup();
     match nearest(word, known.iter().copied()) {
         Some(near) => error.hint(format!("did you mean `open-cli {first} {near}`?")),
         None => error.hint(format!("known: {}", known.join(", "))),

@@ -170,6 +170,49 @@ pub const BROWSER_CONFIG: Operation = Operation {
     ..NOTHING
 };
 
+/// `GET /v1/auth/upstream`.
+pub const UPSTREAM: Operation = Operation {
+    id: "upstreamLogins",
+    summary: "The logins at upstreams that the caller's tools need, and how it stands with them",
+    tag: "auth",
+    content: Content::Json(&["UpstreamLogins"]),
+    codes: &[ErrorCode::CatalogUnavailable],
+    ..NOTHING
+};
+
+/// `POST /v1/auth/upstream/start`.
+pub const UPSTREAM_START: Operation = Operation {
+    id: "startUpstreamLogin",
+    summary: "Begins a login at an upstream; a browser of the caller's goes on",
+    tag: "auth",
+    body: Some(("UpstreamStartRequest", true)),
+    content: Content::Json(&["UpstreamStarted"]),
+    codes: &[ErrorCode::ExecutionError, ErrorCode::CatalogUnavailable],
+    ..NOTHING
+};
+
+/// `POST /v1/auth/upstream/finish`.
+pub const UPSTREAM_FINISH: Operation = Operation {
+    id: "finishUpstreamLogin",
+    summary: "Ends a login at an upstream; the token stays here, for its principal alone",
+    tag: "auth",
+    body: Some(("UpstreamFinishRequest", true)),
+    content: Content::Json(&["UpstreamLogin"]),
+    codes: &[ErrorCode::AuthzDenied, ErrorCode::ExecutionError, ErrorCode::AuditUnavailable],
+    ..NOTHING
+};
+
+/// `POST /v1/auth/upstream/logout`.
+pub const UPSTREAM_LOGOUT: Operation = Operation {
+    id: "upstreamLogout",
+    summary: "Forgets the caller's tokens for a service",
+    tag: "auth",
+    body: Some(("UpstreamLogoutRequest", true)),
+    content: Content::Json(&["UpstreamLoggedOut"]),
+    codes: &[ErrorCode::CatalogUnavailable],
+    ..NOTHING
+};
+
 /// `GET /.well-known/oauth-protected-resource`.
 pub const PROTECTED_RESOURCE: Operation = Operation {
     id: "protectedResource",

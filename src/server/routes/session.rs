@@ -63,7 +63,7 @@ fn not_closed(exchange: &Exchange<'_>, id: Option<&str>, refusal: Refusal) -> Fa
     exchange.app.record(&event).err().unwrap_or(failure)
 }
 
-fn session_id(given: &str) -> Result<&str, Failure> {
+pub(super) fn session_id(given: &str) -> Result<&str, Failure> {
     let needs = || format!("`sessionId` needs 1 to {MOST_TEXT} printable ASCII characters");
     text(given).ok_or_else(|| Failure::new(ErrorCode::BadRequest, needs()))
 }

@@ -1,5 +1,7 @@
 //! Tokens from an issuer that answers from a function.
 
+mod people;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -52,7 +54,8 @@ impl World {
         let told = Arc::clone(&now);
         let clock = Clock::from_fn(move || UNIX_EPOCH + Duration::from_secs(told.load(Ordering::SeqCst)));
         let env = Env::new([("SECRET".to_owned(), "s3cret".to_owned())]);
-        let upstream = Upstream::new(Arc::clone(&issuer) as Arc<dyn Transport>, env, clock);
+        let upstream = Upstream::new(Arc::clone(&issuer) as Arc<dyn Transport>, env, clock.clone());
+        let upstream = Upstream { steady: clock, ..upstream };
         Self { issuer, upstream, now }
     }
 

@@ -1,0 +1,57 @@
+//! Which logins of a person some tools need: one for each service and secret (pure).
+
+use std::collections::BTreeMap;
+
+use super::credentials::find;
+use crate::catalog::{AuthRequirement, Tool};
+use crate::config::{Config, OAuthMode, OAuthSecret, SecretKind};
+use crate::upstream::Recipe;
+
+/// A login that a service's tools need.
+#[derive(Clone, Debug)]
+pub struct Needed<'a> {
+    /// One of the tools.
+    pub tool: &'a Tool,
+    /// The key of `secrets`.
+    pub secret: &'a str,
+    settings: &'a OAuthSecret,
+    /// The scheme, with the scopes of all of the tools.
+    requirement: AuthRequirement,
+}
+
+impl<'a> Needed<'a> {
+    /// What the login gives.
+    pub fn recipe(&self, config: &Config) -> Result<Recipe<'a>, String> {
+        Recipe::new(self.secret, self.settings, &self.requirement, config.policy.allow_exec_secrets)
+    }
+}
+
+/// The logins that tools need, ordered by service and secret.
+pub fn needed<'a>(config: &'a Config, tools: impl Iterator<Item = &'a Tool>) -> Vec<Needed<'a>> {
+    let mut found: BTreeMap<(&str, &str), Needed<'a>> = BTreeMap::new();
+    for tool in tools {
+        for requirement in tool.auth_alternatives.iter().flat_map(|alternative| &alternative.requirements) {
+            let Ok((secret, kind)) = find(config, tool, &requirement.name).map(|(key, secret)| (key, &secret.kind))
+            else {
+                continue;
+            };
+            let SecretKind::OAuth2(settings) = kind else { continue };
+            if settings.mode != OAuthMode::AuthorizationCode {
+                continue;
+            }
+            let first = || Needed {
+                tool,
+                secret,
+                settings,
+                requirement: AuthRequirement { scopes: vec![], ..requirement.clone() },
+            };
+            let scopes = &mut found.entry((tool.service_id.as_str(), secret)).or_insert_with(first).requirement.scopes;
+            for scope in &requirement.scopes {
+                if !scopes.contains(scope) {
+                    scopes.push(scope.clone());
+                }
+            }
+        }
+    }
+    found.into_values().collect()
+}
