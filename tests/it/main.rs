@@ -24,4 +24,5 @@ mod policy;
 mod reload;
 mod sessions;
 mod start;
+mod upstream_login;
 mod wire;
