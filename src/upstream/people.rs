@@ -295,7 +295,7 @@ pub(super) fn redirect_uri(settings: &OAuthSecret, proposed: Option<u16>) -> Res
     let host = configured.map_or("127.0.0.1", |url| url.host());
     let path = configured.map_or("/callback", |url| url.path());
     let written = configured.filter(|url| has_port(url)).map(Url::port);
-    let port = written.or(settings.callback_port).or(proposed.filter(|port| *port != 0));
+    let port = written.or(settings.callback_port).or(proposed);
     let port = port.ok_or_else(|| LoginError::Wrong("name the port you listen on in `callbackPort`".to_owned()))?;
     Ok(format!("http://{host}:{port}{path}"))
 }
