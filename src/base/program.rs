@@ -204,14 +204,18 @@ mod tests {
         // The one in the background has no end of its own, and holds the pipe open.
         let id = sh("tail -f /dev/null & printf $!").unwrap();
         is_soon_gone(&id);
-        let program = |line: &str| ["/bin/sh", "-c", line].map(str::to_owned);
         let file = std::env::temp_dir().join(format!("open-cli-program-{}", std::process::id()));
-        let argv = program(&format!("echo $$ > '{}'; exec tail -f /dev/null", file.display()));
+        check(&format!("echo $$ > '{}'; exec cat /dev/zero", file.display()), Err(&ProgramError::TooLong(64)));
+        is_soon_gone(std::fs::read_to_string(file).unwrap().trim());
+    }
+
+    #[test]
+    fn a_program_that_takes_too_long_is_ended() {
+        let argv = ["/bin/sh", "-c", "exec tail -f /dev/null"].map(str::to_owned);
         let env = [("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
-        let limit = Duration::from_millis(500);
+        let limit = Duration::from_millis(50);
         let slow = Program { argv: &argv, env: &env, limit, max_output: 64 };
         assert_eq!(slow.output(), Err(ProgramError::TimeUp(limit)));
-        is_soon_gone(std::fs::read_to_string(file).unwrap().trim());
     }
 
     /// A signal is on its way for a moment.

@@ -6,13 +6,14 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use open_cli::base::form::Form;
 use serde_json::{Value, json};
 
 use crate::program::eventually;
-use crate::world::World;
+use crate::world::{World, free_address};
 
 /// What the other side knows.
 #[derive(Default)]
@@ -56,9 +57,14 @@ impl Other {
         self.scene().forms.iter().map(|form| form.get("grant_type").unwrap().to_owned()).collect()
     }
 
-    /// A world with a toolbox that serves the API to whoever the issuer knows, and a browser that leaves the address in a file.
+    /// As [`Other::world_with`], nothing more said of the login.
     fn world(&self, variables: &[(&str, &str)]) -> World {
-        let oauth = |mode: &str, more: Value| {
+        self.world_with(variables, &json!({}))
+    }
+
+    /// A world with a toolbox that serves the API to whoever the issuer knows, and a browser that leaves the address in a file.
+    fn world_with(&self, variables: &[(&str, &str)], login: &Value) -> World {
+        let oauth = |mode: &str, more: &Value| {
             let mut secret = json!({"type": "oauth2", "mode": mode, "clientId": {"type": "literal", "value": mode}});
             secret.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             secret
@@ -69,8 +75,8 @@ impl Other {
             "sources": {"api": {"type": "openapi", "uri": format!("{}/openapi.json", self.url)}},
             "services": {"api": {"source": "api"}},
             "secrets": {
-                "api.login": oauth("authorizationCode", json!({})),
-                "api.client": oauth("clientCredentials", json!({"clientSecret": {"type": "env", "value": "CLIENT_SECRET"}})),
+                "api.login": oauth("authorizationCode", login),
+                "api.client": oauth("clientCredentials", &json!({"clientSecret": {"type": "env", "value": "CLIENT_SECRET"}})),
             },
             "runtime": {
                 "remote": {"oauth": {"mode": "providedToken", "tokenRef": "file:who.txt"}},
@@ -357,4 +363,45 @@ fn a_login_is_refreshed_without_a_word_and_ends_with_its_session() {
     assert_eq!((close("lap"), call(&world, "ben", "api:getMine").0), (200, 200));
     assert_eq!((close("desk"), call(&world, "ben", "api:getMine").0), (200, 409));
     assert_eq!(call(&world, "ada", "api:getMine").0, 200, "H10: nobody else's");
+}
+
+#[test]
+fn the_way_back_is_where_the_configuration_says() {
+    let other = Other::start();
+    let back = format!("http://localhost:{}/back", free_address().rsplit_once(':').unwrap().1);
+    let world = other.world_with(&[], &json!({"redirectURI": back}));
+    world.write("who.txt", "ada");
+    std::thread::scope(|scope| {
+        scope.spawn(|| come_back(&world, "code-ada"));
+        let login = world.run("open-cli auth upstream login api");
+        login.stdout_json(&[("/loggedIn", json!(true))]).stderr_has(&["open this address"]);
+    });
+    assert_eq!(other.scene().forms[0].get("redirect_uri"), Some(back.as_str()));
+}
+
+#[test]
+fn without_a_browser_the_address_is_pasted() {
+    let other = Other::start();
+    let world = other.world(&[]);
+    world.write("who.txt", "ada");
+    let mut command = world.command(env!("CARGO_BIN_EXE_open-cli"));
+    command.args(["auth", "upstream", "login", "api", "--no-browser"]);
+    let mut login = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(login.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let url = lines.find(|line| line.contains("/authorize?")).unwrap();
+    let form = Form::parse(url.split_once('?').unwrap().1);
+    let back = format!("{}?code=c-1&state={}\n", form.get("redirect_uri").unwrap(), form.get("state").unwrap());
+    login.stdin.take().unwrap().write_all(back.as_bytes()).unwrap();
+    assert!(login.wait_with_output().unwrap().status.success());
+    assert!(!world.path("browser.url").exists());
+    world.run("open-cli api get-mine").stdout("{\"heard\":\"c-1\"}");
+}
+
+#[test]
+fn the_commands_are_found_by_their_words() {
+    let world = World::new();
+    world.run("open-cli auth upstream").stdout_has(&["auth upstream login <service>", "auth upstream status"]);
+    let slip = ["auth upstream has no command `logn`", "did you mean `open-cli auth upstream login`?"];
+    world.run("open-cli auth upstream logn").stderr_has(&slip).status(2);
+    world.run("open-cli auth upstream login").stderr_has(&["needs <service>"]).status(2);
 }

@@ -189,6 +189,7 @@ fn h17_a_token_of_other_settings_is_not_used() {
     let moved = OAuthSecret { token_url: url("https://elsewhere.example/t"), ..settings() };
     assert_eq!(world.token(&moved, "ada", None), Err(TokenError::LoginNeeded));
     assert_eq!(world.seen().len(), 1, "no refresh token went there");
+    assert_eq!(world.token(&settings(), "ada", None), token("t-1"), "nor was it lost");
 }
 
 #[test]
