@@ -1,6 +1,7 @@
 //! All that client and server share: versions, paths, codes, request and response types (contract 4).
 
 use std::fmt;
+use std::num::NonZeroU16;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -536,7 +537,7 @@ pub struct UpstreamStartRequest {
     pub secret: Option<String>,
     /// A loopback port that the caller listens on, for configurations that name none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub callback_port: Option<u16>,
+    pub callback_port: Option<NonZeroU16>,
     /// The caller's session that the token ends with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,

@@ -76,6 +76,8 @@ pub struct Validator {
     remembered: RwLock<Remembered>,
     tools: Tools,
     trouble: Pace,
+    /// `policy.allowExecSecrets`, for its own id and secret.
+    allow_exec: bool,
 }
 
 enum Method {
@@ -110,6 +112,11 @@ impl fmt::Debug for Validator {
 impl Validator {
     /// Prepares; asks nobody yet. The error is what the configuration refers to and is not there.
     pub fn new(auth: ServerAuth, tools: Tools) -> Result<Self, String> {
+        Self::with_programs(auth, tools, false)
+    }
+
+    /// As [`Validator::new`]; where programs are allowed, they may print the toolbox's own id and secret.
+    pub fn with_programs(auth: ServerAuth, tools: Tools, allow_exec: bool) -> Result<Self, String> {
         let Tools { transport, clock, log, env } = tools.clone();
         let (issuer, method) = match &auth.profile {
             ValidationProfile::OidcJwks { issuer, jwks_url } => {
@@ -135,7 +142,7 @@ impl Validator {
                     failed: Mutex::default(),
                 };
                 // Better at the start than with the first caller.
-                asked.client(&env).map_err(|cause| format!("runtime.server.auth: {cause}"))?;
+                asked.client(&env, allow_exec).map_err(|cause| format!("runtime.server.auth: {cause}"))?;
                 (issuer.clone().unwrap_or_default(), Method::Introspection(asked))
             }
         };
@@ -145,7 +152,13 @@ impl Validator {
             algorithms: auth.algorithms.iter().filter_map(|name| Algorithm::parse(name)).collect(),
             skew: auth.clock_skew,
         };
-        Ok(Self { auth, rules, method, remembered: RwLock::default(), tools, trouble: Pace::new(TELL) })
+        let remembered = RwLock::default();
+        Ok(Self { auth, rules, method, remembered, tools, trouble: Pace::new(TELL), allow_exec })
+    }
+
+    /// Whether it is such that these settings ask for.
+    pub fn fits(&self, auth: &ServerAuth, allow_exec: bool) -> bool {
+        self.auth == *auth && self.allow_exec == allow_exec
     }
 
     /// The settings it was made from.
@@ -277,7 +290,7 @@ impl Validator {
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Ok(Err(Rejection::Malformed));
         }
-        let request = introspection::request(&asked.endpoint, token, &asked.client(&self.tools.env)?);
+        let request = introspection::request(&asked.endpoint, token, &asked.client(&self.tools.env, self.allow_exec)?);
         let limits = Limits { deadline: Deadline::after(INTROSPECTION), max_body: MAX_ANSWER, reach: Reach::Named };
         let answer = self.tools.transport.send(&request, limits).map_err(|error| error.to_string())?;
         introspection::read(&answer, &self.rules, now).map_err(|trouble| trouble.to_string())
@@ -308,8 +321,9 @@ impl Asked {
     }
 
     /// Read anew each time, so that a secret in a file can be changed.
-    fn client(&self, env: &Env) -> Result<Client, String> {
-        let value = |reference: &SecretRef| secrets::resolve(reference, env, false).map_err(|error| error.to_string());
+    fn client(&self, env: &Env, allow_exec: bool) -> Result<Client, String> {
+        let value =
+            |reference: &SecretRef| secrets::resolve(reference, env, allow_exec).map_err(|error| error.to_string());
         Ok(match (&self.id, &self.secret) {
             (Some(id), Some(secret)) => Client::confidential(value(id)?.expose(), value(secret)?, self.authentication),
             (Some(id), None) => Client::public(value(id)?.expose()),

@@ -67,6 +67,9 @@ impl Program<'_> {
     pub fn output(&self) -> Result<Vec<u8>, ProgramError> {
         let (program, arguments) =
             self.argv.split_first().ok_or_else(|| ProgramError::Start("no program is named".to_owned()))?;
+        if cfg!(not(unix)) {
+            return Err(ProgramError::Start("programs are run on Unix systems only".to_owned()));
+        }
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -77,6 +80,8 @@ impl Program<'_> {
         let (news, arrivals) = mpsc::channel();
         let printed = self.watch(&mut child, news).map_err(started).and_then(|()| self.wait(&child, &arrivals));
         end(&child);
+        // It may have left its group.
+        child.kill().ok();
         let status = child.wait();
         let printed = printed?;
         match status.map_err(started)? {
@@ -147,6 +152,12 @@ fn wait_without_reaping(id: u32) {
     while matches!(waitid(WaitId::Pid(id), options), Err(rustix::io::Errno::INTR)) {}
 }
 
+#[cfg(not(unix))]
+fn end(_: &Child) {}
+
+#[cfg(not(unix))]
+fn wait_without_reaping(_: u32) {}
+
 #[cfg(unix)]
 fn process_id(id: u32) -> Option<rustix::process::Pid> {
     rustix::process::Pid::from_raw(i32::try_from(id).ok()?)
@@ -166,16 +177,16 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(line: &str, expected: Result<&str, ProgramError>) {
-        assert_eq!(sh(line).as_deref(), expected.as_deref().map_err(|error| error), "{line}");
+    fn check(line: &str, expected: Result<&str, &ProgramError>) {
+        assert_eq!(sh(line).as_deref(), expected, "{line}");
     }
 
     #[test]
     fn what_a_program_prints_is_its_output() {
         check("printf 'a b\\n'; echo s3cret >&2", Ok("a b\n"));
-        check("exit 3", Err(ProgramError::Status(Some(3))));
-        check("kill -9 $$", Err(ProgramError::Status(None)));
-        check("printf '%065d' 1", Err(ProgramError::TooLong(64)));
+        check("exit 3", Err(&ProgramError::Status(Some(3))));
+        check("kill -9 $$", Err(&ProgramError::Status(None)));
+        check("printf '%065d' 1", Err(&ProgramError::TooLong(64)));
         check("printf '%064d' 1 | tr 0 x", Ok(&format!("{}1", "x".repeat(63))));
         check("cat", Ok(""));
         check("echo $GIVEN${HOME-none}", Ok("yesnone\n"));
@@ -193,14 +204,18 @@ mod tests {
         // The one in the background has no end of its own, and holds the pipe open.
         let id = sh("tail -f /dev/null & printf $!").unwrap();
         is_soon_gone(&id);
-        let program = |line: &str| ["/bin/sh", "-c", line].map(str::to_owned);
         let file = std::env::temp_dir().join(format!("open-cli-program-{}", std::process::id()));
-        let argv = program(&format!("echo $$ > '{}'; exec tail -f /dev/null", file.display()));
+        check(&format!("echo $$ > '{}'; exec cat /dev/zero", file.display()), Err(&ProgramError::TooLong(64)));
+        is_soon_gone(std::fs::read_to_string(file).unwrap().trim());
+    }
+
+    #[test]
+    fn a_program_that_takes_too_long_is_ended() {
+        let argv = ["/bin/sh", "-c", "exec tail -f /dev/null"].map(str::to_owned);
         let env = [("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
-        let limit = Duration::from_millis(500);
+        let limit = Duration::from_millis(50);
         let slow = Program { argv: &argv, env: &env, limit, max_output: 64 };
         assert_eq!(slow.output(), Err(ProgramError::TimeUp(limit)));
-        is_soon_gone(std::fs::read_to_string(file).unwrap().trim());
     }
 
     /// A signal is on its way for a moment.

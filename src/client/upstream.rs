@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use crate::base::url::{Url, is_loopback_host};
@@ -56,7 +57,7 @@ pub fn log_in(
     let way = Way::open((Ipv4Addr::LOCALHOST, 0).into())?;
     let proposed = way.addr();
     let config_path = ask.config_path.clone();
-    let ask = UpstreamStartRequest { callback_port: Some(proposed.port()), ..ask };
+    let ask = UpstreamStartRequest { callback_port: NonZeroU16::new(proposed.port()), ..ask };
     let started = runtime.start_upstream_login(&ask)?;
     let (url, back) = addresses(&started)?;
     let way = match listening_at(&back)? {

@@ -55,3 +55,53 @@ pub fn needed<'a>(config: &'a Config, tools: impl Iterator<Item = &'a Tool>) -> 
     }
     found.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::url::Url;
+    use crate::catalog::AuthAlternative;
+    use crate::config::Secret;
+
+    fn tool(service: &str, schemes: &[(&str, &str)]) -> Tool {
+        let requirement = |(name, scope): &(&str, &str)| AuthRequirement {
+            name: (*name).to_owned(),
+            kind: "oauth2".to_owned(),
+            scopes: vec![(*scope).to_owned()],
+            ..AuthRequirement::default()
+        };
+        let requirements = schemes.iter().map(requirement).collect();
+        Tool {
+            service_id: service.into(),
+            auth_alternatives: vec![AuthAlternative { requirements }],
+            ..Tool::default()
+        }
+    }
+
+    #[test]
+    fn a_login_stands_once_with_the_scopes_of_all_tools() {
+        let mut config = Config::default();
+        for (key, mode) in [
+            ("a.login", OAuthMode::AuthorizationCode),
+            ("a.other", OAuthMode::AuthorizationCode),
+            ("a.client", OAuthMode::ClientCredentials),
+            ("b.login", OAuthMode::AuthorizationCode),
+        ] {
+            let settings = OAuthSecret { issuer: Url::parse("https://i").ok(), ..OAuthSecret::new(mode) };
+            let kind = SecretKind::OAuth2(Box::new(settings));
+            config.secrets.insert(key.to_owned(), Secret { services: Vec::new(), kind });
+        }
+        let tools = [
+            tool("b", &[("login", "z")]),
+            tool("a", &[("login", "x"), ("client", "q"), ("unknown", "q")]),
+            tool("a", &[("login", "y")]),
+            tool("a", &[("login", "x")]),
+        ];
+        let found = needed(&config, tools.iter());
+        let told = |needed: &Needed<'_>| {
+            let scopes = needed.recipe(&config).unwrap().scopes.to_string();
+            format!("{} {} {scopes}", needed.tool.service_id, needed.secret)
+        };
+        assert_eq!(found.iter().map(told).collect::<Vec<_>>(), ["a a.login x y", "b b.login z"]);
+    }
+}

@@ -122,14 +122,16 @@ pub fn load_served(
     for warning in &loaded.warnings {
         tools.log.warn("configuration", &[("problem", warning)]);
     }
+    let allow_exec = loaded.config.policy.allow_exec_secrets;
     let validator = match (&loaded.config.server.auth, before) {
         (None, _) => None,
-        (Some(auth), Some(before)) if before.auth() == auth => Some(Arc::clone(before)),
+        (Some(auth), Some(before)) if before.fits(auth, allow_exec) => Some(Arc::clone(before)),
         (Some(auth), _) => {
             for problem in auth_warnings(auth) {
                 tools.log.warn("runtime auth", &[("problem", &problem)]);
             }
-            Some(Arc::new(Validator::new(auth.clone(), tools.clone()).map_err(|message| vec![message])?))
+            let validator = Validator::with_programs(auth.clone(), tools.clone(), allow_exec);
+            Some(Arc::new(validator.map_err(|message| vec![message])?))
         }
     };
     Ok(Served::new(loaded, validator))

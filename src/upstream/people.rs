@@ -84,14 +84,17 @@ impl Upstream {
         limit: Duration,
     ) -> Result<Obtained, TokenError> {
         let slot = self.slot_of(caller.holder, recipe).ok_or(TokenError::LoginNeeded)?;
-        let identity = recipe.identity();
+        // A token of other settings stays: they may be those of another service that shares the secret, or come back.
+        if slot.entry().is_some_and(|entry| !is_of(&entry, &recipe.identity())) {
+            return Err(TokenError::LoginNeeded);
+        }
         let usable = |entry: &Entry| {
             let now = self.clock.now();
             let good = entry.is_fresh(now) || (entry.refresh.is_none() && entry.is_alive(now));
-            good && refused != Some(&entry.token) && is_of(entry, &identity)
+            good && refused != Some(&entry.token)
         };
         let fetch = |before: Option<&Entry>| {
-            let before = before.filter(|entry| is_of(entry, &identity)).ok_or(TokenError::LoginNeeded)?;
+            let before = before.ok_or(TokenError::LoginNeeded)?;
             match self.refreshed(recipe, hosts, caller, before, limit) {
                 // The token is good for a moment still, and the issuer may be back by then.
                 Err(TokenError::Failed(_)) if before.is_alive(self.clock.now()) && refused != Some(&before.token) => {
@@ -295,7 +298,7 @@ pub(super) fn redirect_uri(settings: &OAuthSecret, proposed: Option<u16>) -> Res
     let host = configured.map_or("127.0.0.1", |url| url.host());
     let path = configured.map_or("/callback", |url| url.path());
     let written = configured.filter(|url| has_port(url)).map(Url::port);
-    let port = written.or(settings.callback_port).or(proposed.filter(|port| *port != 0));
+    let port = written.or(settings.callback_port).or(proposed);
     let port = port.ok_or_else(|| LoginError::Wrong("name the port you listen on in `callbackPort`".to_owned()))?;
     Ok(format!("http://{host}:{port}{path}"))
 }

@@ -556,6 +556,15 @@ fn without_a_browser_the_address_is_pasted() {
 }
 
 #[test]
+fn a_runtime_without_logins_at_upstreams_is_told_from_one_with() {
+    let broker = Broker::start();
+    let world = broker.client(&json!({}));
+    let unknown = ["does not know logins at upstreams", "open-cli runtime info"];
+    world.run("open-cli auth upstream status").stderr_has(&unknown).status(1);
+    assert_eq!(broker.count("/v1/auth/upstream"), 0);
+}
+
+#[test]
 fn h24_nothing_that_is_told_holds_a_token_or_secret() {
     let broker = Broker::start();
     broker.scene().more.insert("refresh_token".to_owned(), json!("refresh-hunter2"));

@@ -25,4 +25,5 @@ mod policy;
 mod reload;
 mod sessions;
 mod start;
+mod upstream_login;
 mod wire;

@@ -488,3 +488,40 @@ fn without_its_token_nothing_is_sent_and_a_dry_run_needs_none() {
     assert_eq!(authorization.unwrap().1, "Bearer <token>");
     assert_eq!(tokens(&world).len(), 1);
 }
+
+/// A tool that takes a login or, as its second choice, the key of another secret.
+fn with_login(mut world: World, optional: bool) -> World {
+    let url = |text: &str| Url::parse(text).ok();
+    let settings = OAuthSecret {
+        token_url: url("https://login.example/t"),
+        authorization_url: url("https://login.example/a"),
+        client_id: Some(SecretRef::Literal(Redacted::new("me".to_owned()))),
+        ..OAuthSecret::new(OAuthMode::AuthorizationCode)
+    };
+    let kind = SecretKind::OAuth2(Box::new(settings));
+    world.config.secrets.insert("s.login".into(), Secret { services: Vec::new(), kind });
+    world = world.auth("http", "");
+    let login = AuthRequirement { name: "login".into(), kind: "oauth2".into(), ..AuthRequirement::default() };
+    world.tool.auth_alternatives.insert(0, AuthAlternative { requirements: vec![login] });
+    if optional {
+        world.tool.auth_alternatives.push(AuthAlternative::default());
+    }
+    world
+}
+
+#[test]
+fn what_needs_no_person_comes_first_and_a_login_is_asked_for_last() {
+    let world = with_login(World::new("GET"), false);
+    assert_eq!(world.prepare().unwrap().auth_scheme, "token");
+    let without_key = |optional| {
+        let mut world = with_login(World::new("GET"), optional);
+        world.config.secrets.remove("s.token");
+        world
+    };
+    let world = without_key(false);
+    let error = world.prepare().unwrap_err();
+    assert_eq!(error.code, ErrorCode::UpstreamLoginRequired);
+    assert!(error.detail.contains("run `open-cli auth upstream login s`"), "{error}");
+    let world = without_key(true);
+    assert_eq!(world.prepare().unwrap().auth_scheme, "", "auth is optional there");
+}

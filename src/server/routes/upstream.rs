@@ -2,6 +2,8 @@
 //!
 //! What the envelope hides does not exist here either (H09): the secrets of a service are named to whoever may use its tools.
 
+use std::num::NonZeroU16;
+
 use crate::audit::{EventType, Verdict};
 use crate::base::id::SourceId;
 use crate::base::redacted::Redacted;
@@ -56,7 +58,7 @@ pub fn start(exchange: &Exchange<'_>) -> Outcome {
     let recipe = recipe(&login, config)?;
     let binding = Binding::new(config, login.tool, source(&snapshot, login.tool));
     let service = login.tool.service_id.as_str();
-    let wish = Wish { port: ask.callback_port, session, service };
+    let wish = Wish { port: ask.callback_port.map(NonZeroU16::get), session, service };
     let started = app.executor.upstream().start(&recipe, &binding, &principal.holder(), wish)?;
     Ok(json(&UpstreamStarted {
         service: service.to_owned(),
