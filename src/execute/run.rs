@@ -11,6 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::answer::answer;
 use super::binding::Binding;
 use super::body::BodyError;
+use super::check::Checks;
 use super::credentials;
 use super::request::{self, Credential, Draft, RequestError};
 use super::retry::{self, Ended, Nature, Step};
@@ -38,6 +39,7 @@ pub struct Executor {
     env: Env,
     clock: Clock,
     wait: fn(Duration),
+    checks: Checks,
 }
 
 impl fmt::Debug for Executor {
@@ -127,7 +129,7 @@ impl From<RequestError> for ExecuteError {
 impl Executor {
     /// Sends through `transport`; secrets of type `env` come from `env`.
     pub fn new(transport: Arc<dyn Transport>, env: Env, clock: Clock) -> Self {
-        Self { transport, env, clock, wait: host::sleep }
+        Self { transport, env, clock, wait: host::sleep, checks: Checks::new() }
     }
 
     /// Checks everything, builds the request and reads the secrets; sends nothing.
@@ -157,7 +159,7 @@ impl Executor {
         }
         let binding = Binding::new(config, tool, source);
         let base = binding.base().map_err(ExecuteError::failed)?;
-        let (draft, bare) = request::build(tool, arguments, &base)?;
+        let (draft, bare) = request::build(tool, arguments, &base, &self.checks)?;
         let credentials = credentials::choose(config, tool, &binding, &base, &self.env)
             .map_err(|error| ExecuteError::failed(error.to_string()))?;
         let method = draft.method();

@@ -96,7 +96,7 @@ impl World {
 
     fn executor(&self) -> Executor {
         let transport = Arc::clone(&self.upstream) as Arc<dyn Transport>;
-        Executor { transport, env: Env::default(), clock: Clock::system(), wait: |_| {} }
+        Executor { transport, env: Env::default(), clock: Clock::system(), wait: |_| {}, checks: Checks::new() }
     }
 
     fn prepare(&self) -> Result<Prepared<'_>, ExecuteError> {
