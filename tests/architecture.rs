@@ -42,6 +42,7 @@ const SEAMS: &[(&str, &str)] = &[
     ("lexopt::", "src/server/flags.rs"),
     ("getrandom::", "src/base/host.rs"),
     ("signal_hook::", "src/server/signals.rs"),
+    ("regex_lite::", "src/execute/check/compile.rs"),
     ("jwt_simple::", "src/oauth/keys.rs"),
     ("ring::aead", "src/upstream/vault.rs"),
 ];

@@ -5,8 +5,11 @@ use serde_json::Value;
 use super::{BodyContent, Tool};
 use crate::http::media_type;
 
-/// References and parts looked through.
+/// References in a row that are looked through.
 const MAX_HOPS: usize = 8;
+
+/// Parts of a schema that are looked through.
+const MAX_PARTS: usize = 32;
 
 /// A member of a multipart body that is a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,39 +33,53 @@ pub fn multipart(tool: &Tool) -> Option<&BodyContent> {
 /// The files among the members of a multipart body, in the publisher's order.
 pub fn members(content: &BodyContent) -> Vec<FileMember> {
     let Some(root) = content.schema.as_ref().map(super::Schema::value) else { return Vec::new() };
-    let mut found = Vec::new();
-    let mut required = Vec::new();
-    collect(&root, &root, content, MAX_HOPS, &mut found, &mut required);
+    let mut reading = Reading { root: &root, content, seen: Vec::new(), found: Vec::new(), required: Vec::new() };
+    reading.collect(&root);
+    let Reading { mut found, required, .. } = reading;
     for member in &mut found {
         member.required = required.contains(&member.name);
     }
     found
 }
 
-fn collect(
-    root: &Value,
-    schema: &Value,
-    content: &BodyContent,
-    hops: usize,
-    found: &mut Vec<FileMember>,
-    required: &mut Vec<String>,
-) {
-    let Some(hops) = hops.checked_sub(1) else { return };
-    if let Some(target) = target(root, schema) {
-        collect(root, target, content, hops, found, required);
+struct Reading<'a> {
+    root: &'a Value,
+    content: &'a BodyContent,
+    /// Parts by address, so that those that refer to each other do not multiply.
+    seen: Vec<usize>,
+    found: Vec<FileMember>,
+    required: Vec<String>,
+}
+
+impl<'a> Reading<'a> {
+    fn collect(&mut self, schema: &'a Value) {
+        let address = std::ptr::from_ref(schema).addr();
+        if self.seen.len() >= MAX_PARTS || self.seen.contains(&address) {
+            return;
+        }
+        self.seen.push(address);
+        if let Some(target) = target(self.root, schema) {
+            self.collect(target);
+        }
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            self.collect(part);
+        }
+        let names = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        self.required.extend(names.map(str::to_owned));
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            self.property(name, property);
+        }
     }
-    for part in schema["allOf"].as_array().into_iter().flatten() {
-        collect(root, part, content, hops, found, required);
-    }
-    required.extend(schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        let encoded = content.encoding.get(name).map(|encoding| encoding.content_type.as_str());
-        let property = resolved(root, property);
-        let item = property.get("items").map(|items| resolved(root, items));
+
+    fn property(&mut self, name: &str, property: &'a Value) {
+        let encoded = self.content.encoding.get(name).map(|encoding| encoding.content_type.as_str());
+        let property = resolved(self.root, property);
+        let item = property.get("items").map(|items| resolved(self.root, items));
         let many = item.is_some_and(|item| is_file(item, encoded));
-        if (many || is_file(property, encoded)) && !found.iter().any(|other| other.name == *name) {
+        if (many || is_file(property, encoded)) && !self.found.iter().any(|other| other.name == name) {
             let description = property["description"].as_str().unwrap_or("").trim().lines().next().unwrap_or("");
-            found.push(FileMember { name: name.clone(), many, required: false, description: description.to_owned() });
+            let (name, description) = (name.to_owned(), description.to_owned());
+            self.found.push(FileMember { name, many, required: false, description });
         }
     }
 }

@@ -96,14 +96,16 @@ pub fn bind(tool: &Tool, tokens: &[Token]) -> Result<Bound, UsageError> {
     }
     let mut flags = Map::new();
     for (flag, typed, values) in &given {
-        let value = value::read(flag.schema.as_ref(), values)
-            .map_err(|cause| wrong(tool, &format!("--{typed}"), values.last(), &cause))?;
+        let value = match value::read(flag.schema.as_ref(), values) {
+            Err(_) if call.no_validate => as_typed(values),
+            read => read.map_err(|cause| wrong(tool, &format!("--{typed}"), values.last(), &cause))?,
+        };
         flags.insert(flag.name.clone(), value);
     }
     check_required(tool, &known, &flags)?;
     let request = ExecuteRequest {
         tool_id: tool.id.clone(),
-        path_args: path_arguments(tool, found.words)?,
+        path_args: path_arguments(tool, found.words, call.no_validate)?,
         flags,
         content_type: content_type(tool, &call)?,
         accept: call.accept.clone(),
@@ -116,6 +118,14 @@ pub fn bind(tool: &Tool, tokens: &[Token]) -> Result<Bound, UsageError> {
         return Err(UsageError::new("--body and --file cannot both be read from standard input"));
     }
     Ok(Bound { request, body: call.body, files, dry_run: call.dry_run, answer: call.answer })
+}
+
+/// What is sent of values that are none of their schema, when the caller wants it so.
+fn as_typed(values: &[String]) -> serde_json::Value {
+    match values {
+        [one] => one.as_str().into(),
+        several => several.into(),
+    }
 }
 
 /// What [`flags::CALL`] says.
@@ -249,7 +259,7 @@ fn check_required(
     Err(UsageError::new(format!("{} needs {}", tool.id, missing.join(", "))).hint("--help explains its flags"))
 }
 
-fn path_arguments(tool: &Tool, words: Vec<String>) -> Result<Vec<String>, UsageError> {
+fn path_arguments(tool: &Tool, words: Vec<String>, no_validate: bool) -> Result<Vec<String>, UsageError> {
     let params = &tool.path_params;
     let usage = || params.iter().map(|param| format!("<{}>", param.name)).collect::<Vec<_>>().join(" ");
     if words.len() < params.len() {
@@ -267,6 +277,7 @@ fn path_arguments(tool: &Tool, words: Vec<String>) -> Result<Vec<String>, UsageE
     for (param, word) in params.iter().zip(&words) {
         let checked = match word.as_str() {
             "" => Err("is empty".to_owned()),
+            _ if no_validate => Ok(()),
             word => value::check(param.schema.as_ref(), word),
         };
         checked.map_err(|cause| wrong(tool, &param.name, Some(word), &cause))?;
@@ -439,6 +450,15 @@ mod tests {
         wrong(&["o", "1", "--archived=maybe", "--per-page=5"], "is not true or false");
         wrong(&["o", "1", "--per-page=5", "--body", "a", "--body", "b"], "more than once");
         wrong(&["o", "1", "--per-page=5", "--content-type", "text/html"], "it takes: application/json, text/plain");
+    }
+
+    #[test]
+    fn h19_h20_only_schemas_are_not_checked_on_wish() {
+        check(&["o", "x", "--per-page=many", "--no-validate"], json!({"per-page": "many"}));
+        check(&["o", "x", "--no-validate", "--per-page=5", "--per-page=6"], json!({"per-page": ["5", "6"]}));
+        wrong(&["", "1", "--per-page=5", "--no-validate"], "owner: \"\" is empty");
+        wrong(&["o", "1", "--no-validate"], "needs --per-page INTEGER");
+        wrong(&["o", "1", "--per-page=5", "--no-validate=maybe"], "--no-validate takes no value");
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! JSON, text and raw bytes here; `form` and `multipart` write their own.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+use super::check::{Compiled, Findings, MAX_CHECKED};
 use super::{form, multipart};
 use crate::base::members::Members;
 use crate::catalog::{BodyContent, RequestBody, Tool};
@@ -97,7 +99,12 @@ enum Given {
 }
 
 /// The body that a request asks to send; `None` for none. `content_type` is what a `Content-Type` parameter said.
-pub fn body(tool: &Tool, request: &ExecuteRequest, content_type: Option<&str>) -> Result<Option<Body>, BodyError> {
+pub(super) fn body(
+    tool: &Tool,
+    request: &ExecuteRequest,
+    content_type: Option<&str>,
+    findings: &Findings<'_>,
+) -> Result<Option<Body>, BodyError> {
     let files = request.files.as_slice();
     let given = match given(request)? {
         None if files.is_empty() => None,
@@ -110,7 +117,8 @@ pub fn body(tool: &Tool, request: &ExecuteRequest, content_type: Option<&str>) -
         (Some(given), Some(declared)) => {
             let asked = request.content_type.as_deref().or(content_type);
             let content_type = choose(declared, asked, &given, !files.is_empty())?;
-            let body = encode(given, files, content_type, declared)?;
+            let body =
+                Writing { content: described(declared, &content_type), files, findings }.encode(given, content_type)?;
             if body.bytes.len() > MAX_BODY { Err(BodyError::TooLarge) } else { Ok(Some(body)) }
         }
     }
@@ -186,53 +194,93 @@ fn holds_json(given: &Given) -> bool {
     }
 }
 
-fn encode(
-    given: Given,
-    files: &[RequestFile],
-    content_type: String,
-    declared: &RequestBody,
-) -> Result<Body, BodyError> {
-    let media = media_type(&content_type);
-    let content = described(declared, &content_type);
-    if media.starts_with("multipart/") {
-        return parts(given, files, content_type, content);
-    }
-    let bytes = match given {
-        Given::Json(json) if is_json(&media) => json.to_string().into_bytes(),
-        Given::Json(json) if media == FORM => form::encode(content, json.as_object().ok_or(BodyError::NotAForm)?),
-        Given::Json(Value::String(text)) => text.into_bytes(),
-        Given::Json(_) => return Err(BodyError::NeedsBytes(media)),
-        Given::Bytes(bytes) if is_json(&media) => match serde_json::from_slice::<IgnoredAny>(&bytes) {
-            Ok(_) => bytes,
-            Err(error) => return Err(BodyError::NotJson(error.to_string())),
-        },
-        Given::Bytes(bytes) if media == FORM => match members(&bytes) {
-            Some(members) => form::encode(content, &members),
-            None => bytes,
-        },
-        Given::Bytes(bytes) => bytes,
-        Given::Nothing => Vec::new(),
-    };
-    Ok(Body { content_type, bytes })
+/// Writes a body of one media type.
+struct Writing<'a> {
+    content: Option<&'a BodyContent>,
+    files: &'a [RequestFile],
+    findings: &'a Findings<'a>,
 }
 
-/// Ready bytes are sent as they are when the content type says their boundary.
-fn parts(
-    given: Given,
-    files: &[RequestFile],
-    content_type: String,
-    content: Option<&BodyContent>,
-) -> Result<Body, BodyError> {
-    let ready = content_type.to_ascii_lowercase().contains("boundary=");
-    let members = match given {
-        Given::Bytes(bytes) if ready && files.is_empty() => return Ok(Body { content_type, bytes }),
-        _ if ready => return Err(BodyError::NotParts),
-        Given::Nothing => Map::new(),
-        Given::Json(Value::Object(members)) => members,
-        Given::Json(_) => return Err(BodyError::NotParts),
-        Given::Bytes(bytes) => members(&bytes).ok_or(BodyError::NotParts)?,
-    };
-    multipart::encode(&content_type, content, &members, files)
+impl Writing<'_> {
+    fn encode(&self, given: Given, content_type: String) -> Result<Body, BodyError> {
+        let media = media_type(&content_type);
+        if media.starts_with("multipart/") {
+            return self.parts(given, content_type);
+        }
+        let bytes = match given {
+            Given::Json(json) if is_json(&media) => {
+                self.check(&json);
+                json.to_string().into_bytes()
+            }
+            Given::Json(Value::Object(members)) if media == FORM => self.form(members),
+            Given::Json(_) if media == FORM => return Err(BodyError::NotAForm),
+            Given::Json(Value::String(text)) => text.into_bytes(),
+            Given::Json(_) => return Err(BodyError::NeedsBytes(media)),
+            Given::Bytes(bytes) if is_json(&media) => {
+                self.check_text(&bytes).map_err(|error| BodyError::NotJson(error.to_string()))?;
+                bytes
+            }
+            Given::Bytes(bytes) if media == FORM => match members(&bytes) {
+                Some(members) => self.form(members),
+                None => bytes,
+            },
+            Given::Bytes(bytes) => bytes,
+            Given::Nothing => Vec::new(),
+        };
+        Ok(Body { content_type, bytes })
+    }
+
+    fn check(&self, json: &Value) {
+        if let Some(schema) = self.schema() {
+            self.findings.body(&schema, json, false, &[]);
+        }
+    }
+
+    fn check_text(&self, bytes: &[u8]) -> Result<(), serde_json::Error> {
+        if bytes.len() > MAX_CHECKED || self.content.is_none_or(|content| content.schema.is_none()) {
+            return serde_json::from_slice::<IgnoredAny>(bytes).map(drop);
+        }
+        self.check(&serde_json::from_slice(bytes)?);
+        Ok(())
+    }
+
+    fn schema(&self) -> Option<Arc<Compiled>> {
+        self.content.and_then(|content| content.schema.as_ref()).map(|schema| self.findings.compiled(schema))
+    }
+
+    fn form(&self, members: Map<String, Value>) -> Vec<u8> {
+        let members = self.fitted(members).0;
+        form::encode(self.content, &members)
+    }
+
+    /// Members as the schema wants them, checked, and the schema.
+    fn fitted(&self, members: Map<String, Value>) -> (Map<String, Value>, Option<Arc<Compiled>>) {
+        let Some(schema) = self.schema() else { return (members, None) };
+        let members = form::fitted(&schema.schema, members);
+        let mut whole = Value::Object(members.clone());
+        for file in self.files {
+            // A file is there, whatever is in it.
+            whole[&file.name] = Value::String(String::new());
+        }
+        self.findings.body(&schema, &whole, true, self.files);
+        (members, Some(schema))
+    }
+
+    /// Ready bytes are sent as they are when the content type says their boundary.
+    fn parts(&self, given: Given, content_type: String) -> Result<Body, BodyError> {
+        let ready = content_type.to_ascii_lowercase().contains("boundary=");
+        let members = match given {
+            Given::Bytes(bytes) if ready && self.files.is_empty() => return Ok(Body { content_type, bytes }),
+            _ if ready => return Err(BodyError::NotParts),
+            Given::Nothing => Map::new(),
+            Given::Json(Value::Object(members)) => members,
+            Given::Json(_) => return Err(BodyError::NotParts),
+            Given::Bytes(bytes) => members(&bytes).ok_or(BodyError::NotParts)?,
+        };
+        let (members, schema) = self.fitted(members);
+        let schema = schema.as_ref().map_or(&Value::Null, |schema| &schema.schema);
+        multipart::encode(&content_type, self.content, schema, &members, self.files)
+    }
 }
 
 /// What the description says of a content type.
@@ -256,8 +304,12 @@ fn members(bytes: &[u8]) -> Option<Map<String, Value>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::BodyContent;
+    use crate::execute::check::Checks;
     use serde_json::json;
+
+    fn body(tool: &Tool, request: &ExecuteRequest, content_type: Option<&str>) -> Result<Option<Body>, BodyError> {
+        super::body(tool, request, content_type, &Findings::new(&Checks::new(), true))
+    }
 
     fn tool(required: bool, media_types: &[&str]) -> Tool {
         let content = |media: &&str| BodyContent { media_type: (*media).into(), ..BodyContent::default() };

@@ -1,11 +1,16 @@
-//! `application/x-www-form-urlencoded` bodies: members of an object to pairs, each as the description's `encoding` says. Pure.
+//! `application/x-www-form-urlencoded` bodies: members of an object to pairs, each as the description's `encoding` says. Also what forms of
+//! both kinds share. Pure.
 
 use serde_json::{Map, Value};
 
 use super::style::{self, Coding};
+use super::value;
 use crate::base::url::encode_query;
 use crate::catalog::{BodyContent, Style};
 use crate::http::is_json;
+
+/// References looked through.
+const MAX_HOPS: usize = 8;
 
 /// The body's bytes. A member that is `null` is not sent.
 pub(super) fn encode(content: Option<&BodyContent>, members: &Map<String, Value>) -> Vec<u8> {
@@ -32,6 +37,33 @@ pub(super) fn styled_parts(content: Option<&BodyContent>, name: &str, value: &Va
     let encoding = content?.encoding.get(name)?;
     let style = encoding.style?;
     Some(style::pairs(name, style, encoding.explode.unwrap_or(style == Style::Form), value, Coding::Plain))
+}
+
+/// Members as the schema wants them: a form's values are texts, so that `"5"` is a number where one is wanted.
+pub(super) fn fitted(schema: &Value, members: Map<String, Value>) -> Map<String, Value> {
+    let fit = |(name, value): (String, Value)| {
+        let fitted = value::fit_within(&value, property(schema, &name), schema).unwrap_or(value);
+        (name, fitted)
+    };
+    members.into_iter().map(fit).collect()
+}
+
+/// What a schema says of a member.
+pub(super) fn property<'a>(schema: &'a Value, name: &str) -> &'a Value {
+    let root = resolved(schema, schema);
+    let holders = std::iter::once(root).chain(root["allOf"].as_array().into_iter().flatten());
+    let found = holders.map(|holder| &resolved(schema, holder)["properties"][name]).find(|found| !found.is_null());
+    found.map_or(&Value::Null, |found| resolved(schema, found))
+}
+
+/// What a schema within `root` leads to.
+pub(super) fn resolved<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
+    for _ in 0..MAX_HOPS {
+        let target = schema["$ref"].as_str().and_then(|text| root.pointer(text.strip_prefix('#')?));
+        let Some(target) = target else { break };
+        schema = target;
+    }
+    schema
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A tool and arguments to a request, and its answer (contract 7).
 //!
-//! `request` builds the request from the arguments (pure), with `path` (the template), `value` (what a schema wants), `style` (how
+//! `request` builds the request from the arguments (pure), with `path` (the template), `value` (what a schema wants), `check` (what it allows), `style` (how
 //! OpenAPI writes it), `body`, `form` and `multipart`; `binding` says which hosts the config lets a service reach and give
 //! credentials to (pure), `credentials` chooses an auth alternative, `logins` lists what a person has to log in for (pure), `renewal`
 //! replaces a token that is refused, `retry` decides the next step (pure), `answer` turns what came back into the wire's form (pure),
@@ -9,6 +9,7 @@
 pub mod answer;
 pub mod binding;
 pub mod body;
+pub mod check;
 pub mod credentials;
 mod form;
 pub mod logins;

@@ -11,14 +11,11 @@ use sha2::{Digest, Sha256};
 use super::body::{Body, BodyError, MAX_BODY};
 use super::form;
 use super::style;
-use crate::catalog::{BodyContent, Encoding, Schema};
+use crate::catalog::{BodyContent, Encoding};
 use crate::contract::RequestFile;
 use crate::http::{is_json, media_type};
 
 const BYTES: &str = "application/octet-stream";
-
-/// References looked through.
-const MAX_HOPS: usize = 8;
 
 struct Part {
     name: String,
@@ -33,10 +30,10 @@ struct Part {
 pub(super) fn encode(
     media: &str,
     content: Option<&BodyContent>,
+    schema: &Value,
     members: &Map<String, Value>,
     files: &[RequestFile],
 ) -> Result<Body, BodyError> {
-    let schema = content.and_then(|content| content.schema.as_ref()).map_or(Value::Null, Schema::value);
     let mut parts = Vec::new();
     for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
         if let Some(pairs) = form::styled_parts(content, name, value) {
@@ -44,9 +41,9 @@ pub(super) fn encode(
             continue;
         }
         let encoding = content.and_then(|content| content.encoding.get(name));
-        let property = property(&schema, name);
+        let property = form::property(schema, name);
         let (items, described) = match value {
-            Value::Array(items) => (items.as_slice(), resolved(&schema, &property["items"])),
+            Value::Array(items) => (items.as_slice(), form::resolved(schema, &property["items"])),
             one => (std::slice::from_ref(one), property),
         };
         parts.extend(items.iter().filter(|item| !item.is_null()).map(|item| member(name, item, described, encoding)));
@@ -112,22 +109,6 @@ fn concrete(list: &str) -> Option<String> {
 
 fn is_safe(media: &str) -> bool {
     media.contains('/') && media.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
-}
-
-fn property<'a>(schema: &'a Value, name: &str) -> &'a Value {
-    let root = resolved(schema, schema);
-    let holders = std::iter::once(root).chain(root["allOf"].as_array().into_iter().flatten());
-    let found = holders.map(|holder| &resolved(schema, holder)["properties"][name]).find(|found| !found.is_null());
-    found.map_or(&Value::Null, |found| resolved(schema, found))
-}
-
-fn resolved<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
-    for _ in 0..MAX_HOPS {
-        let target = schema["$ref"].as_str().and_then(|text| root.pointer(text.strip_prefix('#')?));
-        let Some(target) = target else { break };
-        schema = target;
-    }
-    schema
 }
 
 fn write(media: &str, parts: &[Part]) -> Result<Body, BodyError> {

@@ -3,13 +3,18 @@
 //! Each value stays one segment: it is encoded for its place, and what would be read as `.` or `..`, alone or together with what
 //! stands beside it, is refused.
 
+use super::check::Findings;
 use super::request::{RequestError, fitted};
 use super::style::{self, Datum};
 use crate::base::url::{decode, encode_segment};
 use crate::catalog::{Style, Tool};
 
 /// Fills the template; gives the path, and the query if the template has one.
-pub(super) fn fill(tool: &Tool, arguments: &[String]) -> Result<(String, Option<String>), RequestError> {
+pub(super) fn fill(
+    tool: &Tool,
+    arguments: &[String],
+    findings: &Findings<'_>,
+) -> Result<(String, Option<String>), RequestError> {
     let pieces = template(&tool.path)?;
     let mut names: Vec<&str> = Vec::new();
     for piece in &pieces {
@@ -32,7 +37,7 @@ pub(super) fn fill(tool: &Tool, arguments: &[String]) -> Result<(String, Option<
             Piece::Text(text) => filled.push_str(&text.replace('#', "%23")),
             Piece::Name(name) => {
                 let at = names.iter().position(|other| other == name).expect("every name was collected above");
-                filled.push_str(&argument(tool, name, &arguments[at])?);
+                filled.push_str(&argument(tool, name, &arguments[at], findings)?);
             }
         }
     }
@@ -70,14 +75,14 @@ fn template(path: &str) -> Result<Vec<Piece<'_>>, RequestError> {
 }
 
 /// One argument, encoded for its place in the path (H19).
-fn argument(tool: &Tool, name: &str, argument: &str) -> Result<String, RequestError> {
+fn argument(tool: &Tool, name: &str, argument: &str, findings: &Findings<'_>) -> Result<String, RequestError> {
     if argument.is_empty() || is_dots(argument) {
         return Err(RequestError::PathSegment(name.to_owned()));
     }
     let Some(parameter) = tool.path_params.iter().find(|parameter| parameter.original_name == name) else {
         return Ok(encode_segment(argument));
     };
-    let fitted = fitted(name, parameter, &argument.into())?;
+    let fitted = fitted(name, parameter, &argument.into(), findings);
     let written = match &parameter.content_type {
         Some(_) => encode_segment(&fitted.to_string()),
         None => style::in_path(name, path_style(parameter.style), parameter.explode, &Datum::from_json(&fitted)),
@@ -102,6 +107,7 @@ mod tests {
     use crate::base::url::Url;
     use crate::catalog::{Parameter, Schema};
     use crate::contract::ExecuteRequest;
+    use crate::execute::check::Checks;
     use crate::execute::request::build;
     use serde_json::json;
 
@@ -119,7 +125,7 @@ mod tests {
     fn url(tool: &Tool, arguments: &[&str]) -> Result<String, RequestError> {
         let path_args = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let request = ExecuteRequest { path_args, ..ExecuteRequest::default() };
-        Ok(build(tool, &request, &Url::parse("https://h").unwrap())?.1.url.to_string())
+        Ok(build(tool, &request, &Url::parse("https://h").unwrap(), &Checks::new())?.1.url.to_string())
     }
 
     #[track_caller]

@@ -8,6 +8,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::body::{self, Body, BodyError};
+use super::check::{Checks, Findings, MAX_PROBLEMS, Problem};
 use super::path;
 use super::style::{self, Datum};
 use super::value;
@@ -111,13 +112,8 @@ pub enum RequestError {
     Twice(String),
     /// Required flags that were not given.
     Missing(Vec<String>),
-    /// A value that does not fit the schema.
-    Value {
-        /// Flag or path argument.
-        name: String,
-        /// Completes "must be ..".
-        must_be: String,
-    },
+    /// Values that the schemas do not allow; at most [`MAX_PROBLEMS`].
+    Invalid(Vec<Problem>),
     /// A value that cannot be written into a header or cookie.
     Unsendable(String),
     /// A header that is not the caller's to set.
@@ -158,7 +154,11 @@ impl fmt::Display for RequestError {
             }
             Self::Twice(name) => write!(f, "the flag `{name}` is given twice, by its own and by its original name"),
             Self::Missing(names) => write!(f, "required flags are missing: {}", names.join(", ")),
-            Self::Value { name, must_be } => write!(f, "`{name}` must be {must_be}"),
+            Self::Invalid(problems) => {
+                let said: Vec<String> = problems.iter().map(Problem::to_string).collect();
+                let more = if problems.len() < MAX_PROBLEMS { "" } else { "; there may be more" };
+                write!(f, "{}{more}", said.join("; "))
+            }
             Self::Unsendable(name) => write!(f, "the value of `{name}` has characters that may not be sent there"),
             Self::Framing(name) => write!(f, "the header `{name}` belongs to the connection and cannot be set"),
             Self::Body(error) => error.fmt(f),
@@ -183,9 +183,15 @@ impl From<BodyError> for RequestError {
     }
 }
 
-/// Builds the request of a tool below a base URL, and as it is without credentials.
-pub fn build(tool: &Tool, request: &ExecuteRequest, base: &Url) -> Result<(Draft, Request), RequestError> {
-    let (path, template_query) = path::fill(tool, &request.path_args)?;
+/// Builds the request of a tool below a base URL, and as it is without credentials. `checks` remembers the schemas of earlier calls.
+pub fn build(
+    tool: &Tool,
+    request: &ExecuteRequest,
+    base: &Url,
+    checks: &Checks,
+) -> Result<(Draft, Request), RequestError> {
+    let findings = Findings::new(checks, !request.no_validate);
+    let (path, template_query) = path::fill(tool, &request.path_args, &findings)?;
     let mut draft = Draft {
         method: Method::parse(&tool.method).ok_or(RequestError::Method)?,
         address: format!("{}{path}", base.public().trim_end_matches('/')),
@@ -200,11 +206,15 @@ pub fn build(tool: &Tool, request: &ExecuteRequest, base: &Url) -> Result<(Draft
         if flag.location == Place::Header && flag.original_name.eq_ignore_ascii_case("content-type") {
             content_type = Some(style::text(value));
         } else {
-            draft.add(flag, value)?;
+            draft.add(flag, value, &findings)?;
         }
     }
-    draft.body = body::body(tool, request, content_type.as_deref())?;
+    draft.body = body::body(tool, request, content_type.as_deref(), &findings)?;
     missing(tool, &given, draft.body.is_some())?;
+    let problems = findings.finish();
+    if !problems.is_empty() {
+        return Err(RequestError::Invalid(problems));
+    }
     let bare = draft.finish(&[])?;
     Ok((draft, bare))
 }
@@ -223,8 +233,8 @@ impl Draft {
         self.body.as_ref().map_or(0, |body| body.bytes.len())
     }
 
-    fn add(&mut self, flag: &Parameter, value: &Value) -> Result<(), RequestError> {
-        let fitted = fitted(&flag.name, flag, value)?;
+    fn add(&mut self, flag: &Parameter, value: &Value, findings: &Findings<'_>) -> Result<(), RequestError> {
+        let fitted = fitted(&flag.name, flag, value, findings);
         // A parameter of a media type is one text, whatever it holds.
         let fitted = if flag.content_type.is_some() { fitted.to_string().into() } else { fitted };
         let datum = || Datum::from_json(&fitted);
@@ -338,16 +348,22 @@ fn pairs(query: &str) -> Vec<(String, String)> {
 }
 
 /// A value as the parameter's schema wants it. A parameter of a media type takes JSON, or a text that is not JSON as a string.
-pub(super) fn fitted(name: &str, parameter: &Parameter, value: &Value) -> Result<Value, RequestError> {
+pub(super) fn fitted(name: &str, parameter: &Parameter, value: &Value, findings: &Findings<'_>) -> Value {
     let parsed = match (value, &parameter.content_type) {
         (Value::String(text), Some(_)) => serde_json::from_str(text).ok(),
         _ => None,
     };
     let value = parsed.as_ref().unwrap_or(value);
-    match &parameter.schema {
-        None => Ok(value.clone()),
-        Some(schema) => {
-            value::fit(value, &schema.value()).map_err(|must_be| RequestError::Value { name: name.to_owned(), must_be })
+    let Some(schema) = &parameter.schema else { return value.clone() };
+    let schema = findings.compiled(schema);
+    match value::fit(value, &schema.schema) {
+        Ok(fitted) => {
+            findings.parameter(name, &schema, &fitted);
+            fitted
+        }
+        Err(must_be) => {
+            findings.unfit(name, &must_be);
+            value.clone()
         }
     }
 }

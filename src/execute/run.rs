@@ -11,6 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use super::answer::answer;
 use super::binding::Binding;
 use super::body::BodyError;
+use super::check::Checks;
 use super::credentials::{self, Asking, Token};
 use super::request::{self, Credential, Draft, RequestError};
 use super::retry::{self, Ended, Nature, Step};
@@ -43,6 +44,7 @@ pub struct Executor {
     clock: Clock,
     wait: fn(Duration),
     upstream: Arc<Upstream>,
+    checks: Checks,
 }
 
 impl fmt::Debug for Executor {
@@ -135,7 +137,7 @@ impl Executor {
     /// Sends through `transport`; secrets of type `env` come from `env`.
     pub fn new(transport: Arc<dyn Transport>, env: Env, clock: Clock) -> Self {
         let upstream = Arc::new(Upstream::new(Arc::clone(&transport), env.clone(), clock.clone()));
-        Self { transport, env, clock, wait: host::sleep, upstream }
+        Self { transport, env, clock, wait: host::sleep, upstream, checks: Checks::new() }
     }
 
     /// With tokens that are kept elsewhere too.
@@ -178,7 +180,7 @@ impl Executor {
         }
         let binding = Binding::new(config, tool, source);
         let base = binding.base().map_err(ExecuteError::failed)?;
-        let (draft, bare) = request::build(tool, arguments, &base)?;
+        let (draft, bare) = request::build(tool, arguments, &base, &self.checks)?;
         let timeout = config.services.get(&tool.service_id).and_then(|service| service.timeout).unwrap_or(TIMEOUT);
         let asking = Asking { dry_run: arguments.dry_run, ..self.asking(caller, timeout) };
         let credentials::Chosen { credentials, tokens } = credentials::choose(config, tool, &binding, &base, asking)

@@ -20,6 +20,11 @@ pub fn fit(value: &Value, schema: &Value) -> Result<Value, String> {
     Fit { root: schema, looks: Cell::new(0) }.fit(value, schema, 0)
 }
 
+/// As [`fit`], for a schema that stands inside `root`.
+pub fn fit_within(value: &Value, schema: &Value, root: &Value) -> Result<Value, String> {
+    Fit { root, looks: Cell::new(0) }.fit(value, schema, 0)
+}
+
 struct Fit<'a> {
     root: &'a Value,
     looks: Cell<usize>,

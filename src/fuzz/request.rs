@@ -12,6 +12,7 @@ use crate::base::url::{Url, decode};
 use crate::catalog::tool::{self, Target};
 use crate::catalog::{Place, Style, Tool};
 use crate::contract::ExecuteRequest;
+use crate::execute::check::Checks;
 use crate::execute::request::build;
 use crate::http::Request;
 use crate::openapi::{self, Document, Resolver};
@@ -52,7 +53,7 @@ fn check(tool: &Tool, given: &ExecuteRequest) {
         given.body_text = None;
     }
     let base = Url::parse(BASE).expect("this is a URL");
-    match build(tool, &given, &base) {
+    match build(tool, &given, &base, &Checks::new()) {
         Ok((draft, request)) => {
             assert_eq!(draft.finish(&[]).map(|again| again.url), Ok(request.url.clone()));
             check_path(tool, &request.url);

@@ -1,10 +1,12 @@
 use super::*;
+use crate::catalog::Schema;
 use serde_json::json;
 
 /// The body with `BOUNDARY` for its boundary and plain line ends.
 fn shown(content: &BodyContent, members: &Value, files: &Value) -> String {
     let files: Vec<RequestFile> = serde_json::from_value(files.clone()).unwrap();
-    let body = encode(&content.media_type, Some(content), members.as_object().unwrap(), &files).unwrap();
+    let schema = content.schema.as_ref().unwrap().value();
+    let body = encode(&content.media_type, Some(content), &schema, members.as_object().unwrap(), &files).unwrap();
     let (media, boundary) = body.content_type.split_once("; boundary=").unwrap();
     assert_eq!(media, content.media_type);
     let text = String::from_utf8(body.bytes).unwrap();
@@ -102,7 +104,7 @@ fn h20_names_cannot_end_their_header() {
     let content = content("multipart/form-data", json!({}), json!({}));
     let refused = |file: Value| {
         let file: RequestFile = serde_json::from_value(file).unwrap();
-        encode("multipart/form-data", Some(&content), &Map::new(), &[file]).unwrap_err()
+        encode("multipart/form-data", Some(&content), &Value::Null, &Map::new(), &[file]).unwrap_err()
     };
     for media in ["text/plain\r\nX: y", "text", "te\u{fc}xt/plain"] {
         let file = json!({"name": "f", "contentType": media, "content": ""});

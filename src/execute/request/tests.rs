@@ -33,7 +33,7 @@ fn request(flags: &Value) -> ExecuteRequest {
 }
 
 fn send(tool: &Tool, request: &ExecuteRequest, base: &str) -> Result<Request, RequestError> {
-    build(tool, request, &Url::parse(base).unwrap()).map(|(_, bare)| bare)
+    build(tool, request, &Url::parse(base).unwrap(), &Checks::new()).map(|(_, bare)| bare)
 }
 
 #[test]
@@ -173,7 +173,8 @@ fn credentials_take_the_place_of_what_callers_put_there() {
         parameter("theme", Place::Cookie, &any),
     ]);
     let flags = json!({"api_key": "mine", "q": "1", "authorization": "mine", "sid": "mine", "theme": "dark"});
-    let (draft, _) = build(&tool, &request(&flags), &Url::parse("https://h?api_key=base").unwrap()).unwrap();
+    let (draft, _) =
+        build(&tool, &request(&flags), &Url::parse("https://h?api_key=base").unwrap(), &Checks::new()).unwrap();
     let header = CredentialPlace::Header { name: "authorization".into(), prefix: "Bearer " };
     let credentials = [
         credential("bearer", header, "s3cret-a"),
@@ -194,8 +195,89 @@ fn credentials_take_the_place_of_what_callers_put_there() {
 #[test]
 fn h17_a_cookie_header_of_the_caller_cannot_stand_before_a_credential() {
     let tool = with_flags(vec![parameter("Cookie", Place::Header, &json!(true))]);
-    let built = build(&tool, &request(&json!({"cookie": "sid=mine; theme=dark"})), &Url::parse("https://h").unwrap());
+    let built = build(
+        &tool,
+        &request(&json!({"cookie": "sid=mine; theme=dark"})),
+        &Url::parse("https://h").unwrap(),
+        &Checks::new(),
+    );
     let credentials = [credential("cookie", CredentialPlace::Cookie("sid".into()), "s3cret")];
     let sent = built.unwrap().0.finish(&credentials).unwrap();
     assert_eq!(sent.headers.all("cookie").collect::<Vec<_>>(), ["theme=dark; sid=s3cret"]);
+}
+
+fn create() -> Tool {
+    let schema = json!({
+        "type": "object", "required": ["name", "id"], "additionalProperties": false,
+        "properties": {
+            "id": {"type": "integer", "readOnly": true}, "name": {"type": "string", "minLength": 2},
+            "age": {"type": "integer", "minimum": 0}, "list": {"type": "array", "items": {"enum": ["a", "b"]}},
+            "photo": {"type": "string", "format": "binary"}
+        }
+    });
+    let content = |media: &str| BodyContent {
+        media_type: media.into(),
+        schema: Some(Schema::new(&schema)),
+        ..BodyContent::default()
+    };
+    let kinds = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
+    let content_types = kinds.into_iter().map(content).collect();
+    let flags = vec![parameter("limit", Place::Query, &json!({"type": "integer", "maximum": 100}))];
+    Tool { request_body: Some(RequestBody { required: true, content_types }), flags, ..tool("POST", "/x") }
+}
+
+#[track_caller]
+fn check_invalid(given: &Value, expected: Result<(), &str>) {
+    let mut whole = json!({"toolId": "t"});
+    whole.as_object_mut().unwrap().extend(given.as_object().unwrap().clone());
+    let request: ExecuteRequest = serde_json::from_value(whole).unwrap();
+    let found = send(&create(), &request, "https://h").map(drop).map_err(|error| error.to_string());
+    assert_eq!(found, expected.map_err(str::to_owned), "{given}");
+}
+
+#[test]
+fn values_are_held_to_their_schemas_and_all_problems_told() {
+    check_invalid(&json!({"bodyJson": {"name": "ab", "id": 7}, "flags": {"limit": "100"}}), Ok(()));
+    let several = "`limit` must be at most 100; `/name` of the body must have at least 2 characters; `/age` of the body must be an \
+                   integer; `/list/1` of the body must be one of a, b";
+    let given = json!({"name": "a", "age": "s3cret", "list": ["a", "s3cret"]});
+    check_invalid(&json!({"bodyJson": given, "flags": {"limit": 101}}), Err(several));
+    check_invalid(&json!({"bodyText": given.to_string(), "flags": {"limit": "101"}}), Err(several));
+    check_invalid(&json!({"bodyJson": given, "flags": {"limit": "many"}, "noValidate": true}), Ok(()));
+    check_invalid(&json!({"bodyJson": []}), Err("the body must be an object"));
+    check_invalid(
+        &json!({"bodyJson": {"name": "ab", "nmae": 1}}),
+        Err("`/nmae` of the body is no member that is taken; did you mean `name`?"),
+    );
+}
+
+#[test]
+fn forms_are_held_to_their_schemas_as_texts() {
+    let form = "application/x-www-form-urlencoded";
+    check_invalid(&json!({"bodyJson": {"name": "ab", "age": "5"}, "contentType": form}), Ok(()));
+    let wrong = json!({"bodyJson": {"name": "ab", "age": "-5"}, "contentType": form});
+    check_invalid(&wrong, Err("`/age` of the body must be at least 0"));
+    let file = json!([{"name": "photo", "content": "aGk="}]);
+    check_invalid(&json!({"bodyJson": {"name": "ab"}, "files": file}), Ok(()));
+    check_invalid(&json!({"files": file}), Err("`/name` of the body is missing"));
+    let unknown = json!([{"name": "foto", "content": "aGk="}]);
+    check_invalid(&json!({"bodyJson": {"name": "ab"}, "files": unknown}), Ok(()));
+}
+
+#[test]
+fn h20_what_is_unsafe_is_refused_without_validation_too() {
+    let header = with_flags(vec![parameter("X", Place::Header, &json!({"type": "integer"}))]);
+    let given = ExecuteRequest { no_validate: true, ..request(&json!({"x": "a\r\nY: z"})) };
+    assert!(matches!(send(&header, &given, "https://h"), Err(RequestError::Unsendable(_))));
+    let given = ExecuteRequest { no_validate: true, ..request(&json!({"x": "a"})) };
+    assert_eq!(send(&header, &given, "https://h").unwrap().headers.get("x"), Some("a"));
+}
+
+#[test]
+fn accept_is_what_the_caller_wants() {
+    let tool = with_flags(Vec::new());
+    let given = ExecuteRequest { accept: Some("text/csv".into()), ..request(&json!({})) };
+    assert_eq!(send(&tool, &given, "https://h").unwrap().headers.get("accept"), Some("text/csv"));
+    let given = ExecuteRequest { accept: Some("a\nb".into()), ..request(&json!({})) };
+    assert_eq!(send(&tool, &given, "https://h").unwrap_err(), RequestError::Unsendable("accept".into()));
 }
