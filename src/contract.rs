@@ -240,6 +240,9 @@ pub struct ExecuteResponse {
     /// Whether the body was cut at the limit (ours).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+    /// Why the body is not given although there is one (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<String>,
     /// How often the request was repeated (ours).
     #[serde(default)]
     pub retries: u32,
@@ -270,6 +273,9 @@ pub struct DryRunResponse {
     /// A body that is no UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<String>,
+    /// Why the body is not shown although there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<String>,
 }
 
 /// `GET`/`POST /v1/refresh`.

@@ -517,8 +517,8 @@ fn tables_show_the_fields_that_the_api_names() {
     let secret = r#"{"statusCode":200,"body":{"id":1,"secret":"hunter2"}}"#;
     let world = World::new("table").terminal().answers(list).answers(secret).answers(secret);
     world.run("hd tickets list").is(0, "ID  TITLE\n1   Printer\n\nnext\n", "");
-    world.run("hd tickets get 1").is(0, "id  1\n", "");
-    world.run("hd tickets get 1 --format json").is(0, "{\"id\":1}\n", "");
+    world.run("hd tickets get 1").is(0, "id      1\nsecret  [redacted]\n", "");
+    world.run("hd tickets get 1 --format json").is(0, "{\"id\":1,\"secret\":\"[redacted]\"}\n", "");
 }
 
 #[test]

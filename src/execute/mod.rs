@@ -2,14 +2,15 @@
 //!
 //! `request` builds the request from the arguments (pure), with `path` (the template), `value` (what a schema wants), `style` (how
 //! OpenAPI writes it) and `body`; `binding` says which hosts the config lets a service reach and give credentials to (pure), `credentials` chooses
-//! an auth alternative, `retry` decides the next step (pure), `answer` turns what came back into the wire's form (pure), `run`
-//! performs.
+//! an auth alternative, `retry` decides the next step (pure), `answer` turns what came back into the wire's form (pure), `redact`
+//! keeps from it what is not to be shown (pure), `run` performs.
 
 pub mod answer;
 pub mod binding;
 pub mod body;
 pub mod credentials;
 pub mod path;
+pub mod redact;
 pub mod request;
 pub mod retry;
 pub mod run;

@@ -8,10 +8,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::answer::answer;
+use super::answer::{WITHHELD, answer};
 use super::binding::Binding;
 use super::body::BodyError;
 use super::credentials;
+use super::redact::Redactions;
 use super::request::{self, Credential, Draft, RequestError};
 use super::retry::{self, Ended, Nature, Step};
 use crate::base::host::{self, Clock, Deadline, Env};
@@ -62,6 +63,7 @@ pub struct Prepared<'a> {
     reach: Reach,
     nature: Nature,
     timeout: Duration,
+    redactions: Redactions,
 }
 
 impl fmt::Debug for Prepared<'_> {
@@ -181,6 +183,7 @@ impl Executor {
                 recommended: tool.retry.as_ref().is_some_and(|retry| retry.recommended),
             },
             timeout: config.services.get(&tool.service_id).and_then(|service| service.timeout).unwrap_or(TIMEOUT),
+            redactions: Redactions::of(&tool.output.redactions),
         })
     }
 
@@ -199,7 +202,7 @@ impl Executor {
             let now = self.clock.now();
             match retry::next(prepared.nature, attempts, seen, deadline.left(), jitter, now) {
                 Step::Wait(duration) => (self.wait)(duration),
-                Step::Done => return finish(ended, attempts - 1),
+                Step::Done => return finish(ended, attempts - 1, &prepared.redactions),
             }
             attempts += 1;
         }
@@ -233,9 +236,13 @@ fn jitter() -> f64 {
     host::random::<1>().map_or(0.5, |[byte]| f64::from(byte) / 255.0)
 }
 
-fn finish(ended: Result<Response, TransportError>, retries: u32) -> Result<Outcome, ExecuteError> {
+fn finish(
+    ended: Result<Response, TransportError>,
+    retries: u32,
+    redactions: &Redactions,
+) -> Result<Outcome, ExecuteError> {
     match ended {
-        Ok(response) => Ok(Outcome { response: answer(response, retries), retries }),
+        Ok(response) => Ok(Outcome { response: answer(response, retries, redactions), retries }),
         Err(error) => {
             let code = match error.kind {
                 TransportErrorKind::Timeout => ErrorCode::ExecutionTimeout,
@@ -285,15 +292,19 @@ impl Prepared<'_> {
         }
     }
 
-    /// The whole request with credentials replaced by the names of their schemes (H24).
+    /// The whole request with credentials replaced by the names of their schemes, and the tool's redactions in its body (H24).
     pub fn dry_run(&self) -> DryRunResponse {
         let (url, headers) =
             self.draft.shown(&self.credentials).expect("the same request was put together when it was prepared");
-        let (body, body_base64) = match self.draft.body().map(std::str::from_utf8) {
-            None => (None, None),
-            Some(Ok(text)) => (Some(text.to_owned()), None),
-            Some(Err(_)) => (None, self.draft.body().map(|bytes| BASE64_STANDARD.encode(bytes))),
-        };
+        let hides = !self.redactions.is_empty();
+        let (mut body, mut body_base64) = (None, None);
+        match self.draft.body().map(std::str::from_utf8) {
+            Some(Ok(text)) if hides => body = self.redactions.of_json(text).map(Cow::into_owned),
+            Some(Ok(text)) => body = Some(text.to_owned()),
+            Some(Err(_)) if !hides => body_base64 = self.draft.body().map(|bytes| BASE64_STANDARD.encode(bytes)),
+            _ => {}
+        }
+        let is_withheld = self.draft.body().is_some() && body.is_none() && body_base64.is_none();
         DryRunResponse {
             dry_run: true,
             tool_id: (*self.tool_id).clone(),
@@ -302,6 +313,7 @@ impl Prepared<'_> {
             headers: headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             body,
             body_base64,
+            withheld: is_withheld.then(|| WITHHELD.to_owned()),
         }
     }
 }

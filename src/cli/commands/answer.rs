@@ -20,6 +20,7 @@ use crate::cli::output::{self, Format, Shape};
 use crate::cli::report::{self, Failure};
 use crate::cli::world::World;
 use crate::contract::ExecuteResponse;
+use crate::execute::redact::Redactions;
 
 /// The longest answer of an upstream that failed that is shown beside a file.
 const MAX_ASIDE: usize = 64 << 10;
@@ -78,6 +79,9 @@ pub fn give(
                 aside(world, &bytes);
                 return Err(failure);
             }
+            if response.withheld.is_some() {
+                return Err(withheld(tool, response));
+            }
             if response.truncated {
                 return Err(Failure { message: format!("{}; no file was written", cut().message), ..cut() });
             }
@@ -96,9 +100,17 @@ pub fn give(
     }
     match failed("standard output") {
         Some(failure) => Err(failure),
+        None if response.withheld.is_some() => Err(withheld(tool, response)),
         None if response.truncated => Err(cut()),
         None => Ok(()),
     }
+}
+
+/// There is an answer, and the toolbox does not show it.
+fn withheld(tool: &Tool, response: &ExecuteResponse) -> Failure {
+    let why = response.withheld.as_deref().unwrap_or_default();
+    Failure::other("withheld", format!("{}: the answer is not shown: {why}", tool.id))
+        .hint("`x-cli-output.redactions` of the operation say what is hidden; a smaller answer may fit the limit")
 }
 
 /// The body in the format of `shape`.
@@ -132,15 +144,10 @@ fn show_whole(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> R
         world.console.text(&head(response))?;
         return show(world, response, shape);
     }
-    let json = response.body.as_ref().map(|json| -> Result<Cow<'_, RawValue>, Failure> {
-        if shape.redactions.is_empty() {
-            return Ok(Cow::Borrowed(json));
-        }
-        let redacted = String::from_utf8_lossy(&output::bytes_of_json(json.get(), &shape.redactions)).into_owned();
-        RawValue::from_string(redacted).map(Cow::Owned).map_err(|error| Failure::other("internal", error.to_string()))
-    });
-    let json = json.transpose()?;
-    let whole = Whole { body: json.as_deref(), ..Whole::head(response) };
+    let shown = response.body.as_ref().map(|json| Redactions::of(&shape.redactions).of_valid_json(json.get()));
+    let json = shown.as_deref().map(serde_json::from_str::<&RawValue>).transpose();
+    let json = json.map_err(|error| Failure::other("internal", error.to_string()))?;
+    let whole = Whole { body: json, ..Whole::head(response) };
     let whole = Whole { text: response.text.as_deref(), body_base64: response.body_base64.as_deref(), ..whole };
     print_object(world, &whole, shape)
 }
@@ -212,9 +219,9 @@ fn head(response: &ExecuteResponse) -> String {
 fn bytes<'a>(response: &'a ExecuteResponse, shape: &Shape) -> Result<Cow<'a, [u8]>, Failure> {
     Ok(match (&response.body, &response.text, &response.body_base64) {
         (Some(json), _, _) => {
-            let json = match shape.redactions.is_empty() {
-                true => Cow::Borrowed(json.get().as_bytes()),
-                false => Cow::Owned(output::bytes_of_json(json.get(), &shape.redactions)),
+            let json = match Redactions::of(&shape.redactions).of_valid_json(json.get()) {
+                Cow::Borrowed(json) => Cow::Borrowed(json.as_bytes()),
+                Cow::Owned(json) => Cow::Owned(json.into_bytes()),
             };
             match &response.around {
                 None => json,
