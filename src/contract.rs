@@ -25,6 +25,8 @@ pub const CAPABILITY_TOOL_DETAIL: &str = "tool-detail";
 /// `dryRun` in executions (ours). A client must see it advertised before it asks: a runtime that does not know the member
 /// would send the request.
 pub const CAPABILITY_DRY_RUN: &str = "dry-run";
+/// `stream` in executions (ours).
+pub const CAPABILITY_STREAMS: &str = "streams";
 /// Filters on the audit endpoint (ours).
 pub const CAPABILITY_AUDIT_QUERY: &str = "audit-query";
 
@@ -210,6 +212,62 @@ pub struct ExecuteRequest {
     /// Answers with the request that would be sent, credentials replaced, and sends nothing (ours).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// Answers as [`STREAM_TYPE`]: the upstream's answer as it comes (ours).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stream: bool,
+}
+
+/// Media type of the answer to `stream: true`: an [`ExecuteResponse`] without a body, [`StreamPiece`]s, and a [`StreamEnd`], one a line.
+pub const STREAM_TYPE: &str = "application/x-ndjson";
+
+/// A piece of an upstream's answer (ours); exactly one of `line` and `data` is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamPiece {
+    /// A line, without the line feed that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
+    /// Whether no line feed stood behind it: it was the end of the answer, or the line is too long for one piece.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+    /// Base64 of bytes that are no line of text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+}
+
+/// The last line of a stream (ours); a stream without it broke off on the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamEnd {
+    /// Always true.
+    pub end: bool,
+    /// How many pieces there were.
+    pub pieces: u64,
+    /// How many bytes of the upstream's body, decoded, were read.
+    pub bytes: u64,
+    /// Whether the upstream had more to say than the limit lets through.
+    #[serde(default)]
+    pub truncated: bool,
+    /// How many lines were not given, since redactions could not be applied to them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub withheld: u64,
+    /// Why the upstream's answer broke off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<StreamError>,
+}
+
+/// Why an upstream's answer broke off.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamError {
+    /// `execution_error` or `execution_timeout`.
+    pub code: String,
+    /// What failed and why.
+    pub detail: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The answer of an execution: what the upstream said. Exactly one of `body`, `text`, `body_base64` is there, none for an

@@ -11,7 +11,7 @@ use crate::http::Method;
 use crate::openapi::Operation;
 
 /// Names of flags that the command line keeps for itself. A tool's flag of that name is called `<name>-param`.
-pub const RESERVED_FLAGS: [&str; 23] = [
+pub const RESERVED_FLAGS: [&str; 24] = [
     "agent-profile",
     "approval",
     "body",
@@ -32,6 +32,7 @@ pub const RESERVED_FLAGS: [&str; 23] = [
     "quiet",
     "runtime",
     "state-dir",
+    "stream",
     "timeout",
     "verbose",
     "version",

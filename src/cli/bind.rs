@@ -33,6 +33,8 @@ pub struct AnswerOptions {
     pub output: Option<String>,
     /// `--include`
     pub include: bool,
+    /// `--stream`
+    pub stream: bool,
 }
 
 /// A call, whole but for the body's bytes.
@@ -114,6 +116,10 @@ impl CallOptions {
             "output" => self.answer.output.replace(text).is_some(),
             "include" => {
                 self.answer.include = switch(name, &text)?;
+                false
+            }
+            "stream" => {
+                self.answer.stream = switch(name, &text)?;
                 false
             }
             _ => {

@@ -72,6 +72,7 @@ pub const CALL: &[Flag] = &[
     flag("content-type", Takes::Value("TYPE"), "Which of the tool's media types the body is"),
     flag("dry-run", Takes::Nothing, "Show the request that would be sent, and send nothing"),
     flag("output", Takes::Value("FILE"), "Write the answer's bytes to this file; - is standard output"),
+    flag("stream", Takes::Nothing, "Write the answer as it comes, piece by piece"),
     short('i', flag("include", Takes::Nothing, "Show the answer's status and headers too")),
 ];
 

@@ -13,5 +13,6 @@ pub mod index;
 pub mod login;
 pub mod runtime;
 pub mod session;
+pub mod streaming;
 pub mod target;
 pub mod tokens;

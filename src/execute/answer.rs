@@ -34,14 +34,8 @@ const WITHHELD_CUT: &str = "the tool's redactions can be applied to whole answer
 
 /// The answer as callers get it: JSON as its very bytes but for what is redacted, else text, else base64.
 pub fn answer(response: Response, retries: u32, redactions: &Redactions) -> ExecuteResponse {
-    let mut answer = ExecuteResponse {
-        status_code: response.status,
-        content_type: response.headers.get("content-type").unwrap_or_default().to_owned(),
-        headers: passed(&response.headers),
-        truncated: response.truncated,
-        retries,
-        ..ExecuteResponse::default()
-    };
+    let mut answer =
+        ExecuteResponse { truncated: response.truncated, ..head(response.status, &response.headers, retries) };
     if response.body.is_empty() {
         return answer;
     }
@@ -61,6 +55,17 @@ pub fn answer(response: Response, retries: u32, redactions: &Redactions) -> Exec
         Err(bytes) => answer.body_base64 = Some(BASE64_STANDARD.encode(bytes.as_bytes())),
     }
     answer
+}
+
+/// The answer without its body.
+pub fn head(status: u16, headers: &Headers, retries: u32) -> ExecuteResponse {
+    ExecuteResponse {
+        status_code: status,
+        content_type: headers.get("content-type").unwrap_or_default().to_owned(),
+        headers: passed(headers),
+        retries,
+        ..ExecuteResponse::default()
+    }
 }
 
 fn shown(json: &RawValue, redactions: &Redactions) -> Box<RawValue> {

@@ -3,7 +3,8 @@
 //! `request` builds the request from the arguments (pure), with `path` (the template), `value` (what a schema wants), `style` (how
 //! OpenAPI writes it) and `body`; `binding` says which hosts the config lets a service reach and give credentials to (pure), `credentials` chooses
 //! an auth alternative, `retry` decides the next step (pure), `answer` turns what came back into the wire's form (pure), `redact`
-//! keeps from it what is not to be shown (pure), `run` performs.
+//! keeps from it what is not to be shown (pure), `stream` passes on what comes piece by
+//! piece, `run` performs.
 
 pub mod answer;
 pub mod binding;
@@ -14,5 +15,6 @@ pub mod redact;
 pub mod request;
 pub mod retry;
 pub mod run;
+pub mod stream;
 pub mod style;
 pub mod value;

@@ -21,6 +21,9 @@ use crate::http::{CODINGS, HeaderError, Headers, Method, Request};
 /// JSON first, anything else behind.
 const ACCEPT: &str = "application/json, */*;q=0.8";
 
+/// Streams first, for an upstream that goes by it.
+const ACCEPT_STREAM: &str = "text/event-stream, application/x-ndjson, application/json;q=0.9, */*;q=0.8";
+
 const USER_AGENT: &str = concat!("open-cli-toolbox/", env!("CARGO_PKG_VERSION"));
 
 /// Header fields that belong to the connection; nobody sets them by a parameter.
@@ -194,6 +197,11 @@ pub fn build(tool: &Tool, request: &ExecuteRequest, base: &Url) -> Result<(Draft
         cookies: Vec::new(),
         body: None,
     };
+    if request.stream {
+        // Coded text comes in the coder's pieces, not in the upstream's.
+        draft.headers =
+            std::mem::take(&mut draft.headers).with("Accept", ACCEPT_STREAM).with("Accept-Encoding", "identity");
+    }
     let given = flags(tool, request)?;
     let mut content_type = None;
     for (flag, value) in &given {

@@ -48,6 +48,14 @@ impl Place {
             .map_err(|error| UsageError::new(format!("--output {} cannot be written: {error}", path.display())))?;
         Ok(Self::File(path))
     }
+
+    /// For messages.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Shown | Self::Bytes => "standard output".to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
 }
 
 /// Lets an answer out, and says how it went.
@@ -65,10 +73,6 @@ pub fn give(
         terminal: world.terminal_width(),
     };
     let failed = |place| Failure::upstream(response.status_code, tool.id.as_str(), place);
-    let cut = || {
-        Failure::other("truncated", format!("{}: the answer was cut at the runtime's limit", tool.id))
-            .hint("ask for less: a smaller page, or fewer fields")
-    };
     match place {
         Place::File(path) => {
             if options.include {
@@ -83,7 +87,7 @@ pub fn give(
                 return Err(withheld(tool, response));
             }
             if response.truncated {
-                return Err(Failure { message: format!("{}; no file was written", cut().message), ..cut() });
+                return Err(Failure { message: format!("{}; no file was written", cut(tool).message), ..cut(tool) });
             }
             return disk::write_whole(path, &bytes).map_err(|error| {
                 Failure::other("output_failed", format!("{} cannot be written: {error}", path.display()))
@@ -101,9 +105,22 @@ pub fn give(
     match failed("standard output") {
         Some(failure) => Err(failure),
         None if response.withheld.is_some() => Err(withheld(tool, response)),
-        None if response.truncated => Err(cut()),
+        None if response.truncated => Err(cut(tool)),
         None => Ok(()),
     }
+}
+
+/// The answer is longer than the runtime lets through.
+pub fn cut(tool: &Tool) -> Failure {
+    Failure::other("truncated", format!("{}: the answer was cut at the runtime's limit", tool.id))
+        .hint("ask for less: a smaller page, or fewer fields")
+}
+
+/// What no terminal is given unasked.
+pub fn binary(size: usize, content_type: &str) -> Failure {
+    let what = if content_type.is_empty() { "binary" } else { content_type };
+    Failure::other("binary_output", format!("the answer is {size} bytes of {what}, not shown on a terminal"))
+        .hint("write it to a file: --output FILE; or show it all the same: --output -")
 }
 
 /// There is an answer, and the toolbox does not show it.
@@ -124,14 +141,7 @@ fn show(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> Result<
         (None, None, Some(encoded)) => {
             let bytes = decoded(encoded)?;
             let size = bytes.len();
-            output::binary_answer(bytes, shape).map_err(|output::Binary| {
-                let what = if response.content_type.is_empty() { "binary" } else { &response.content_type };
-                Failure::other(
-                    "binary_output",
-                    format!("the answer is {size} bytes of {what}, not shown on a terminal"),
-                )
-                .hint("write it to a file: --output FILE; or show it all the same: --output -")
-            })?
+            output::binary_answer(bytes, shape).map_err(|output::Binary| binary(size, &response.content_type))?
         }
         (None, None, None) => return Ok(()),
     };
@@ -153,7 +163,7 @@ fn show_whole(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> R
 }
 
 /// Status and headers alone, where the body goes elsewhere.
-fn show_head(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> Result<(), Failure> {
+pub fn show_head(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> Result<(), Failure> {
     match shape.format {
         Format::Table => world.console.text(&head(response)),
         _ => print_object(world, &Whole::head(response), shape),
@@ -200,7 +210,7 @@ impl<'a> Whole<'a> {
 }
 
 /// Status line and headers, and the empty line behind them.
-fn head(response: &ExecuteResponse) -> String {
+pub fn head(response: &ExecuteResponse) -> String {
     let mut out = format!("HTTP {}\n", response.status_code);
     if !response.content_type.is_empty() {
         out.push_str(&format!("content-type: {}\n", response.content_type));
@@ -241,7 +251,7 @@ fn decoded(encoded: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// What an upstream that failed has to say, when it must not go into the file.
-fn aside(world: &World<'_>, bytes: &[u8]) {
+pub fn aside(world: &World<'_>, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok("") => {}
         Ok(text) if text.len() <= MAX_ASIDE => world.console.answer_aside(text),

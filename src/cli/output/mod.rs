@@ -75,6 +75,11 @@ pub fn json_answer(text: &str, shape: &Shape) -> Vec<u8> {
     }
 }
 
+/// A piece of a text for a terminal.
+pub fn piece(text: &str) -> Vec<u8> {
+    sanitize::lines(text).into_bytes()
+}
+
 /// A text, the same in every format.
 pub fn text_answer(text: &str, shape: &Shape) -> Vec<u8> {
     match shape.terminal {
