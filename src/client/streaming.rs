@@ -58,7 +58,7 @@ impl Streaming {
     }
 
     /// Waits for the next line.
-    pub fn next(&mut self) -> Result<Told, ClientError> {
+    pub fn told(&mut self) -> Result<Told, ClientError> {
         let line = line(&mut self.lines)?;
         let piece = match serde_json::from_slice(&line).map_err(|error| garbled(error.to_string()))? {
             Line::End(end) => return Ok(Told::End(end)),
@@ -117,10 +117,10 @@ mod tests {
         .unwrap();
         assert_eq!((stream.head.status_code, stream.request_id.as_deref()), (201, Some("r-1")));
         for expected in [&b"a\n"[..], b"b", b"\0\xff"] {
-            assert_eq!(stream.next().unwrap(), Told::Piece(expected.to_vec()));
+            assert_eq!(stream.told().unwrap(), Told::Piece(expected.to_vec()));
         }
         let end = StreamEnd { end: true, pieces: 3, bytes: 5, truncated: true, ..StreamEnd::default() };
-        assert_eq!(stream.next().unwrap(), Told::End(end));
+        assert_eq!(stream.told().unwrap(), Told::End(end));
     }
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
             "{\"statusCode\":200}\n{\"end\":true",
             "{\"statusCode\":200}\n{\"data\":\"?\"}\n",
         ] {
-            assert!(streaming(text).unwrap().next().is_err(), "{text}");
+            assert!(streaming(text).unwrap().told().is_err(), "{text}");
         }
     }
 }

@@ -118,7 +118,7 @@ fn answer(mut stream: TcpStream, released: &Mutex<Receiver<()>>, gone: &Sender<(
                 return;
             }
             // Nobody says anything any more; what ends this read is the other side.
-            reader.read(&mut [0; 1]).ok();
+            reader.read_exact(&mut [0; 1]).ok();
             gone.send(()).ok();
         }
         _ => whole("", b"unexpected"),

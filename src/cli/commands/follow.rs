@@ -49,7 +49,7 @@ pub fn follow(
     let status = stream.head.status_code;
     let mut sink = Sink::of(place, status)?;
     let end = loop {
-        match stream.next()? {
+        match stream.told()? {
             Told::Piece(bytes) => sink.take(world, &bytes, &shape)?,
             Told::End(end) => break end,
         }
