@@ -1,6 +1,6 @@
 //! A stream of the runtime, read line by line: what the upstream answered, its pieces, and how it ended.
 //!
-//! Key types: [`Streaming`], [`Told`]. A stream without its last line broke off on the way; that is an error and never an end.
+//! Key types: [`Streaming`], [`Told`], [`Broken`]. A stream without its last line broke off on the way; that is an error and never an end.
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::runtime::ClientError;
 use crate::contract::{ExecuteResponse, StreamEnd, StreamPiece, path};
@@ -40,6 +41,18 @@ pub enum Told {
     End(StreamEnd),
 }
 
+/// Why nobody knows how a stream ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken(pub String);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the stream broke off before its end: {}", self.0)
+    }
+}
+
+impl std::error::Error for Broken {}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Line {
@@ -52,15 +65,16 @@ impl Streaming {
     pub fn begin(opened: Opened) -> Result<Self, ClientError> {
         let request_id = opened.headers.get("x-request-id").map(str::to_owned);
         let mut lines = BufReader::new(opened.body);
-        let line = line(&mut lines)?;
-        let head = serde_json::from_slice(&line).map_err(|error| garbled(error.to_string()))?;
+        let head = line(&mut lines).and_then(|line| read(&line)).map_err(|Broken(cause)| ClientError::Garbled {
+            call: format!("POST {}", path::EXECUTE),
+            cause: format!("the stream has no beginning: {cause}"),
+        })?;
         Ok(Self { head, request_id, lines })
     }
 
     /// Waits for the next line.
-    pub fn told(&mut self) -> Result<Told, ClientError> {
-        let line = line(&mut self.lines)?;
-        let piece = match serde_json::from_slice(&line).map_err(|error| garbled(error.to_string()))? {
+    pub fn told(&mut self) -> Result<Told, Broken> {
+        let piece = match read(&line(&mut self.lines)?)? {
             Line::End(end) => return Ok(Told::End(end)),
             Line::Piece(piece) => piece,
         };
@@ -70,30 +84,27 @@ impl Streaming {
                 bytes.extend((!piece.partial).then_some(b'\n'));
                 Ok(Told::Piece(bytes))
             }
-            (None, Some(data)) => STANDARD.decode(data).map(Told::Piece).map_err(|error| garbled(error.to_string())),
+            (None, Some(data)) => STANDARD.decode(data).map(Told::Piece).map_err(|error| Broken(error.to_string())),
+            // Something that a newer runtime tells.
             (None, None) => Ok(Told::Piece(Vec::new())),
         }
     }
 }
 
-fn line(lines: &mut BufReader<Box<dyn Read + Send>>) -> Result<Vec<u8>, ClientError> {
+fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, Broken> {
+    serde_json::from_slice(line).map_err(|error| Broken(error.to_string()))
+}
+
+fn line(lines: &mut BufReader<Box<dyn Read + Send>>) -> Result<Vec<u8>, Broken> {
     let mut line = Vec::new();
     match lines.take(MAX_LINE).read_until(b'\n', &mut line) {
         Ok(_) if line.ends_with(b"\n") => Ok(line),
-        Ok(_) => Err(broken("it has no last line")),
+        Ok(_) => Err(Broken("its last line is missing".to_owned())),
         Err(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<TransportError>()) {
-            Some(error) => Err(broken(&error.message)),
-            None => Err(broken(&error.to_string())),
+            Some(error) => Err(Broken(error.message.clone())),
+            None => Err(Broken(error.to_string())),
         },
     }
-}
-
-fn broken(cause: &str) -> ClientError {
-    garbled(format!("the stream broke off: {cause}"))
-}
-
-fn garbled(cause: String) -> ClientError {
-    ClientError::Garbled { call: format!("POST {}", path::EXECUTE), cause }
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ fn check_fields(tool: &Tool, request: &Request) {
         |place: Place| tool.flags.iter().filter(move |flag| flag.location == place).map(|flag| &*flag.original_name);
     let mut seen = BTreeSet::new();
     for (name, value) in request.headers.iter() {
-        let own = ["Accept", "User-Agent", "Content-Type", "Cookie"].contains(&name);
+        let own = ["Accept", "Accept-Encoding", "User-Agent", "Content-Type", "Cookie"].contains(&name);
         assert!(own || of(Place::Header).any(|known| known == name), "the header {name:?}");
         assert!(seen.insert(name.to_ascii_lowercase()), "the header {name:?} twice");
         assert!(!value.contains(['\r', '\n', '\0']), "{value:?}");

@@ -14,7 +14,7 @@ use crate::cli::bind::AnswerOptions;
 use crate::cli::output::{self, Shape};
 use crate::cli::report::{self, Failure};
 use crate::cli::world::World;
-use crate::client::streaming::{Streaming, Told};
+use crate::client::streaming::{Broken, Streaming, Told};
 use crate::contract::{ErrorCode, StreamEnd};
 
 /// How much is kept of what an upstream that failed has to say.
@@ -49,7 +49,7 @@ pub fn follow(
     let status = stream.head.status_code;
     let mut sink = Sink::of(place, status)?;
     let end = loop {
-        match stream.told()? {
+        match stream.told().map_err(|broken| interrupted(tool, &broken))? {
             Told::Piece(bytes) => sink.take(world, &bytes, &shape)?,
             Told::End(end) => break end,
         }
@@ -72,6 +72,12 @@ pub fn follow(
         Some(failure) => Err(failure),
         None => ended(tool, end),
     }
+}
+
+/// Between the runtime and here.
+fn interrupted(tool: &Tool, broken: &Broken) -> Failure {
+    Failure::new(report::UNREACHABLE, "stream_broken", format!("{}: {broken}", tool.id))
+        .hint("the runtime has stopped or the connection is gone; what had come is written")
 }
 
 fn ended(tool: &Tool, end: StreamEnd) -> Result<(), Failure> {
