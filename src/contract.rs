@@ -29,6 +29,8 @@ pub const CAPABILITY_TOOL_DETAIL: &str = "tool-detail";
 pub const CAPABILITY_DRY_RUN: &str = "dry-run";
 /// `files`, `accept` and `noValidate` in executions (ours).
 pub const CAPABILITY_REQUEST_FORMS: &str = "request-forms";
+/// `stream` in executions (ours).
+pub const CAPABILITY_STREAMS: &str = "streams";
 /// Filters on the audit endpoint (ours).
 pub const CAPABILITY_AUDIT_QUERY: &str = "audit-query";
 /// `POST /v1/policy/explain` (ours).
@@ -238,6 +240,62 @@ pub struct ExecuteRequest {
     /// Answers with the request that would be sent, credentials replaced, and sends nothing (ours).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// Answers as [`STREAM_TYPE`]: the upstream's answer as it comes (ours).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stream: bool,
+}
+
+/// Media type of the answer to `stream: true`: an [`ExecuteResponse`] without a body, [`StreamPiece`]s, and a [`StreamEnd`], one a line.
+pub const STREAM_TYPE: &str = "application/x-ndjson";
+
+/// A piece of an upstream's answer (ours); exactly one of `line` and `data` is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamPiece {
+    /// A line, without the line feed that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
+    /// Whether no line feed stood behind it: it was the end of the answer, or the line is too long for one piece.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+    /// Base64 of bytes that are no line of text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+}
+
+/// The last line of a stream (ours); a stream without it broke off on the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamEnd {
+    /// Always true.
+    pub end: bool,
+    /// How many pieces there were.
+    pub pieces: u64,
+    /// How many bytes of the upstream's body, decoded, were read.
+    pub bytes: u64,
+    /// Whether the upstream had more to say than the limit lets through.
+    #[serde(default)]
+    pub truncated: bool,
+    /// How many lines were not given, since redactions could not be applied to them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub withheld: u64,
+    /// Why the upstream's answer broke off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<StreamError>,
+}
+
+/// Why an upstream's answer broke off.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamError {
+    /// `execution_error` or `execution_timeout`.
+    pub code: String,
+    /// What failed and why.
+    pub detail: String,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A file of a multipart body (ours).
@@ -284,6 +342,9 @@ pub struct ExecuteResponse {
     /// Whether the body was cut at the limit (ours).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
+    /// Why the body is not given although there is one (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<String>,
     /// How often the request was repeated (ours).
     #[serde(default)]
     pub retries: u32,
@@ -314,6 +375,9 @@ pub struct DryRunResponse {
     /// A body that is no UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<String>,
+    /// Why the body is not shown although there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<String>,
 }
 
 /// `GET`/`POST /v1/refresh`.

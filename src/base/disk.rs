@@ -63,6 +63,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Opens a file of a person's own, empty, to be written as something comes.
+pub fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).open(path)
+}
+
 /// Whether a file could be written at `path`, as far as that is known before; changes nothing.
 pub fn check_writable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {

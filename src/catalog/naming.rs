@@ -34,6 +34,7 @@ pub const RESERVED_FLAGS: &[&str] = &[
     "quiet",
     "runtime",
     "state-dir",
+    "stream",
     "timeout",
     "verbose",
     "version",

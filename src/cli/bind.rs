@@ -34,6 +34,8 @@ pub struct AnswerOptions {
     pub output: Option<String>,
     /// `--include`
     pub include: bool,
+    /// `--stream`
+    pub stream: bool,
 }
 
 /// A call, whole but for the body's bytes.
@@ -158,6 +160,10 @@ impl CallOptions {
             }
             "include" => {
                 self.answer.include = switch(name, &text)?;
+                false
+            }
+            "stream" => {
+                self.answer.stream = switch(name, &text)?;
                 false
             }
             _ => {

@@ -81,6 +81,7 @@ pub const CALL: &[Flag] = &[
         "Show the request that would be sent, and send nothing",
     ),
     flag("output", Takes::Value("FILE"), "Write the answer's bytes to this file; - is standard output"),
+    flag("stream", Takes::Nothing, "Write the answer as it comes, piece by piece"),
     short('i', flag("include", Takes::Nothing, "Show the answer's status and headers too")),
 ];
 

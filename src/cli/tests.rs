@@ -463,6 +463,66 @@ fn a_file_is_left_alone_when_the_answer_is_none() {
     assert_eq!(sent, 2, "it was said before anything was sent");
 }
 
+fn streaming(name: &str, lines: &[Value]) -> World {
+    let fake = Fake { capabilities: [&CAPABILITIES[..], &["streams"]].concat(), ..Fake::default() };
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    World::with(name, fake).says(200, "application/x-ndjson", &text).says(200, "application/x-ndjson", &text)
+}
+
+fn end(more: &Value) -> Value {
+    let mut end = json!({"end": true, "pieces": 1, "bytes": 1, "truncated": false});
+    end.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    end
+}
+
+#[test]
+fn a_stream_is_written_as_it_comes() {
+    let head = json!({"statusCode":200,"contentType":"text/event-stream","retries":0});
+    let lines = [
+        head,
+        json!({"line":"data: \u{1b}"}),
+        json!({"data":"w6k="}),
+        json!({"line":"b","partial":true}),
+        end(&json!({})),
+    ];
+    let world = streaming("stream", &lines);
+    world.run("hd tickets list --stream").is(0, "data: \u{1b}\n\u{e9}b", "");
+    assert_eq!(world.executed()["stream"], true);
+    world.run("hd tickets list --stream --output got -i --format table").is(
+        0,
+        "HTTP 200\ncontent-type: text/event-stream\n\n",
+        "",
+    );
+    assert_eq!(at(&world, "got").unwrap(), "data: \u{1b}\n\u{e9}b".as_bytes());
+    streaming("stream-shown", &lines).terminal().run("hd tickets list --stream").is(0, "data: \\x1b\n\u{e9}b", "");
+    let mut gone = streaming("stream-gone", &lines);
+    gone.closed = true;
+    gone.run("hd tickets list --stream").is(0, "", "");
+    World::new("no-streams").run("hd tickets list --stream").has(1, "", "nothing was sent");
+}
+
+#[test]
+fn h40_how_a_stream_ended_decides_the_exit_code() {
+    let head = |status: u16| json!({"statusCode":status,"contentType":"text/plain","retries":0});
+    let said = json!({"line":"why"});
+    for (status, last, exit, told) in [
+        (404, end(&json!({})), 8, "the upstream answered 404"),
+        (200, end(&json!({"truncated": true})), 1, "was cut"),
+        (200, end(&json!({"withheld": 2})), 0, "cannot be applied to them: 2"),
+        (200, end(&json!({"error": {"code": "execution_timeout", "detail": "h was silent"}})), 9, "h was silent"),
+        (200, json!({"line": "no end"}), 4, "the stream broke off"),
+    ] {
+        let world = streaming("stream-end", &[head(status), said.clone(), last]);
+        world.run("hd tickets list --stream").has(exit, "why\n", told);
+        if status == 404 {
+            world.run("hd tickets list --stream --output got").has(exit, "", "why\nerror");
+            assert_eq!(at(&world, "got"), None);
+        }
+    }
+    let binary = [head(200), json!({"data": "AP8="}), end(&json!({}))];
+    streaming("stream-binary", &binary).terminal().run("hd tickets list --stream").has(1, "", "--output FILE");
+}
+
 #[test]
 fn status_and_headers_come_before_the_answer() {
     let answer = r#"{"statusCode":200,"body":{"a":1.0},"contentType":"application/json","headers":{"etag":"\"1\""},"retries":0}"#;
@@ -517,8 +577,8 @@ fn tables_show_the_fields_that_the_api_names() {
     let secret = r#"{"statusCode":200,"body":{"id":1,"secret":"hunter2"}}"#;
     let world = World::new("table").terminal().answers(list).answers(secret).answers(secret);
     world.run("hd tickets list").is(0, "ID  TITLE\n1   Printer\n\nnext\n", "");
-    world.run("hd tickets get 1").is(0, "id  1\n", "");
-    world.run("hd tickets get 1 --format json").is(0, "{\"id\":1}\n", "");
+    world.run("hd tickets get 1").is(0, "id      1\nsecret  [redacted]\n", "");
+    world.run("hd tickets get 1 --format json").is(0, "{\"id\":1,\"secret\":\"[redacted]\"}\n", "");
 }
 
 #[test]

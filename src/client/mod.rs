@@ -13,6 +13,7 @@ pub mod index;
 pub mod login;
 pub mod runtime;
 pub mod session;
+pub mod streaming;
 pub mod target;
 pub mod tokens;
 pub mod upstream;

@@ -4,6 +4,7 @@
 //! once, with another token if there is one; nothing is cached, and redirects are not followed.
 
 use std::fmt;
+use std::io::Read;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -17,18 +18,26 @@ use crate::base::url::Url;
 use crate::contract::policy::{PolicyExplainRequest, PolicyExplainResponse};
 use crate::contract::{
     BrowserConfig, DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse, Problem, RefreshResponse, RuntimeInfo,
-    SessionCloseRequest, UpstreamFinishRequest, UpstreamLogin, UpstreamLogoutRequest, UpstreamStartRequest,
-    UpstreamStarted, path,
+    STREAM_TYPE, SessionCloseRequest, UpstreamFinishRequest, UpstreamLogin, UpstreamLogoutRequest,
+    UpstreamStartRequest, UpstreamStarted, path,
 };
 use crate::http::{
-    self, Headers, Limits, Method, Reach, Request, Response, Transport, TransportError, TransportErrorKind,
+    self, Headers, Limits, Method, Opened, Reach, Request, Response, StreamLimits, Transport, TransportError,
+    TransportErrorKind,
 };
 
 use super::auth::{AuthError, Caller, Credential};
+use super::streaming::Streaming;
 use super::target::Target;
 
 /// The largest answer that is read.
 const MAX_BODY: usize = 256 << 20;
+
+/// How much of an answer is read that is no stream.
+const MAX_REFUSAL: u64 = 1 << 20;
+
+/// The longest stream that is followed: longer than a toolbox lets one last.
+const LONGEST_STREAM: Duration = Duration::from_secs(24 * 3600);
 
 /// The largest part of an error answer that is looked at and shown.
 const MAX_DETAIL: usize = 2000;
@@ -331,15 +340,69 @@ impl Runtime<'_> {
         Ok(self.send(&Call::post(path::UPSTREAM_LOGOUT, json(request)), &[], self.timeouts.ask)?.body)
     }
 
+    /// `POST /v1/tools/execute` with `stream`; the caller has seen the capability. A silence may last as long as a call may.
+    pub fn execute_stream(&self, request: &ExecuteRequest) -> Result<Streaming, ClientError> {
+        let call = Call::post(path::EXECUTE, json(&ExecuteRequest { stream: true, ..request.clone() }));
+        self.with_credential(|credential| self.open(&call, credential))
+    }
+
+    fn open(&self, call: &Call<'_>, credential: &Credential) -> Result<Streaming, ClientError> {
+        let mut request = request(call, self.target.endpoint(call.path, &[]), credential)?;
+        let request_id = self.trail.map(|trail| trail.mark(&mut request.headers));
+        let work = self.timeouts.work;
+        let limits =
+            StreamLimits { head: Deadline::after(work), idle: work, whole: LONGEST_STREAM, reach: Reach::Named };
+        let stopwatch = Stopwatch::start();
+        let opened = self.transport.open(&request, limits);
+        if let Some(see) = self.watch {
+            let opened = opened.as_ref().ok();
+            see(&Exchange {
+                method: request.method,
+                url: request.url.public(),
+                status: opened.map(|opened| opened.status),
+                took: stopwatch.elapsed(),
+                received: 0,
+                request_id: opened.and_then(|opened| opened.headers.get("x-request-id")),
+            });
+        }
+        let opened = opened.map_err(|error| self.unreachable(error, request_id))?;
+        let content_type = opened.headers.get("content-type").unwrap_or_default();
+        if opened.status == 200 && http::media_type(content_type) == STREAM_TYPE {
+            return Streaming::begin(opened);
+        }
+        let Opened { status, headers, body, .. } = opened;
+        let mut bytes = Vec::new();
+        body.take(MAX_REFUSAL).read_to_end(&mut bytes).ok();
+        let response = Response { status, headers, body: bytes, truncated: false };
+        match status {
+            200 => Err(call.garbled("it is no stream".to_owned())),
+            _ => Err(ClientError::Refused(Box::new(refusal(&response, credential)))),
+        }
+    }
+
+    fn unreachable(&self, error: TransportError, request_id: Option<String>) -> ClientError {
+        ClientError::Unreachable {
+            runtime: self.target.as_str().to_owned(),
+            timeout: error.kind == TransportErrorKind::Timeout,
+            may_have_been_sent: error.may_have_been_sent,
+            cause: error.message,
+            request_id: request_id.filter(|_| error.may_have_been_sent),
+        }
+    }
+
     fn send(&self, call: &Call<'_>, query: &[(&str, &str)], limit: Duration) -> Result<Response, ClientError> {
+        self.with_credential(|credential| self.exchange(call, query, limit, credential))
+    }
+
+    fn with_credential<T>(&self, go: impl Fn(&Credential) -> Result<T, ClientError>) -> Result<T, ClientError> {
         let credential = self.caller.credential()?;
-        match (self.exchange(call, query, limit, &credential), &credential) {
+        match (go(&credential), &credential) {
             // A refused request was not carried out, so it may be sent again.
             (Err(ClientError::Refused(refusal)), Credential::Token(refused))
                 if refusal.status == 401 && refusal.code == Some(ErrorCode::AuthnFailed) =>
             {
                 match self.caller.renewed(refused)? {
-                    Some(other) => self.exchange(call, query, limit, &other),
+                    Some(other) => go(&other),
                     None => Err(ClientError::Refused(refusal)),
                 }
             }
@@ -359,13 +422,7 @@ impl Runtime<'_> {
         let request_id = self.trail.map(|trail| trail.mark(&mut request.headers));
         let limits = Limits { deadline: Deadline::after(limit), max_body: MAX_BODY, reach: Reach::Named };
         let response =
-            send(self.transport, &request, limits, self.watch).map_err(|error| ClientError::Unreachable {
-                runtime: self.target.as_str().to_owned(),
-                timeout: error.kind == TransportErrorKind::Timeout,
-                may_have_been_sent: error.may_have_been_sent,
-                cause: error.message,
-                request_id: request_id.filter(|_| error.may_have_been_sent),
-            })?;
+            send(self.transport, &request, limits, self.watch).map_err(|error| self.unreachable(error, request_id))?;
         if response.truncated {
             return Err(call.garbled(format!("it is larger than {MAX_BODY} bytes")));
         }

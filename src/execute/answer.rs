@@ -1,10 +1,13 @@
 //! What an upstream said, in the wire's form (contract 4, H23). Pure.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::redact::Redactions;
 use crate::contract::ExecuteResponse;
 use crate::http::{Headers, Response};
 
@@ -25,31 +28,51 @@ const PASSED: [&str; 9] = [
 /// Rate limits come in several spellings.
 const PREFIXES: [&str; 2] = ["x-ratelimit-", "ratelimit"];
 
-/// The answer as callers get it: JSON as its very bytes, else text, else base64.
-pub fn answer(response: Response, retries: u32) -> ExecuteResponse {
-    let mut answer = ExecuteResponse {
-        status_code: response.status,
-        content_type: response.headers.get("content-type").unwrap_or_default().to_owned(),
-        headers: passed(&response.headers),
-        truncated: response.truncated,
-        retries,
-        ..ExecuteResponse::default()
-    };
+/// Why nothing is shown of what cannot be looked into.
+pub const WITHHELD: &str = "the tool's redactions can be applied to JSON only, and this is none";
+const WITHHELD_CUT: &str = "the tool's redactions can be applied to whole answers only, and this was cut at the limit";
+
+/// The answer as callers get it: JSON as its very bytes but for what is redacted, else text, else base64.
+pub fn answer(response: Response, retries: u32, redactions: &Redactions) -> ExecuteResponse {
+    let mut answer =
+        ExecuteResponse { truncated: response.truncated, ..head(response.status, &response.headers, retries) };
     if response.body.is_empty() {
         return answer;
     }
+    let hides = !redactions.is_empty();
     match String::from_utf8(response.body) {
-        Err(bytes) => answer.body_base64 = Some(BASE64_STANDARD.encode(bytes.as_bytes())),
-        Ok(text) if response.truncated => answer.text = Some(text),
-        Ok(text) => match serde_json::from_str::<&RawValue>(&text) {
+        _ if response.truncated && hides => answer.withheld = Some(WITHHELD_CUT.to_owned()),
+        Ok(text) if !response.truncated => match serde_json::from_str::<&RawValue>(&text) {
             Ok(json) => {
                 answer.around = around(&text);
-                answer.body = Some(json.to_owned());
+                answer.body = Some(shown(json, redactions));
             }
+            Err(_) if hides => answer.withheld = Some(WITHHELD.to_owned()),
             Err(_) => answer.text = Some(text),
         },
+        Err(_) if hides => answer.withheld = Some(WITHHELD.to_owned()),
+        Ok(text) => answer.text = Some(text),
+        Err(bytes) => answer.body_base64 = Some(BASE64_STANDARD.encode(bytes.as_bytes())),
     }
     answer
+}
+
+/// The answer without its body.
+pub fn head(status: u16, headers: &Headers, retries: u32) -> ExecuteResponse {
+    ExecuteResponse {
+        status_code: status,
+        content_type: headers.get("content-type").unwrap_or_default().to_owned(),
+        headers: passed(headers),
+        retries,
+        ..ExecuteResponse::default()
+    }
+}
+
+fn shown(json: &RawValue, redactions: &Redactions) -> Box<RawValue> {
+    match redactions.of_valid_json(json.get()) {
+        Cow::Borrowed(_) => json.to_owned(),
+        Cow::Owned(text) => RawValue::from_string(text).expect("a value of valid JSON was replaced by another one"),
+    }
 }
 
 /// The white space of JSON (RFC 8259 section 2) before and after its text.
@@ -93,9 +116,25 @@ mod tests {
     /// Serializes the answer and compares its body part.
     #[track_caller]
     fn check(content_type: &str, body: &[u8], expected: &str) {
-        let wire = serde_json::to_string(&answer(response(content_type, body), 0)).unwrap();
+        let wire = serde_json::to_string(&answer(response(content_type, body), 0, &Redactions::default())).unwrap();
         assert!(wire.contains(expected), "{wire}");
         assert_eq!(wire.matches("\"body").count() + wire.matches("\"text\"").count(), usize::from(!body.is_empty()));
+    }
+
+    #[test]
+    fn h24_what_redactions_cannot_look_into_is_withheld() {
+        let redactions = Redactions::of(&["token".to_owned()]);
+        let json = answer(response("text/plain", b" {\"token\": 1.50, \"n\": 1.50}\n"), 0, &redactions);
+        assert_eq!(json.body.unwrap().get(), "{\"token\": \"[redacted]\", \"n\": 1.50}");
+        for body in [&b"token: s3cret"[..], b"s3cret\xff", b"{\"token\": s3cret}"] {
+            let answer = answer(response("text/plain", body), 0, &redactions);
+            assert_eq!((answer.withheld.as_deref(), answer.status_code), (Some(WITHHELD), 200));
+            assert!(!serde_json::to_string(&answer).unwrap().contains("s3cret"));
+        }
+        let cut = Response { truncated: true, ..response("application/json", b"{\"token\": \"s3cret") };
+        let cut = answer(cut, 0, &redactions);
+        assert!(cut.truncated && cut.withheld.is_some() && cut.text.is_none());
+        assert_eq!(answer(response("text/plain", b""), 0, &redactions).withheld, None);
     }
 
     #[test]
@@ -118,7 +157,7 @@ mod tests {
         check("application/json", b"", "\"statusCode\":200");
         let mut cut = response("application/json", b"[1]");
         cut.truncated = true;
-        let cut = answer(cut, 2);
+        let cut = answer(cut, 2, &Redactions::default());
         assert_eq!((cut.text.as_deref(), cut.body.is_none(), cut.truncated, cut.retries), (Some("[1]"), true, true, 2));
     }
 

@@ -22,6 +22,9 @@ use crate::http::{CODINGS, HeaderError, Headers, Method, Request};
 /// JSON first, anything else behind.
 const ACCEPT: &str = "application/json, */*;q=0.8";
 
+/// Streams first, for an upstream that goes by it.
+const ACCEPT_STREAM: &str = "text/event-stream, application/x-ndjson, application/json;q=0.9, */*;q=0.8";
+
 const USER_AGENT: &str = concat!("open-cli-toolbox/", env!("CARGO_PKG_VERSION"));
 
 /// Header fields that belong to the connection; nobody sets them by a parameter.
@@ -221,10 +224,12 @@ pub fn build(
 
 /// What goes along with every request; a parameter may take its place.
 fn headers(request: &ExecuteRequest) -> Result<Headers, RequestError> {
+    // Coded text comes in the coder's pieces, not in the upstream's.
+    let (wanted, codings) = if request.stream { (ACCEPT_STREAM, "identity") } else { (ACCEPT, CODINGS) };
     let accept = request.accept.as_deref().filter(|accept| !accept.is_empty());
     let mut headers = Headers::new();
-    headers.append("Accept", accept.unwrap_or(ACCEPT)).map_err(|_| RequestError::Unsendable("accept".to_owned()))?;
-    Ok(headers.with("Accept-Encoding", CODINGS).with("User-Agent", USER_AGENT))
+    headers.append("Accept", accept.unwrap_or(wanted)).map_err(|_| RequestError::Unsendable("accept".to_owned()))?;
+    Ok(headers.with("Accept-Encoding", codings).with("User-Agent", USER_AGENT))
 }
 
 impl Draft {

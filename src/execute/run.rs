@@ -8,13 +8,15 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::answer::answer;
+use super::answer::{self, WITHHELD, answer};
 use super::binding::Binding;
 use super::body::BodyError;
 use super::check::Checks;
 use super::credentials::{self, Asking, Token};
+use super::redact::Redactions;
 use super::request::{self, Credential, Draft, RequestError};
 use super::retry::{self, Ended, Nature, Step};
+use super::stream::{self, Answering};
 use crate::base::host::{self, Clock, Deadline, Env};
 use crate::base::id::{SourceId, ToolId};
 use crate::base::trace::Trace;
@@ -22,7 +24,10 @@ use crate::base::url::Url;
 use crate::catalog::Tool;
 use crate::config::Config;
 use crate::contract::{DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse};
-use crate::http::{Headers, Limits, Method, Reach, Request, Response, Transport, TransportError, TransportErrorKind};
+use crate::http::{
+    Halt, Headers, Limits, Method, Opened, Reach, Request, Response, StreamLimits, Transport, TransportError,
+    TransportErrorKind,
+};
 use crate::upstream::{Caller, Upstream};
 
 /// Deadline of an execution when the config says nothing.
@@ -71,6 +76,7 @@ pub struct Prepared<'a> {
     reach: Reach,
     nature: Nature,
     timeout: Duration,
+    redactions: Redactions,
 }
 
 impl fmt::Debug for Prepared<'_> {
@@ -97,6 +103,43 @@ pub struct Outcome {
     /// How often the request was repeated.
     pub retries: u32,
 }
+
+/// The rest of an answer that is passed on as it comes.
+pub struct Coming {
+    /// The wire's lines: the head, the pieces, the end.
+    pub source: Answering,
+    /// Ends the exchange with the upstream.
+    pub halt: Halt,
+}
+
+/// What is known of an answer once its head is there.
+trait Answered {
+    fn status(&self) -> u16;
+    fn headers(&self) -> &Headers;
+}
+
+impl Answered for Response {
+    fn status(&self) -> u16 {
+        self.status
+    }
+
+    fn headers(&self) -> &Headers {
+        &self.headers
+    }
+}
+
+impl Answered for Opened {
+    fn status(&self) -> u16 {
+        self.status
+    }
+
+    fn headers(&self) -> &Headers {
+        &self.headers
+    }
+}
+
+/// Sends one request to addresses within reach.
+type Send<'a, A> = &'a dyn Fn(&Request, Reach) -> Result<A, TransportError>;
 
 /// Why there is no answer of the upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,18 +254,44 @@ impl Executor {
                 recommended: tool.retry.as_ref().is_some_and(|retry| retry.recommended),
             },
             timeout,
+            redactions: Redactions::of(&tool.output.redactions),
         })
     }
 
     /// Sends, and repeats where that is right; an answer of any status is an outcome.
     pub fn send(&self, prepared: &Prepared<'_>) -> Result<Outcome, ExecuteError> {
         let deadline = Deadline::after(prepared.timeout);
+        let send =
+            |request: &Request, reach| self.transport.send(request, Limits { deadline, max_body: MAX_ANSWER, reach });
+        let (response, retries) = self.answered(prepared, deadline, &send)?;
+        Ok(Outcome { response: answer(response, retries, &prepared.redactions), retries })
+    }
+
+    /// As [`Executor::send`], but what is after the head of the answer comes later. The deadline is that of the head.
+    pub fn open(&self, prepared: &Prepared<'_>) -> Result<(Outcome, Coming), ExecuteError> {
+        let head = Deadline::after(prepared.timeout);
+        let idle = stream::IDLE.max(prepared.timeout);
+        let send = |request: &Request, reach| {
+            self.transport.open(request, StreamLimits { head, idle, whole: stream::WHOLE, reach })
+        };
+        let (opened, retries) = self.answered(prepared, head, &send)?;
+        let response = answer::head(opened.status, &opened.headers, retries);
+        let source = Answering::new(&response, opened.body, prepared.redactions.clone());
+        Ok((Outcome { response, retries }, Coming { source, halt: opened.halt }))
+    }
+
+    fn answered<A: Answered>(
+        &self,
+        prepared: &Prepared<'_>,
+        deadline: Deadline,
+        send: Send<'_, A>,
+    ) -> Result<(A, u32), ExecuteError> {
         let (mut attempts, mut renewals) = (1, 0);
         let mut request = Cow::Borrowed(&prepared.request);
         loop {
-            let ended = self.attempt(prepared, &request, deadline);
+            let ended = attempt(prepared, &request, send);
             if renewals == 0
-                && ended.as_ref().is_ok_and(|response| response.status == 401)
+                && ended.as_ref().is_ok_and(|answer| answer.status() == 401)
                 && let Some(renewed) = prepared.renewed(self.asking(prepared.caller, deadline.left()))
             {
                 request = Cow::Owned(renewed);
@@ -230,15 +299,22 @@ impl Executor {
                 continue;
             }
             let seen = match &ended {
-                Ok(response) => {
-                    Ended::Answer { status: response.status, retry_after: response.headers.get("retry-after") }
+                Ok(answer) => {
+                    Ended::Answer { status: answer.status(), retry_after: answer.headers().get("retry-after") }
                 }
                 Err(error) => Ended::Failure(error),
             };
             let now = self.clock.now();
             match retry::next(prepared.nature, attempts, seen, deadline.left(), jitter, now) {
-                Step::Wait(duration) => (self.wait)(duration),
-                Step::Done => return finish(ended, attempts - 1 + renewals),
+                Step::Wait(duration) => {
+                    // What is not taken is not kept open meanwhile.
+                    drop(ended);
+                    (self.wait)(duration);
+                }
+                Step::Done => {
+                    let retries = attempts - 1 + renewals;
+                    return ended.map(|answer| (answer, retries)).map_err(|error| failed(error, retries));
+                }
             }
             attempts += 1;
         }
@@ -247,33 +323,26 @@ impl Executor {
     fn asking<'b>(&'b self, caller: Caller<'b>, limit: Duration) -> Asking<'b> {
         Asking { env: &self.env, upstream: &self.upstream, caller, dry_run: false, limit }
     }
+}
 
-    /// One exchange, with the redirects that may be followed; any other redirect is the answer.
-    fn attempt(
-        &self,
-        prepared: &Prepared<'_>,
-        request: &Request,
-        deadline: Deadline,
-    ) -> Result<Response, TransportError> {
-        let mut reach = prepared.reach;
-        let mut limits = Limits { deadline, max_body: MAX_ANSWER, reach };
-        let mut response = self.transport.send(request, limits)?;
-        if !matches!(request.method, Method::Get | Method::Head) {
-            return Ok(response);
-        }
-        let mut request = Cow::Borrowed(request);
-        for _ in 0..MAX_REDIRECTS {
-            let Some(next) = redirect(&request.url, &response) else { break };
-            reach = prepared.binding.reach_of_redirect(&request.url, &next, reach);
-            limits.reach = reach;
-            if !next.shares_origin(&request.url) {
-                request = Cow::Owned(stripped(&request));
-            }
-            request.to_mut().url = next;
-            response = self.transport.send(&request, limits)?;
-        }
-        Ok(response)
+/// One exchange, with the redirects that may be followed; any other redirect is the answer.
+fn attempt<A: Answered>(prepared: &Prepared<'_>, request: &Request, send: Send<'_, A>) -> Result<A, TransportError> {
+    let mut reach = prepared.reach;
+    let mut answer = send(request, reach)?;
+    if !matches!(request.method, Method::Get | Method::Head) {
+        return Ok(answer);
     }
+    let mut request = Cow::Borrowed(request);
+    for _ in 0..MAX_REDIRECTS {
+        let Some(next) = redirect(&request.url, &answer) else { break };
+        reach = prepared.binding.reach_of_redirect(&request.url, &next, reach);
+        if !next.shares_origin(&request.url) {
+            request = Cow::Owned(stripped(&request));
+        }
+        request.to_mut().url = next;
+        answer = send(&request, reach)?;
+    }
+    Ok(answer)
 }
 
 /// Between 0 and 1; without randomness all wait alike, which does no harm.
@@ -281,25 +350,20 @@ fn jitter() -> f64 {
     host::random::<1>().map_or(0.5, |[byte]| f64::from(byte) / 255.0)
 }
 
-fn finish(ended: Result<Response, TransportError>, retries: u32) -> Result<Outcome, ExecuteError> {
-    match ended {
-        Ok(response) => Ok(Outcome { response: answer(response, retries), retries }),
-        Err(error) => {
-            let code = match error.kind {
-                TransportErrorKind::Timeout => ErrorCode::ExecutionTimeout,
-                _ => ErrorCode::ExecutionError,
-            };
-            Err(ExecuteError { code, detail: error.message, retries })
-        }
-    }
+fn failed(error: TransportError, retries: u32) -> ExecuteError {
+    let code = match error.kind {
+        TransportErrorKind::Timeout => ErrorCode::ExecutionTimeout,
+        _ => ErrorCode::ExecutionError,
+    };
+    ExecuteError { code, detail: error.message, retries }
 }
 
 /// Where a redirect leads when it may be followed: http to http or https, https to https.
-fn redirect(from: &Url, response: &Response) -> Option<Url> {
-    if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+fn redirect(from: &Url, answer: &impl Answered) -> Option<Url> {
+    if !matches!(answer.status(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
-    let to = from.join(response.headers.get("location")?).ok()?.document();
+    let to = from.join(answer.headers().get("location")?).ok()?.document();
     let keeps_safe = to.scheme() == "https" || (to.scheme() == "http" && from.scheme() == "http");
     keeps_safe.then_some(to)
 }
@@ -333,17 +397,21 @@ impl Prepared<'_> {
         }
     }
 
-    /// The whole request with credentials replaced by the names of their schemes (H24), and the id that each call has of its own by
-    /// a placeholder.
+    /// The whole request with credentials replaced by the names of their schemes, the tool's redactions in its body (H24), and the id
+    /// that each call has of its own by a placeholder.
     pub fn dry_run(&self) -> DryRunResponse {
         let (url, headers) =
             self.draft.shown(&self.credentials).expect("the same request was put together when it was prepared");
         let own_id = headers.get(REQUEST_ID).is_none().then_some((REQUEST_ID, "<request-id>"));
-        let (body, body_base64) = match self.draft.body().map(std::str::from_utf8) {
-            None => (None, None),
-            Some(Ok(text)) => (Some(text.to_owned()), None),
-            Some(Err(_)) => (None, self.draft.body().map(|bytes| BASE64_STANDARD.encode(bytes))),
-        };
+        let hides = !self.redactions.is_empty();
+        let (mut body, mut body_base64) = (None, None);
+        match self.draft.body().map(std::str::from_utf8) {
+            Some(Ok(text)) if hides => body = self.redactions.of_json(text).map(Cow::into_owned),
+            Some(Ok(text)) => body = Some(text.to_owned()),
+            Some(Err(_)) if !hides => body_base64 = self.draft.body().map(|bytes| BASE64_STANDARD.encode(bytes)),
+            _ => {}
+        }
+        let is_withheld = self.draft.body().is_some() && body.is_none() && body_base64.is_none();
         DryRunResponse {
             dry_run: true,
             tool_id: (*self.tool_id).clone(),
@@ -352,6 +420,7 @@ impl Prepared<'_> {
             headers: headers.iter().chain(own_id).map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             body,
             body_base64,
+            withheld: is_withheld.then(|| WITHHELD.to_owned()),
         }
     }
 }

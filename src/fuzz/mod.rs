@@ -13,6 +13,7 @@ mod document;
 mod form;
 mod jwks;
 mod pattern;
+mod redact;
 mod request;
 mod time;
 mod token;
@@ -35,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("jwks", jwks::jwks),
     ("merge", config::fuzz::merge),
     ("pattern", pattern::pattern),
+    ("redact", redact::redact),
     ("request", request::request),
     ("time", time::time),
     ("token", token::token),

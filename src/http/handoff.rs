@@ -6,11 +6,13 @@
 //! stream comes piece by piece through a [`Pipe`], which makes its worker wait while the client does not take what is there.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
+use super::Halt;
 use crate::base::host::lock;
 
 /// The field that only the front may set; what clients send under this name is dropped.
@@ -206,12 +208,20 @@ pub(super) struct Pipe {
     room: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inside {
     pieces: VecDeque<Vec<u8>>,
     bytes: usize,
     end: Option<End>,
     closed: bool,
+    /// What wakes a worker that waits for more.
+    halt: Option<Halt>,
+}
+
+impl fmt::Debug for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes, {:?}", self.bytes, self.end)
+    }
 }
 
 /// What a pipe had.
@@ -224,6 +234,11 @@ pub(super) enum Taken {
 }
 
 impl Pipe {
+    /// One whose worker is to be halted when nobody reads any more.
+    pub(super) fn halting(halt: Option<Halt>) -> Self {
+        Self { inside: Mutex::new(Inside { halt, ..Inside::default() }), room: Condvar::new() }
+    }
+
     /// Puts a piece in, as soon as there is room; whether the front is to be told, or `None` when nobody reads any more.
     pub(super) fn put(&self, piece: Vec<u8>) -> Option<bool> {
         let full = |inside: &mut Inside| inside.bytes >= FULL && !inside.closed;
@@ -239,7 +254,8 @@ impl Pipe {
 
     /// Nothing more comes.
     pub(super) fn end(&self, end: End) {
-        lock(&self.inside).end = Some(end);
+        let mut inside = lock(&self.inside);
+        (inside.end, inside.halt) = (Some(end), None);
     }
 }
 
@@ -272,7 +288,12 @@ impl Drop for Outlet {
         let mut inside = lock(&self.0.inside);
         inside.closed = true;
         inside.pieces.clear();
+        let halt = inside.halt.take();
+        drop(inside);
         self.0.room.notify_one();
+        if let Some(halt) = halt {
+            halt();
+        }
     }
 }
 

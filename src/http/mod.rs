@@ -4,6 +4,9 @@
 //! names ureq, `server` the only one that names tiny_http, `front` the only one that names mio: it owns the connections of clients. Nothing here follows a redirect or adds a header by itself.
 
 use std::fmt;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::host::Deadline;
 use crate::base::url::Url;
@@ -214,11 +217,56 @@ pub struct Limits {
     pub reach: Reach,
 }
 
+/// Ends, from any thread and at once, something that waits for another side.
+pub type Halt = Arc<dyn Fn() + Send + Sync>;
+
+/// What bounds an answer that is read as it comes; how many bytes are taken is its reader's matter.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamLimits {
+    /// When its head must be here.
+    pub head: Deadline,
+    /// How long nothing may come.
+    pub idle: Duration,
+    /// How long the whole may take.
+    pub whole: Duration,
+    /// Which addresses are allowed.
+    pub reach: Reach,
+}
+
+/// An answer whose body is still to come.
+pub struct Opened {
+    /// The status.
+    pub status: u16,
+    /// All headers but those of framing.
+    pub headers: Headers,
+    /// The body, decoded. An error of it that holds a [`TransportError`] says why it broke off.
+    pub body: Box<dyn Read + Send>,
+    /// Ends the exchange, and a read that waits; the body is then an error.
+    pub halt: Halt,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("status", &self.status).field("headers", &self.headers).finish_non_exhaustive()
+    }
+}
+
 /// The one way out: sends one request and reads one answer. No redirects, no retries, no status is an error.
 pub trait Transport: Send + Sync {
     /// Sends it.
     fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError>;
+
+    /// Sends it, and gives the answer as soon as its head is there. What cannot do that gives a body that has come already.
+    fn open(&self, request: &Request, limits: StreamLimits) -> Result<Opened, TransportError> {
+        let StreamLimits { head: deadline, reach, .. } = limits;
+        let Response { status, headers, body, .. } =
+            self.send(request, Limits { deadline, max_body: MAX_OPENED, reach })?;
+        Ok(Opened { status, headers, body: Box::new(io::Cursor::new(body)), halt: Arc::new(|| {}) })
+    }
 }
+
+/// How much of a body is read by a transport that knows whole answers only.
+const MAX_OPENED: usize = 64 << 20;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

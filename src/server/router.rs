@@ -52,6 +52,14 @@ impl Exchange<'_> {
         self.asked.called(outcome);
     }
 
+    /// On whose account a stream runs.
+    pub fn owner_of_streams(&self) -> String {
+        match self.principal.caller() {
+            Some(caller) => format!("{} {}", caller.issuer, caller.value),
+            None => self.request.client.ip().to_string(),
+        }
+    }
+
     /// Refuses, and records it, whoever has a token without `runtime:admin`.
     pub fn admin_only(&self, what: &str) -> Result<(), Failure> {
         if self.is_admin() {

@@ -9,6 +9,7 @@ mod program;
 mod ran;
 mod world;
 
+mod answers;
 mod audit;
 mod auth;
 mod calls;

@@ -20,6 +20,7 @@ use crate::cli::output::{self, Format, Shape};
 use crate::cli::report::{self, Failure};
 use crate::cli::world::World;
 use crate::contract::ExecuteResponse;
+use crate::execute::redact::Redactions;
 
 /// The longest answer of an upstream that failed that is shown beside a file.
 const MAX_ASIDE: usize = 64 << 10;
@@ -47,6 +48,14 @@ impl Place {
             .map_err(|error| UsageError::new(format!("--output {} cannot be written: {error}", path.display())))?;
         Ok(Self::File(path))
     }
+
+    /// For messages.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Shown | Self::Bytes => "standard output".to_owned(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
 }
 
 /// Lets an answer out, and says how it went.
@@ -64,10 +73,6 @@ pub fn give(
         terminal: world.terminal_width(),
     };
     let failed = |place| Failure::upstream(response.status_code, tool.id.as_str(), place);
-    let cut = || {
-        Failure::other("truncated", format!("{}: the answer was cut at the runtime's limit", tool.id))
-            .hint("ask for less: a smaller page, or fewer fields")
-    };
     match place {
         Place::File(path) => {
             if options.include {
@@ -78,8 +83,11 @@ pub fn give(
                 aside(world, &bytes);
                 return Err(failure);
             }
+            if response.withheld.is_some() {
+                return Err(withheld(tool, response));
+            }
             if response.truncated {
-                return Err(Failure { message: format!("{}; no file was written", cut().message), ..cut() });
+                return Err(Failure { message: format!("{}; no file was written", cut(tool).message), ..cut(tool) });
             }
             return disk::write_whole(path, &bytes).map_err(|error| {
                 Failure::other("output_failed", format!("{} cannot be written: {error}", path.display()))
@@ -96,9 +104,30 @@ pub fn give(
     }
     match failed("standard output") {
         Some(failure) => Err(failure),
-        None if response.truncated => Err(cut()),
+        None if response.withheld.is_some() => Err(withheld(tool, response)),
+        None if response.truncated => Err(cut(tool)),
         None => Ok(()),
     }
+}
+
+/// The answer is longer than the runtime lets through.
+pub fn cut(tool: &Tool) -> Failure {
+    Failure::other("truncated", format!("{}: the answer was cut at the runtime's limit", tool.id))
+        .hint("ask for less: a smaller page, or fewer fields")
+}
+
+/// What no terminal is given unasked.
+pub fn binary(size: usize, content_type: &str) -> Failure {
+    let what = if content_type.is_empty() { "binary" } else { content_type };
+    Failure::other("binary_output", format!("the answer is {size} bytes of {what}, not shown on a terminal"))
+        .hint("write it to a file: --output FILE; or show it all the same: --output -")
+}
+
+/// There is an answer, and the toolbox does not show it.
+fn withheld(tool: &Tool, response: &ExecuteResponse) -> Failure {
+    let why = response.withheld.as_deref().unwrap_or_default();
+    Failure::other("withheld", format!("{}: the answer is not shown: {why}", tool.id))
+        .hint("`x-cli-output.redactions` of the operation say what is hidden; a smaller answer may fit the limit")
 }
 
 /// The body in the format of `shape`.
@@ -112,14 +141,7 @@ fn show(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> Result<
         (None, None, Some(encoded)) => {
             let bytes = decoded(encoded)?;
             let size = bytes.len();
-            output::binary_answer(bytes, shape).map_err(|output::Binary| {
-                let what = if response.content_type.is_empty() { "binary" } else { &response.content_type };
-                Failure::other(
-                    "binary_output",
-                    format!("the answer is {size} bytes of {what}, not shown on a terminal"),
-                )
-                .hint("write it to a file: --output FILE; or show it all the same: --output -")
-            })?
+            output::binary_answer(bytes, shape).map_err(|output::Binary| binary(size, &response.content_type))?
         }
         (None, None, None) => return Ok(()),
     };
@@ -132,21 +154,16 @@ fn show_whole(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> R
         world.console.text(&head(response))?;
         return show(world, response, shape);
     }
-    let json = response.body.as_ref().map(|json| -> Result<Cow<'_, RawValue>, Failure> {
-        if shape.redactions.is_empty() {
-            return Ok(Cow::Borrowed(json));
-        }
-        let redacted = String::from_utf8_lossy(&output::bytes_of_json(json.get(), &shape.redactions)).into_owned();
-        RawValue::from_string(redacted).map(Cow::Owned).map_err(|error| Failure::other("internal", error.to_string()))
-    });
-    let json = json.transpose()?;
-    let whole = Whole { body: json.as_deref(), ..Whole::head(response) };
+    let shown = response.body.as_ref().map(|json| Redactions::of(&shape.redactions).of_valid_json(json.get()));
+    let json = shown.as_deref().map(serde_json::from_str::<&RawValue>).transpose();
+    let json = json.map_err(|error| Failure::other("internal", error.to_string()))?;
+    let whole = Whole { body: json, ..Whole::head(response) };
     let whole = Whole { text: response.text.as_deref(), body_base64: response.body_base64.as_deref(), ..whole };
     print_object(world, &whole, shape)
 }
 
 /// Status and headers alone, where the body goes elsewhere.
-fn show_head(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> Result<(), Failure> {
+pub fn show_head(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> Result<(), Failure> {
     match shape.format {
         Format::Table => world.console.text(&head(response)),
         _ => print_object(world, &Whole::head(response), shape),
@@ -193,7 +210,7 @@ impl<'a> Whole<'a> {
 }
 
 /// Status line and headers, and the empty line behind them.
-fn head(response: &ExecuteResponse) -> String {
+pub fn head(response: &ExecuteResponse) -> String {
     let mut out = format!("HTTP {}\n", response.status_code);
     if !response.content_type.is_empty() {
         out.push_str(&format!("content-type: {}\n", response.content_type));
@@ -212,9 +229,9 @@ fn head(response: &ExecuteResponse) -> String {
 fn bytes<'a>(response: &'a ExecuteResponse, shape: &Shape) -> Result<Cow<'a, [u8]>, Failure> {
     Ok(match (&response.body, &response.text, &response.body_base64) {
         (Some(json), _, _) => {
-            let json = match shape.redactions.is_empty() {
-                true => Cow::Borrowed(json.get().as_bytes()),
-                false => Cow::Owned(output::bytes_of_json(json.get(), &shape.redactions)),
+            let json = match Redactions::of(&shape.redactions).of_valid_json(json.get()) {
+                Cow::Borrowed(json) => Cow::Borrowed(json.as_bytes()),
+                Cow::Owned(json) => Cow::Owned(json.into_bytes()),
             };
             match &response.around {
                 None => json,
@@ -234,7 +251,7 @@ fn decoded(encoded: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// What an upstream that failed has to say, when it must not go into the file.
-fn aside(world: &World<'_>, bytes: &[u8]) {
+pub fn aside(world: &World<'_>, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok("") => {}
         Ok(text) if text.len() <= MAX_ASIDE => world.console.answer_aside(text),

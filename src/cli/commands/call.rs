@@ -11,6 +11,7 @@ use crate::catalog::Tool;
 use crate::cli::args::{Token, UsageError};
 use crate::cli::bind::{self, BodySource, Bound};
 use crate::cli::commands::answer::{self, Place};
+use crate::cli::commands::follow;
 use crate::cli::files::FileSource;
 use crate::cli::report::{self, Failure};
 use crate::cli::tree::{self, Found};
@@ -19,7 +20,9 @@ use crate::cli::{commands, help};
 use crate::client::index::{Index, Row};
 use crate::client::runtime::ClientError;
 use crate::client::session::Session;
-use crate::contract::{CAPABILITY_REQUEST_FORMS, CAPABILITY_TOOL_DETAIL, ExecuteRequest, RequestFile};
+use crate::contract::{
+    CAPABILITY_REQUEST_FORMS, CAPABILITY_STREAMS, CAPABILITY_TOOL_DETAIL, ExecuteRequest, RequestFile,
+};
 
 /// The largest body that is read from a file or standard input.
 const MAX_BODY: usize = 64 << 20;
@@ -118,10 +121,24 @@ fn call(
     request.mode.clone_from(&session.ask.mode);
     request.agent_profile.clone_from(&session.ask.agent_profile);
     request.approval = world.globals.approval;
+    if options.stream {
+        // Not from memory: another program may listen there now.
+        if !session.contract_now()?.has(CAPABILITY_STREAMS) {
+            return Err(Failure::other("not_supported", "this runtime does not know streams; nothing was sent")
+                .hint("`open-cli runtime info` lists its capabilities; without --stream the answer comes as a whole"));
+        }
+        request.stream = true;
+    }
     if let Some(form) = dry_run {
         return commands::dry_run::show(world, session, &request, form);
     }
     let place = Place::of(world, &options)?;
+    if options.stream {
+        let stream = session.runtime.execute_stream(&request).map_err(|error| upstream::hinted(error, row.service))?;
+        let request_id = stream.request_id.clone();
+        return follow::follow(world, &tool, &options, &place, stream)
+            .map_err(|failure| Failure { request_id, ..failure });
+    }
     let executed = session.runtime.execute(&request);
     let (response, request_id) = executed.map_err(|error| upstream::hinted(error, row.service))?;
     answer::give(world, &tool, &options, &place, &response).map_err(|failure| Failure { request_id, ..failure })

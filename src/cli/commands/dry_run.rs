@@ -130,6 +130,7 @@ mod tests {
             ],
             body: Some("{\"a\":\"`id`'\"}\n".to_owned()),
             body_base64: None,
+            withheld: None,
         };
         assert_eq!(
             curl(&answer),

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod config;
 pub mod dry_run;
 pub mod explain;
+pub mod follow;
 pub mod policy;
 pub mod runtime;
 pub mod upstream;

@@ -9,6 +9,8 @@ pub mod sanitize;
 pub mod table;
 pub mod yaml;
 
+use crate::execute::redact::Redactions;
+
 use node::Node;
 
 /// The values of `--format`.
@@ -42,7 +44,7 @@ pub struct Shape {
     pub format: Format,
     /// Columns of a table, in order; all when empty.
     pub fields: Vec<String>,
-    /// Members that are never shown, in any format.
+    /// Members that are never shown, in any format: a toolbox hides them itself, a runtime of somebody else's may not.
     pub redactions: Vec<String>,
     /// Columns of the terminal; `None` when standard output is none.
     pub terminal: Option<usize>,
@@ -52,33 +54,30 @@ pub struct Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binary;
 
-/// A JSON text. With [`Format::Json`], no redactions and no terminal it is these very bytes.
+/// A JSON text. With [`Format::Json`] and no terminal it is these very bytes but for what is redacted.
 pub fn json_answer(text: &str, shape: &Shape) -> Vec<u8> {
     let is_terminal = shape.terminal.is_some();
-    if shape.format == Format::Json && shape.redactions.is_empty() {
+    let text = &*Redactions::of(&shape.redactions).of_valid_json(text);
+    if shape.format == Format::Json {
         return match is_terminal {
             true => with_newline(sanitize::json(text)),
             false => text.as_bytes().to_vec(),
         };
     }
     // What is no JSON after all is text.
-    let Some(mut node) = Node::parse(text) else { return text_answer(text, shape) };
-    node.redact(&shape.redactions);
+    let Some(node) = Node::parse(text) else { return text_answer(text, shape) };
     match shape.format {
-        Format::Json if is_terminal => with_newline(sanitize::json(&node.compact())),
-        Format::Json => node.compact().into_bytes(),
         Format::Pretty if is_terminal => with_newline(sanitize::json(&json::pretty(&node))),
-        Format::Pretty => with_newline(json::pretty(&node)),
+        Format::Json | Format::Pretty => with_newline(json::pretty(&node)),
         Format::Yaml if is_terminal => sanitize::lines(&yaml::write(&node)).into_bytes(),
         Format::Yaml => yaml::write(&node).into_bytes(),
         Format::Table => table::write(&node, &shape.fields, shape.terminal).into_bytes(),
     }
 }
 
-/// The bytes of a JSON text but for what is redacted, whatever the format.
-pub fn bytes_of_json(text: &str, redactions: &[String]) -> Vec<u8> {
-    let shape = Shape { format: Format::Json, fields: Vec::new(), redactions: redactions.to_vec(), terminal: None };
-    json_answer(text, &shape)
+/// A piece of a text for a terminal.
+pub fn piece(text: &str) -> Vec<u8> {
+    sanitize::lines(text).into_bytes()
 }
 
 /// A text, the same in every format.

@@ -1,6 +1,6 @@
 //! A JSON answer as a tree that keeps what `serde_json::Value` loses: the text of numbers and the order of all members.
 //!
-//! Formats other than the untouched JSON are written from here, and redactions are applied here.
+//! Formats other than the untouched JSON are written from here.
 
 use std::fmt;
 
@@ -93,34 +93,6 @@ impl Node {
         super::json::write(self, None, &mut out);
         out
     }
-
-    /// Takes out every member that one of `names` means: a name, or the last names of its way joined by dots.
-    pub fn redact(&mut self, names: &[String]) {
-        let names: Vec<Vec<&str>> = names.iter().map(|name| name.split('.').collect()).collect();
-        self.redact_below(&names, &mut Vec::new());
-    }
-
-    fn redact_below(&mut self, names: &[Vec<&str>], way: &mut Vec<String>) {
-        match self {
-            Self::List(items) => items.iter_mut().for_each(|item| item.redact_below(names, way)),
-            Self::Object(members) => members.retain_mut(|(name, value)| {
-                way.push(name.clone());
-                let hidden = names.iter().any(|name| ends_with(way, name));
-                if !hidden {
-                    value.redact_below(names, way);
-                }
-                way.pop();
-                !hidden
-            }),
-            // What cannot be looked into could hold anything.
-            Self::Raw(text) if text.starts_with(['{', '[']) => *self = Self::Null,
-            _ => {}
-        }
-    }
-}
-
-fn ends_with(way: &[String], name: &[&str]) -> bool {
-    way.len() >= name.len() && way[way.len() - name.len()..].iter().zip(name).all(|(a, b)| a == b)
 }
 
 type Items<'a> = Vec<&'a RawValue>;
@@ -186,17 +158,5 @@ mod tests {
         let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
         check(&deep, &deep);
         assert_eq!(Node::parse("[1,"), None);
-    }
-
-    #[test]
-    fn h24_redactions_reach_every_depth() {
-        let mut node =
-            Node::parse(r#"{"token":"x","items":[{"id":1,"owner":{"email":"e","id":2},"token":{"a":1}}],"email":"k"}"#)
-                .unwrap();
-        node.redact(&["token".to_owned(), "owner.email".to_owned()]);
-        assert_eq!(node.compact(), r#"{"items":[{"id":1,"owner":{"id":2}}],"email":"k"}"#);
-        let mut deep = Node::parse(&format!("{}{{\"token\":1}}{}", "[".repeat(200), "]".repeat(200))).unwrap();
-        deep.redact(&["token".to_owned()]);
-        assert!(!deep.compact().contains("token"));
     }
 }

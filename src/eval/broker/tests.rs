@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Map;
 
 use super::*;
-use crate::http::server::Body;
+use crate::http::server::{Admission, Body};
 use crate::http::{Headers, Response};
 use crate::oauth::introspection;
 use crate::oauth::jwks::KeySet;
@@ -79,6 +79,7 @@ impl Scene {
             headers: sent,
             body: body.as_bytes().to_vec(),
             client: ([127, 0, 0, 1], 1).into(),
+            streams: Admission::default(),
         };
         let reply = self.broker.answer(&request, UNIX_EPOCH + Duration::from_secs(self.now.get()));
         let Body::Bytes(bytes) = reply.answer.body else { panic!("the broker streams nothing") };

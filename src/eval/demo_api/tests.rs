@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::http::Headers;
+use crate::http::server::Admission;
 
 fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Inbound {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -16,6 +17,7 @@ fn request(method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> 
         headers: sent,
         body: body.as_bytes().to_vec(),
         client: ([127, 0, 0, 1], 1).into(),
+        streams: Admission::default(),
     }
 }
 

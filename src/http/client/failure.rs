@@ -79,6 +79,9 @@ impl From<ureq::Error> for Failure {
                 Ok(failure) => return *failure,
                 Err(_) => (TransportErrorKind::Protocol, "an unknown failure".to_owned()),
             },
+            ureq::Error::Timeout(ureq::Timeout::PerRead) => {
+                (TransportErrorKind::Timeout, "nothing came for too long".to_owned())
+            }
             ureq::Error::Timeout(_) => (TransportErrorKind::Timeout, "the deadline passed".to_owned()),
             ureq::Error::Io(error) => (TransportErrorKind::Protocol, io_cause(&error)),
             ureq::Error::LargeResponseHeader(..) => {

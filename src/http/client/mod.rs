@@ -15,10 +15,14 @@ use ureq::{Agent, Body, Proxy};
 
 use crate::base::host::Env;
 
-use super::{Headers, Limits, Method, Reach, Request, Response, Transport, TransportError, TransportErrorKind, wire};
+use super::{
+    Headers, Limits, Method, Opened, Reach, Request, Response, StreamLimits, Transport, TransportError,
+    TransportErrorKind, wire,
+};
 
 mod coding;
 mod failure;
+mod opened;
 mod resolver;
 mod steady;
 mod tls;
@@ -154,13 +158,53 @@ impl std::error::Error for ClientError {}
 pub struct HttpClient {
     named: Agent,
     public: Agent,
+    parts: Parts,
+}
+
+/// What agents are made of.
+struct Parts {
+    user_agent: String,
+    connections: usize,
+    trust: tls::Trust,
     names: Names,
     proxy: Option<Proxy>,
 }
 
+impl Parts {
+    fn agent(&self, reach: Reach, stream: Option<StreamLimits>) -> Agent {
+        let lookup = Lookup { names: self.names.clone(), reach, proxy: self.proxy.clone() };
+        Agent::with_parts(self.config(stream), tls::connector(self.trust.clone()), lookup)
+    }
+
+    /// Of a stream, each step to the head gets what is left until then, and a silence of the body may last as long as one before the head.
+    /// Exchanges have a limit each instead.
+    fn config(&self, stream: Option<StreamLimits>) -> Config {
+        let left = stream.map(|limits| limits.head.left());
+        Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(self.proxy.clone())
+            .user_agent(&self.user_agent)
+            .accept("")
+            .accept_encoding("")
+            .max_response_header_size(MAX_HEAD)
+            .max_idle_connections(self.connections)
+            .max_idle_connections_per_host(self.connections)
+            .max_idle_age(IDLE)
+            .timeout_global(stream.map(|limits| limits.whole))
+            .timeout_resolve(left)
+            .timeout_connect(left)
+            .timeout_send_request(left)
+            .timeout_send_body(left)
+            .timeout_recv_response(left)
+            .timeout_per_read(stream.map(|limits| limits.idle.max(limits.head.left())))
+            .build()
+    }
+}
+
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpClient").field("proxied", &self.proxy.is_some()).finish_non_exhaustive()
+        f.debug_struct("HttpClient").field("proxied", &self.parts.proxy.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -174,28 +218,28 @@ impl HttpClient {
         }
         let trust = tls::Trust::new(extra);
         let proxy = proxy.resolve()?;
-        let config = config(&user_agent, connections.max(1), proxy.clone());
-        let names = Names::default();
-        let agent = |reach| {
-            let lookup = Lookup { names: names.clone(), reach, proxy: proxy.clone() };
-            Agent::with_parts(config.clone(), tls::connector(trust.clone()), lookup)
-        };
-        Ok(Self { named: agent(Reach::Named), public: agent(Reach::PublicOnly), names, proxy })
+        let parts = Parts { user_agent, connections: connections.max(1), trust, names: Names::default(), proxy };
+        Ok(Self { named: parts.agent(Reach::Named, None), public: parts.agent(Reach::PublicOnly, None), parts })
     }
 
-    fn exchange(&self, request: &Request, limits: Limits) -> Result<Response, Failure> {
+    /// What is known to be wrong before anything is opened.
+    fn judge(&self, request: &Request, limits: Limits) -> Result<(), Failure> {
         if !request.url.is_http() {
             return Err(Failure::unsent(TransportErrorKind::Forbidden, "only http and https URLs are sent"));
         }
         if limits.deadline.passed() {
             return Err(Failure::unsent(TransportErrorKind::Timeout, "the deadline passed before it was sent"));
         }
-        if self.proxy.is_some() {
-            self.names.judge_for_proxy(request.url.host(), limits)?;
+        if self.parts.proxy.is_some() {
+            self.parts.names.judge_for_proxy(request.url.host(), limits)?;
         }
+        Ok(())
+    }
+
+    fn exchange(&self, request: &Request, limits: Limits) -> Result<Response, Failure> {
+        self.judge(request, limits)?;
         let agent = if limits.reach == Reach::Named { &self.named } else { &self.public };
-        let sends_body = wire::has_body(request.method.as_str(), &request.body);
-        let answer = if sends_body {
+        let answer = if sends_body(request) {
             let ready = agent.configure_request(head(request)?.map(|()| request.body.as_slice()));
             agent.run(ready.timeout_global(Some(limits.deadline.left())).build())
         } else {
@@ -210,21 +254,14 @@ impl Transport for HttpClient {
     fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
         self.exchange(request, limits).map_err(|failure| failure.about(request.url.host()))
     }
+
+    fn open(&self, request: &Request, limits: StreamLimits) -> Result<Opened, TransportError> {
+        self.begin(request, limits).map_err(|failure| failure.about(request.url.host()))
+    }
 }
 
-fn config(user_agent: &str, connections: usize, proxy: Option<Proxy>) -> Config {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .proxy(proxy)
-        .user_agent(user_agent)
-        .accept("")
-        .accept_encoding("")
-        .max_response_header_size(MAX_HEAD)
-        .max_idle_connections(connections)
-        .max_idle_connections_per_host(connections)
-        .max_idle_age(IDLE)
-        .build()
+fn sends_body(request: &Request) -> bool {
+    matches!(request.method, Method::Post | Method::Put | Method::Patch) || !request.body.is_empty()
 }
 
 fn head(request: &Request) -> Result<ureq::http::Request<()>, Failure> {

@@ -451,3 +451,73 @@ fn files_of_authorities_that_cannot_be_used_are_errors() {
         assert!(error.to_string().contains(words), "{error}");
     }
 }
+
+fn stream_limits(head: Duration) -> StreamLimits {
+    let whole = Duration::from_secs(20);
+    StreamLimits { head: Deadline::after(head), idle: Duration::from_millis(1), whole, reach: Reach::Named }
+}
+
+/// A server that answers one request with `first`, then with each piece that it is told to send; its end of the connection comes back.
+fn talking(first: &'static str) -> (Url, std::sync::mpsc::Sender<&'static str>, JoinHandle<TcpStream>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = Url::parse(&format!("http://127.0.0.1:{}/", listener.local_addr().unwrap().port())).unwrap();
+    let (say, told) = std::sync::mpsc::channel::<&str>();
+    let work = move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        request(&stream);
+        stream.write_all(first.as_bytes()).unwrap();
+        told.iter().for_each(|piece| stream.write_all(piece.as_bytes()).unwrap());
+        stream
+    };
+    (url, say, spawn("test server", work).unwrap())
+}
+
+#[test]
+fn an_opened_answer_comes_as_it_is_sent() {
+    let (url, say, thread) = talking("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\nX-A: b\r\n\r\n");
+    let mut opened = client().open(&Request::get(url), stream_limits(Duration::from_secs(20))).unwrap();
+    assert_eq!((opened.status, opened.headers.get("x-a")), (201, Some("b")), "while no body has come");
+    let mut buffer = [0; 10];
+    for (chunk, text) in [("3\r\none\r\n", "one"), ("3\r\ntwo\r\n", "two")] {
+        say.send(chunk).unwrap();
+        let read = opened.body.read(&mut buffer).unwrap();
+        assert_eq!(&buffer[..read], text.as_bytes());
+    }
+    say.send("0\r\n\r\n").unwrap();
+    assert_eq!(opened.body.read(&mut buffer).unwrap(), 0);
+    drop(say);
+    thread.join().unwrap();
+}
+
+#[test]
+fn an_opened_answer_is_ended_from_outside_at_once() {
+    for head in ["HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"] {
+        let (url, say, thread) = talking(head);
+        let opened = client().open(&Request::get(url), stream_limits(Duration::from_secs(20))).unwrap();
+        let mut body = opened.body;
+        let reader = spawn("reader", move || body.read(&mut [0; 10])).unwrap();
+        (opened.halt)();
+        let error = reader.join().unwrap().unwrap_err();
+        assert!(error.get_ref().unwrap().is::<TransportError>(), "{error}");
+        drop(say);
+        let stream = thread.join().unwrap();
+        assert_eq!((&stream).read(&mut [0; 10]).unwrap(), 0, "the server sees the end");
+    }
+}
+
+#[test]
+fn h22_a_silent_stream_ends() {
+    let (url, say, thread) = talking("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+    let mut opened = client().open(&Request::get(url), stream_limits(Duration::from_millis(300))).unwrap();
+    let error = opened.body.read(&mut [0; 10]).unwrap_err();
+    let error = error.get_ref().unwrap().downcast_ref::<TransportError>().unwrap();
+    assert_eq!(error.kind, TransportErrorKind::Timeout);
+    assert!(error.message.contains("nothing came for too long"), "{error}");
+    drop(say);
+    thread.join().unwrap();
+    let (url, say, thread) = talking("");
+    let error = client().open(&Request::get(url), stream_limits(Duration::from_millis(300))).unwrap_err();
+    assert_eq!((error.kind, error.may_have_been_sent), (TransportErrorKind::Timeout, true));
+    drop(say);
+    thread.join().unwrap();
+}

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::counts::Counts;
-use super::{Headers, framing};
+use super::{Halt, Headers, framing};
 
 #[cfg(any(not(unix), test))]
 mod direct;
@@ -24,6 +24,7 @@ mod streams;
 mod workers;
 
 pub use super::rejection::Rejection;
+pub use streams::{Admission, Permit};
 
 /// Whether this build can face clients that are not on this machine.
 pub const SERVES_ANY_ADDRESS: bool = cfg!(unix);
@@ -43,6 +44,8 @@ pub struct Inbound {
     pub body: Vec<u8>,
     /// Who is connected.
     pub client: SocketAddr,
+    /// For handlers that want to know before they begin whether their stream may run.
+    pub streams: Admission,
 }
 
 /// What a handler answers.
@@ -70,6 +73,17 @@ pub struct Stream {
     pub source: Box<dyn Read + Send>,
     /// On whose account it runs: a principal, or an address. Each may have only some of all streams.
     pub owner: String,
+    /// The right to it, when it was asked for before.
+    pub permit: Option<Permit>,
+    /// Ends a read that waits, once nobody reads any more or the server ends its streams.
+    pub halt: Option<Halt>,
+}
+
+impl Stream {
+    /// One that the server admits, and that sees by itself when to end.
+    pub fn new(source: Box<dyn Read + Send>, owner: String) -> Self {
+        Self { source, owner, permit: None, halt: None }
+    }
 }
 
 impl std::fmt::Debug for Body {

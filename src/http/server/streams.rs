@@ -1,9 +1,12 @@
 //! How many streams there may be, in all and for each owner: each holds a worker for as long as it lasts.
 //!
-//! Key types: [`Streams`] and [`Permit`], which is given back when it is dropped.
+//! Key types: [`Streams`] and [`Permit`], which is given back when it is dropped; [`Admission`], by which a handler asks for one before it
+//! does what a stream will tell of.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::http::counts::Counts;
 
 /// The count of those that run.
 #[derive(Debug)]
@@ -14,9 +17,32 @@ pub(super) struct Streams {
 
 /// The right to one stream.
 #[derive(Debug)]
-pub(super) struct Permit {
-    streams: Arc<Streams>,
+pub struct Permit {
+    /// None where nothing is counted.
+    streams: Option<Arc<Streams>>,
     owner: String,
+}
+
+/// Where a right to a stream is had.
+#[derive(Clone, Debug, Default)]
+pub struct Admission(Option<(Arc<Streams>, Arc<Counts>)>);
+
+impl Admission {
+    pub(super) fn to(streams: &Arc<Streams>, counts: &Arc<Counts>) -> Self {
+        Self(Some((Arc::clone(streams), Arc::clone(counts))))
+    }
+
+    /// The right to one stream on this account, if there is one left.
+    pub fn admit(&self, owner: &str) -> Option<Permit> {
+        let Some((streams, counts)) = &self.0 else {
+            return Some(Permit { streams: None, owner: String::new() });
+        };
+        let permit = streams.admit(owner);
+        if permit.is_none() {
+            counts.streams_refused.bump();
+        }
+        permit
+    }
 }
 
 impl Streams {
@@ -38,13 +64,14 @@ impl Streams {
             return None;
         }
         running.insert(owner.to_owned(), own + 1);
-        Some(Permit { streams: Arc::clone(self), owner: owner.to_owned() })
+        Some(Permit { streams: Some(Arc::clone(self)), owner: owner.to_owned() })
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut running = self.streams.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(streams) = &self.streams else { return };
+        let mut running = streams.running.lock().unwrap_or_else(PoisonError::into_inner);
         match running.get_mut(&self.owner) {
             Some(count) if *count > 1 => *count -= 1,
             _ => drop(running.remove(&self.owner)),

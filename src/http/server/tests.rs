@@ -13,10 +13,7 @@ impl Handler for Echo {
             "/panic" => panic!("on purpose"),
             "/stream" => {
                 let parts = io::Cursor::new("one").chain(io::Cursor::new("two"));
-                Answer {
-                    body: Body::Stream(Stream { source: Box::new(parts), owner: "somebody".to_owned() }),
-                    ..Answer::empty(200)
-                }
+                Answer { body: Body::Stream(Stream::new(Box::new(parts), "somebody".to_owned())), ..Answer::empty(200) }
             }
             "/304" => Answer::empty(304),
             _ => Answer::new(200, "text/plain", format!("{} {}", request.method, request.body.len()).into_bytes()),

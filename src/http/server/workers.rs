@@ -4,7 +4,7 @@
 //! given up counts no more and ends when it comes back. Answers go back to the front in memory (`http::handoff`), past tiny_http, which only
 //! reads requests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::mem::ManuallyDrop;
 use std::os::unix::net::UnixListener;
@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use super::streams::{Permit, Streams};
+use super::streams::{Admission, Permit, Streams};
 use super::{Answer, Body, ErrorAnswer, Handler, Inbound, Stream};
 use crate::base::host::{self, Deadline};
 use crate::http::counts::Counts;
 use crate::http::front::descriptors::Shares;
 use crate::http::handoff::{self, End, Outlet, Payload, Pipe, Reply, Return, Returns, Sender};
 use crate::http::rejection::{Rejection, TOLD};
-use crate::http::{Headers, framing, front};
+use crate::http::{Halt, Headers, framing, front};
 
 /// A worker that had nothing to do for this long ends, if there are more than a few.
 const QUIET: Duration = Duration::from_secs(20);
@@ -96,6 +96,8 @@ pub(super) struct Crew {
     threads: AtomicUsize,
     attendance: Mutex<Attendance>,
     ending_streams: AtomicBool,
+    /// What ends the streams that run, by the numbers of their requests.
+    halts: Mutex<BTreeMap<u64, Halt>>,
     stopping: AtomicBool,
     me: Weak<Self>,
 }
@@ -125,14 +127,21 @@ impl Crew {
             threads: AtomicUsize::new(0),
             attendance: Mutex::default(),
             ending_streams: AtomicBool::new(false),
+            halts: Mutex::default(),
             stopping: AtomicBool::new(false),
             me: me.clone(),
         }))
     }
 
-    /// Streams end at their next piece.
+    /// Streams end at their next piece, and those that can be halted now.
     pub(super) fn end_streams(&self) {
         self.ending_streams.store(true, Ordering::SeqCst);
+        let halts = std::mem::take(&mut *self.halts());
+        halts.into_values().for_each(|halt| halt());
+    }
+
+    fn halts(&self) -> MutexGuard<'_, BTreeMap<u64, Halt>> {
+        self.halts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets every worker go that comes back before the deadline.
@@ -251,6 +260,7 @@ impl Crew {
             headers,
             body,
             client,
+            streams: Admission::to(&self.streams, &self.counts),
         };
         // Now the pair may carry the next one.
         drop(request.into_writer());
@@ -290,9 +300,10 @@ impl Crew {
                 let head = framing::head_lines(status, &headers, None);
                 self.returns.give(Return::Answer(number, Reply { head, body: nothing() }));
             }
-            Body::Stream(stream) => match self.streams.admit(&stream.owner) {
+            Body::Stream(mut stream) => match stream.permit.take().or_else(|| self.streams.admit(&stream.owner)) {
                 Some(permit) => {
-                    let (head, pipe) = (framing::head_lines(status, &headers, None), Arc::new(Pipe::default()));
+                    let pipe = Arc::new(Pipe::halting(stream.halt.clone()));
+                    let head = framing::head_lines(status, &headers, None);
                     let body = Payload::Pieces(Outlet::of(&pipe));
                     self.returns.give(Return::Answer(number, Reply { head, body }));
                     self.pump(number, stream, &pipe, permit);
@@ -308,6 +319,12 @@ impl Crew {
     /// Passes a stream on piece by piece, until its end, the runtime's, or that of whoever reads it.
     fn pump(&self, number: u64, mut stream: Stream, pipe: &Pipe, permit: Permit) {
         let mut buffer = vec![0; PIECE];
+        if let Some(halt) = stream.halt.take() {
+            self.halts().insert(number, halt);
+            if self.ending_streams.load(Ordering::SeqCst) {
+                self.end_streams();
+            }
+        }
         let end = loop {
             match catch_unwind(AssertUnwindSafe(|| stream.source.read(&mut buffer))) {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -326,6 +343,7 @@ impl Crew {
                 Ok(Err(_)) | Err(_) => break End::Broken,
             }
         };
+        drop(self.halts().remove(&number));
         // Before the end is told, so that whoever has seen it may begin anew.
         if catch_unwind(AssertUnwindSafe(|| drop((stream, permit)))).is_err() {
             self.counts.failed.bump();

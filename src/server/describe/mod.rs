@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::error;
 use super::router::{ROUTES, Route, Token};
-use crate::contract::{ErrorCode, schema};
+use crate::contract::{ErrorCode, STREAM_TYPE, schema};
 use crate::http::rejection::Rejection;
 
 pub mod table;
@@ -45,6 +45,8 @@ pub enum Content {
     Json(&'static [&'static str]),
     /// Audit records, whole pages with a link to the next one, or as a stream.
     Records,
+    /// What an execution answers: at once, or as a stream of lines.
+    Execution,
     /// The page for monitors.
     Metrics,
 }
@@ -223,6 +225,12 @@ fn success(says: &Operation, head: bool) -> Json {
             let records = json!({"type": "array", "items": named("AuditRecord")});
             // Of a stream, the schema is that of each event.
             json!({"application/json": {"schema": records}, "text/event-stream": {"schema": named("FollowedRecord")}})
+        }
+        Content::Execution => {
+            let whole = ["ExecuteResponse", "DryRunResponse"].map(named);
+            let lines = ["ExecuteResponse", "StreamPiece", "StreamEnd"].map(named);
+            // Of a stream, the schema is that of each line.
+            json!({"application/json": {"schema": {"oneOf": whole}}, STREAM_TYPE: {"schema": {"anyOf": lines}}})
         }
         Content::Metrics => json!({"text/plain": {"schema": {"type": "string"}}}),
     };

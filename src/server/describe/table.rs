@@ -56,7 +56,7 @@ pub const EXECUTE: Operation = Operation {
     summary: "Runs a tool; the answer is 200 whatever the upstream's status",
     tag: "execution",
     body: Some(("ExecuteRequest", true)),
-    content: Content::Json(&["ExecuteResponse", "DryRunResponse"]),
+    content: Content::Execution,
     codes: &[
         ErrorCode::AuthzDenied,
         ErrorCode::ManagedDeny,

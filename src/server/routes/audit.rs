@@ -97,13 +97,9 @@ fn follow(exchange: &Exchange<'_>, mut filter: Filter) -> Outcome {
             last.parse().map_err(|_| Failure::new(ErrorCode::BadRequest, "`Last-Event-ID` is no record's number"))?;
         filter.after = Some(number);
     }
-    let owner = match exchange.principal.caller() {
-        Some(caller) => format!("{} {}", caller.issuer, caller.value),
-        None => exchange.request.client.ip().to_string(),
-    };
     let source = Box::new(Follow::new(Arc::clone(&exchange.app.audit), filter, rights(exchange)));
     let mut answer = Answer::new(200, "text/event-stream", []);
-    answer.body = Body::Stream(Stream { source, owner });
+    answer.body = Body::Stream(Stream::new(source, exchange.owner_of_streams()));
     answer.headers = std::mem::take(&mut answer.headers).with("Cache-Control", "no-store");
     Ok(answer)
 }

@@ -1,12 +1,14 @@
-//! `POST /v1/tools/execute`: decide, record what is begun, send, record what came of it, answer.
+//! `POST /v1/tools/execute`: decide, record what is begun, send, record what came of it, answer. What came of a stream is the head of its
+//! answer; the rest is passed on as it comes.
 
 use crate::access::policy::{self, Selection, Standing};
 use crate::audit::log::Promise;
 use crate::audit::{Event, EventType, Verdict};
 use crate::base::host::Stopwatch;
 use crate::catalog::Tool;
-use crate::contract::{ErrorCode, ExecuteRequest, ExecuteResponse};
-use crate::execute::run::{ExecuteError, Outcome as Executed, Prepared};
+use crate::contract::{ErrorCode, ExecuteRequest, ExecuteResponse, STREAM_TYPE};
+use crate::execute::run::{Coming, ExecuteError, Outcome as Executed, Prepared};
+use crate::http::server::{Answer, Body, Permit, Stream};
 use crate::upstream::{Caller, News};
 
 use super::super::error::Failure;
@@ -43,11 +45,32 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
         return Ok(json(&prepared.dry_run()));
     }
     prepared.carry(&exchange.asked.trail());
+    let permit = ask.stream.then(|| call.admit()).transpose()?;
     let (event, promise) = call.begin(&prepared)?;
     let watch = Stopwatch::start();
-    let outcome = app.executor.send(&prepared);
+    let (outcome, coming) = match permit {
+        None => (app.executor.send(&prepared), None),
+        Some(permit) => match app.executor.open(&prepared) {
+            Ok((outcome, coming)) => (Ok(outcome), Some((coming, permit))),
+            Err(error) => (Err(error), None),
+        },
+    };
     exchange.called(&outcome, watch.elapsed());
-    call.finish(event, promise, outcome, &watch)
+    let done = call.finish(event, promise, outcome, &watch)?;
+    Ok(match coming {
+        None => json_of_size(&done.response, size(&done.response)),
+        Some((coming, permit)) => streamed(coming, permit, exchange.owner_of_streams()),
+    })
+}
+
+/// An answer that is passed on as it comes. What it begins with is on record.
+fn streamed(coming: Coming, permit: Permit, owner: String) -> Answer {
+    let Coming { source, halt } = coming;
+    let mut answer = Answer::new(200, STREAM_TYPE, []);
+    answer.body =
+        Body::Stream(Stream { permit: Some(permit), halt: Some(halt), ..Stream::new(Box::new(source), owner) });
+    answer.headers = std::mem::take(&mut answer.headers).with("Cache-Control", "no-store");
+    answer
 }
 
 /// About how long an answer will be: what carries the upstream's body, and the rest.
@@ -111,6 +134,17 @@ impl Call<'_> {
         self.exchange.app.record(&event).err().unwrap_or(failure)
     }
 
+    /// The right to a stream is had before anything is sent: afterwards it would be too late to say no.
+    fn admit(&self) -> Result<Permit, Failure> {
+        let owner = self.exchange.owner_of_streams();
+        self.exchange.request.streams.admit(&owner).ok_or_else(|| {
+            Failure::new(
+                ErrorCode::Overloaded,
+                "as many streams run as may at once, so nothing was sent; try again later",
+            )
+        })
+    }
+
     /// The record of the outcome, as far as it is known before anything is sent, and room for it. What may change something leaves a
     /// trace before it does.
     fn begin(&self, prepared: &Prepared<'_>) -> Result<(Event, Promise<'_>), Failure> {
@@ -139,7 +173,7 @@ impl Call<'_> {
         promise: Promise<'_>,
         outcome: Result<Executed, ExecuteError>,
         watch: &Stopwatch,
-    ) -> Outcome {
+    ) -> Result<Executed, Failure> {
         match &outcome {
             Ok(done) => {
                 event.event_type = EventType::ToolExecution;
@@ -157,8 +191,6 @@ impl Call<'_> {
             let detail = "the request was sent, but its audit record could not be kept, so its answer is withheld";
             Failure::new(ErrorCode::Internal, detail)
         })?;
-        outcome
-            .map(|done| json_of_size(&done.response, size(&done.response)))
-            .map_err(|error| Failure::new(error.code, error.detail))
+        outcome.map_err(|error| Failure::new(error.code, error.detail))
     }
 }

@@ -10,9 +10,9 @@ use crate::audit::{EventType, Verdict};
 use crate::config::ValidationProfile;
 use crate::contract::{
     AuthInfo, BrowserConfig, BrowserLoginInfo, CAPABILITIES, CAPABILITY_AUDIT_QUERY, CAPABILITY_CATALOG_SUMMARY,
-    CAPABILITY_DRY_RUN, CAPABILITY_POLICY_EXPLAIN, CAPABILITY_REQUEST_FORMS, CAPABILITY_TOOL_DETAIL,
-    CAPABILITY_UPSTREAM_LOGIN, CONTRACT_VERSION, EnvelopeInfo, ErrorCode, ProtectedResource, RuntimeInfo,
-    SCOPE_PREFIXES, path,
+    CAPABILITY_DRY_RUN, CAPABILITY_POLICY_EXPLAIN, CAPABILITY_REQUEST_FORMS, CAPABILITY_STREAMS,
+    CAPABILITY_TOOL_DETAIL, CAPABILITY_UPSTREAM_LOGIN, CONTRACT_VERSION, EnvelopeInfo, ErrorCode, ProtectedResource,
+    RuntimeInfo, SCOPE_PREFIXES, path,
 };
 
 use super::super::app::Order;
@@ -29,6 +29,7 @@ pub fn info(exchange: &Exchange<'_>) -> Outcome {
         CAPABILITY_AUDIT_QUERY,
         CAPABILITY_POLICY_EXPLAIN,
         CAPABILITY_REQUEST_FORMS,
+        CAPABILITY_STREAMS,
         CAPABILITY_UPSTREAM_LOGIN,
     ];
     let served = app.state.served();

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{Answer, Body, Handler, Inbound, Rejection, ServerOptions};
+use super::{Admission, Answer, Body, Handler, Inbound, Rejection, ServerOptions};
 use crate::base::host::{self, Deadline};
 use crate::http::Headers;
 use crate::http::framing::{Length, split_target};
@@ -177,6 +177,7 @@ impl Pool {
             headers: headers.clone(),
             body,
             client,
+            streams: Admission::default(),
         };
         let answer = catch_unwind(AssertUnwindSafe(|| self.handler.handle(inbound)))
             .unwrap_or_else(|_| (self.error)(Rejection::Failed, &headers));

@@ -7,7 +7,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::http::server::{Answer, Body, Handler, Inbound, Running, ServerOptions, Stream, start};
+use crate::http::Halt;
+use crate::http::server::{Answer, Body, Handler, Inbound, Permit, Running, ServerOptions, Stream, start};
 
 /// What it waits for, and how often it was dropped.
 struct Gates {
@@ -31,6 +32,10 @@ impl Handler for Gates {
                 stream("cy", Pieces(size.parse().unwrap(), count.parse().unwrap()))
             }
             "/two-pieces" => stream("di", TwoPieces(Arc::clone(&self.release), 0)),
+            "/admitted" => match request.streams.admit("fay") {
+                None => Answer::new(200, "text/plain", *b"full"),
+                permit => waiting(permit, &self.streams_dropped),
+            },
             "/shared" => {
                 static SHARED: std::sync::OnceLock<Arc<[u8]>> = std::sync::OnceLock::new();
                 let bytes = SHARED.get_or_init(|| vec![b'x'; 8 << 20].into());
@@ -48,8 +53,33 @@ impl Handler for Gates {
 }
 
 fn stream(owner: &str, source: impl Read + Send + 'static) -> Answer {
-    let stream = Stream { source: Box::new(source), owner: owner.to_owned() };
+    let stream = Stream::new(Box::new(source), owner.to_owned());
     Answer { body: Body::Stream(stream), ..Answer::empty(200) }
+}
+
+/// A stream that says one thing and then waits until it is halted.
+fn waiting(permit: Option<Permit>, dropped: &Arc<AtomicUsize>) -> Answer {
+    let (halt, halted) = mpsc::channel();
+    let halt = Mutex::new(halt);
+    let halt: Halt = Arc::new(move || halt.lock().unwrap().send(()).unwrap_or_default());
+    let source = Box::new(io::Cursor::new("one").chain(Waiting(halted, Arc::clone(dropped))));
+    let stream = Stream { permit, halt: Some(halt), ..Stream::new(source, "fay".to_owned()) };
+    Answer { body: Body::Stream(stream), ..Answer::empty(200) }
+}
+
+struct Waiting(Receiver<()>, Arc<AtomicUsize>);
+
+impl Read for Waiting {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.recv_timeout(PATIENCE).unwrap();
+        Err(io::Error::other("halted"))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.1.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 struct Endless(Arc<AtomicUsize>);
@@ -592,6 +622,38 @@ fn a_stop_does_not_wait_beyond_its_grace() {
     server.stop(SHORT);
     assert_eq!(busy.rest(), "");
     drop(release);
+}
+
+/// Asks for the stream that waits, and reads up to its first piece.
+fn begin_waiting(scene: &Scene) -> Connection {
+    let mut reader = scene.connect();
+    reader.request("GET", "/admitted", "");
+    let mut line = String::new();
+    while line != "one\r\n" {
+        line.clear();
+        assert_ne!(reader.0.read_line(&mut line).unwrap(), 0);
+    }
+    reader
+}
+
+#[test]
+fn a_stream_that_waits_is_halted_when_its_reader_leaves() {
+    let scene = scene(|options| options.workers = 4);
+    let reader = begin_waiting(&scene);
+    assert_eq!(scene.connect().ask("GET", "/admitted", ""), "full", "before anything is begun");
+    assert_eq!(scene.server.counts().streams_refused.value(), 1);
+    drop(reader);
+    scene.until("the source is dropped", || scene.streams_dropped.load(Ordering::SeqCst) == 1);
+    drop(begin_waiting(&scene));
+}
+
+#[test]
+fn a_stream_that_waits_is_halted_by_a_stop() {
+    let scene = scene(|_| {});
+    let mut reader = begin_waiting(&scene);
+    scene.server.stop(PATIENCE);
+    assert!(!reader.rest().ends_with("0\r\n\r\n"), "it does not look whole");
+    assert_eq!(scene.streams_dropped.load(Ordering::SeqCst), 1);
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) fn check(method: &str, path: &str, reply: &Reply) {
 
 fn kind_of(says: &Operation) -> &'static str {
     match says.content {
-        Content::Json(_) | Content::Records => "application/json",
+        Content::Json(_) | Content::Records | Content::Execution => "application/json",
         Content::Metrics => "text/plain",
     }
 }

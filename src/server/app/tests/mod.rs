@@ -19,7 +19,7 @@ use crate::catalog::{CATALOG_VERSION, Catalog, Safety, ServiceRecord, SourceReco
 use crate::config::load::Surroundings;
 use crate::config::{Config, Mode, Profile, ToolSet};
 use crate::contract::{CODES, path};
-use crate::http::server::Body;
+use crate::http::server::{Admission, Body};
 use crate::http::{Headers, Limits, Request, Response, Transport, TransportError};
 use crate::server::router::ROUTES;
 use crate::server::snapshot::Served;
@@ -197,6 +197,7 @@ impl World {
             headers: all,
             body: body.as_bytes().to_vec(),
             client: ([127, 0, 0, 1], 40_000).into(),
+            streams: Admission::default(),
         });
         let Body::Bytes(bytes) = answer.body else { panic!("no route streams") };
         let text = String::from_utf8(bytes.to_vec()).unwrap();
@@ -214,6 +215,7 @@ impl World {
             headers: Headers::new().with("Host", "127.0.0.1:8765"),
             body: Vec::new(),
             client: ([127, 0, 0, 1], 40_000).into(),
+            streams: Admission::default(),
         });
         assert_eq!(answer.headers.get("Content-Type"), Some("text/event-stream"));
         match answer.body {
@@ -339,6 +341,31 @@ fn executions_are_decided_sent_and_recorded() {
     let records = world.records();
     let types: Vec<&str> = records.iter().map(|(event, _)| event.as_str()).collect();
     assert_eq!(types, ["tool_execution", "execution_started", "tool_execution"]);
+}
+
+#[test]
+fn h37_a_stream_is_on_record_before_its_first_byte() {
+    let world = World::new();
+    let answer = world.app.handle(Inbound {
+        method: "POST".to_owned(),
+        path: path::EXECUTE.to_owned(),
+        query: String::new(),
+        headers: Headers::new().with("Host", "127.0.0.1:8765").with("Content-Type", "application/json"),
+        body: br#"{"toolId": "api:put", "stream": true}"#.to_vec(),
+        client: ([127, 0, 0, 1], 40_000).into(),
+        streams: Admission::default(),
+    });
+    assert_eq!((answer.status, answer.headers.get("Content-Type")), (200, Some("application/x-ndjson")));
+    let types: Vec<String> = world.records().into_iter().map(|(event, _)| event).collect();
+    assert_eq!(types, ["execution_started", "tool_execution"]);
+    let Body::Stream(mut stream) = answer.body else { panic!("it is a stream") };
+    let mut text = String::new();
+    stream.source.read_to_string(&mut text).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0], json!({"statusCode": 200, "contentType": "application/json", "retries": 0}));
+    assert_eq!(lines[1], json!({"data": "eyJvayI6ICB0cnVlfQ=="}));
+    assert_eq!(lines[2], json!({"end": true, "pieces": 1, "bytes": 13, "truncated": false}));
+    assert!(stream.permit.is_some() && stream.halt.is_some());
 }
 
 #[test]

@@ -276,6 +276,7 @@ fn the_window_shows_three_pages_and_nothing_else() {
         headers: Headers::new(),
         body: Vec::new(),
         client: ([127, 0, 0, 1], 40_000).into(),
+        streams: Admission::default(),
     };
     let status = |method: &str, target: &str| {
         let request = request(method, target);
