@@ -16,7 +16,7 @@
 //! | 2 | [`secrets`]: a reference to its value · [`fetch`]: documents with a cache |
 //! | 3 | [`instance`]: identity, directories, lock · [`oauth`]: keys, tokens, scopes · [`openapi`]: documents to operations |
 //! | 5 | [`catalog`]: operations to tools, views, the catalog's format |
-//! | 6 | [`contract`]: the wire · [`audit`]: what was done |
+//! | 6 | [`contract`]: the wire · [`audit`]: what was done · [`upstream`]: tokens for upstream calls |
 //! | 7 | [`access`]: who may do what · [`execute`]: a tool and arguments to a request, and its answer |
 //! | 8 | [`server`]: the toolbox · [`client`]: a runtime as seen from outside |
 //! | 9 | [`cli`]: the command line · [`eval`]: programs to try all of it with |
