@@ -11,6 +11,7 @@ mod world;
 
 mod audit;
 mod auth;
+mod bodies;
 mod calls;
 mod catalog;
 mod credentials;
