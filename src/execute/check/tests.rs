@@ -1,3 +1,5 @@
+//! What is enforced of a schema, what is let pass, and what it costs at most.
+
 use super::*;
 use serde_json::json;
 

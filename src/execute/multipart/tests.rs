@@ -1,3 +1,5 @@
+//! Parts as they are written, to the byte.
+
 use super::*;
 use crate::catalog::Schema;
 use serde_json::json;
