@@ -51,7 +51,7 @@ fn source(tool: &Tool, known: &[FileMember], text: &str) -> Result<FileSource, U
     });
     let (name, rest) = match (named, text.split_once('=').filter(|(name, _)| !name.contains([';', '/'])), known) {
         (Some(named), ..) => named,
-        (None, Some((name, _)), [_, ..]) if name.is_empty() => return Err(unnamed(tool, known, text)),
+        (None, Some(("", _)), [_, ..]) => return Err(unnamed(tool, known, text)),
         (None, Some((name, path)), _) if !name.is_empty() => (name.to_owned(), path),
         (None, _, [only]) => (only.name.clone(), text),
         _ => return Err(unnamed(tool, known, text)),

@@ -177,6 +177,13 @@ pub fn read(schema: Option<&Schema>, values: &[String]) -> Result<Value, String>
         [one] => one_value(&view, one),
         _ => Err("is given more than once, and takes one value".to_owned()),
     };
+    if view.can_be("object")
+        && !view.can_be("string")
+        && !view.can_be("array")
+        && let Some(object) = members_given(values)
+    {
+        return Ok(object);
+    }
     if !view.can_be("array") {
         return scalar();
     }
@@ -198,6 +205,25 @@ pub fn read(schema: Option<&Schema>, values: &[String]) -> Result<Value, String>
     let items = items.and_then(|items| view.at(items));
     let read = |text: &String| items.as_ref().map_or(Ok(Value::from(text.as_str())), |items| one_value(items, text));
     values.iter().map(read).collect::<Result<Vec<_>, _>>().map(Value::Array)
+}
+
+/// `key=value` and `key.sub=value`, one flag each, as an object of texts; the toolbox makes of them what the schema wants. `None`
+/// when one of them is written otherwise.
+fn members_given(values: &[String]) -> Option<Value> {
+    let mut object = Value::Object(serde_json::Map::new());
+    for text in values {
+        let (path, value) = text.split_once('=').filter(|(path, _)| !path.starts_with(['{', '[', '"']))?;
+        let mut place = &mut object;
+        for key in path.split('.') {
+            let members = place.as_object_mut().filter(|_| !key.is_empty())?;
+            place = members.entry(key).or_insert_with(|| Value::Object(serde_json::Map::new()));
+        }
+        if !place.as_object().is_some_and(serde_json::Map::is_empty) {
+            return None;
+        }
+        *place = value.into();
+    }
+    Some(object)
 }
 
 fn one_value(view: &View<'_>, text: &str) -> Result<Value, String> {
@@ -356,6 +382,17 @@ mod tests {
         );
         gives(&json!({"type": "object"}), &["{\"a\":1}"], Ok(json!({"a": 1})));
         gives(&json!({"type": "object"}), &["a"], Err("is not a JSON object"));
+    }
+
+    #[test]
+    fn objects_are_given_as_json_or_member_by_member() {
+        let object = json!({"type": "object"});
+        gives(&object, &["{\"a\":1}"], Ok(json!({"a": 1})));
+        gives(&object, &["a=1", "b.c=x=y", "b.d="], Ok(json!({"a": "1", "b": {"c": "x=y", "d": ""}})));
+        for wrong in [&["a=1", "a=2"][..], &["a=1", "a.b=2"], &["=1", "a=1"]] {
+            gives(&object, wrong, Err("is given more than once, and takes one value"));
+        }
+        gives(&object, &["x"], Err("is not a JSON object"));
     }
 
     #[test]

@@ -240,6 +240,10 @@ impl Draft {
 
     fn add(&mut self, flag: &Parameter, value: &Value, findings: &Findings<'_>) -> Result<(), RequestError> {
         let fitted = fitted(&flag.name, flag, value, findings);
+        // A text that a nullable schema reads as `null` is undefined like `null` itself (RFC 6570 section 2.3).
+        if fitted.is_null() && flag.content_type.is_none() {
+            return Ok(());
+        }
         // A parameter of a media type is one text, whatever it holds.
         let fitted = if flag.content_type.is_some() { fitted.to_string().into() } else { fitted };
         let datum = || Datum::from_json(&fitted);

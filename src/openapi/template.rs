@@ -156,10 +156,42 @@ impl Writer<'_, '_> {
             if dropped || (annotations_only && !ANNOTATIONS.contains(&keyword.as_str())) {
                 continue;
             }
+            if self.schemas.reading.version == Version::V30 && self.older(keywords, keyword, value, &mut first) {
+                continue;
+            }
             self.name(&mut first, keyword);
             self.at(keyword, |writer| writer.keyword(keyword, value, scope));
         }
         self.push("}");
+    }
+
+    /// What OpenAPI 3.0 writes in its own way, as JSON Schema 2020-12 does: `nullable`, and exclusive bounds as booleans. Whether the
+    /// keyword is done with.
+    fn older(&mut self, keywords: &Map<String, Value>, keyword: &str, value: &Value, first: &mut bool) -> bool {
+        // The specification defines `nullable` only beside a type; elsewhere it stays as it is.
+        let nullable =
+            keywords.get("nullable") == Some(&Value::Bool(true)) && keywords.get("type").is_some_and(Value::is_string);
+        let is_exclusive = |bound: &str| keywords.get(bound) == Some(&Value::Bool(true));
+        let modern = match (keyword, value) {
+            ("type", name) if nullable => Value::from(vec![name.clone(), "null".into()]),
+            ("enum", Value::Array(values)) if nullable && !values.contains(&Value::Null) => {
+                values.iter().cloned().chain([Value::Null]).collect()
+            }
+            ("nullable", _) if nullable => return true,
+            ("minimum", _) if is_exclusive("exclusiveMinimum") => return true,
+            ("maximum", _) if is_exclusive("exclusiveMaximum") => return true,
+            ("exclusiveMinimum" | "exclusiveMaximum", Value::Bool(exclusive)) => {
+                let bound = if keyword == "exclusiveMinimum" { "minimum" } else { "maximum" };
+                match keywords.get(bound).filter(|_| *exclusive) {
+                    Some(bound) => bound.clone(),
+                    None => return true,
+                }
+            }
+            _ => return false,
+        };
+        self.name(first, keyword);
+        self.data(&modern);
+        true
     }
 
     /// A schema with an `$id` of its own is a resource of its own.

@@ -503,3 +503,55 @@ fn security_comes_in_full_shape() {
     check_problem(&description, "/components/securitySchemes/half", "`half` is incomplete");
     check_problem(&description, "", "`refreshUrl` is no usable");
 }
+
+/// The encodings of a body, as the catalog has them.
+#[track_caller]
+fn check_encoding(version: &str, media: &str, encoding: &str, expected: &Value) {
+    let text = format!(
+        "openapi: {version}\ninfo: {{title: t, version: '1'}}\npaths:\n  /a:\n    post:\n      operationId: o\n      requestBody:\n        \
+         content:\n          {media}:\n            schema: {{type: object}}\n            encoding: {encoding}\n"
+    );
+    let description = read_one(&text);
+    let found = &operation(&description, "o").body.as_ref().unwrap().contents[0].encoding;
+    assert_eq!(serde_json::to_value(found).unwrap(), *expected, "{version} {media} {encoding}");
+}
+
+#[test]
+fn encodings_are_kept_where_they_say_something() {
+    let (form, multipart) = ("application/x-www-form-urlencoded", "multipart/form-data");
+    let styled = json!({"a": {"style": "deepObject", "explode": false}});
+    check_encoding("3.0.3", form, "{a: {style: deepObject}}", &styled);
+    check_encoding("3.0.3", multipart, "{a: {style: deepObject}}", &json!({}));
+    check_encoding("3.1.0", multipart, "{a: {style: deepObject}}", &styled);
+    check_encoding(
+        "3.1.0",
+        form,
+        "{a: {allowReserved: true}, b: {}, c: 5}",
+        &json!({"a": {"style": "form", "explode": true, "allowReserved": true}}),
+    );
+    check_encoding("3.1.0", "application/json", "{a: {style: form}}", &json!({}));
+    let headers = "{a: {contentType: 'image/png, image/jpeg', headers: {X-A: {schema: {const: 1}}, X-B: {schema: {enum: [b]}}, X-C: {schema: {default: c}}, X-D: {schema: {}}, Content-Type: {schema: {const: x}}}}}";
+    check_encoding(
+        "3.0.0",
+        multipart,
+        headers,
+        &json!({"a": {"contentType": "image/png, image/jpeg", "headers": {"X-A": "1", "X-B": "b", "X-C": "c"}}}),
+    );
+    check_encoding("3.0.0", multipart, "{a: {contentType: \"a\\r\\nb\"}}", &json!({}));
+}
+
+#[test]
+fn what_openapi_3_0_writes_otherwise_becomes_json_schema() {
+    let of = |version: &str, schema: &str| {
+        let text = format!(
+            "openapi: {version}\ninfo: {{title: t, version: '1'}}\npaths:\n  /a:\n    get:\n      operationId: o\n      parameters:\n        \
+             - {{name: p, in: query, schema: {schema}}}\n"
+        );
+        parameter_schema(operation(&read_one(&text), "o"), "p")
+    };
+    let old = "{type: string, nullable: true, enum: [a], items: {type: number, minimum: 1, exclusiveMinimum: true, maximum: 2, exclusiveMaximum: false}}";
+    let modern = json!({"type": ["string", "null"], "enum": ["a", null], "items": {"type": "number", "exclusiveMinimum": 1, "maximum": 2}});
+    assert_eq!(of("3.0.3", old), modern);
+    assert_eq!(of("3.0.3", "{nullable: true}"), json!({"nullable": true}));
+    assert_eq!(of("3.1.0", "{type: string, nullable: true}"), json!({"type": "string", "nullable": true}));
+}

@@ -12,6 +12,7 @@ mod world;
 mod answers;
 mod audit;
 mod auth;
+mod bodies;
 mod calls;
 mod catalog;
 mod credentials;

@@ -158,19 +158,15 @@ impl<'a> Sampler<'a> {
 
     fn copied(&mut self, schema: &Value, depth: usize) -> Value {
         let mut schema = schema.clone();
-        if let (Some(keywords), Some(defs)) = (schema.as_object_mut(), self.root.get("$defs")) {
-            if self.mentions(keywords) {
-                keywords.insert("$defs".to_owned(), defs.clone());
-            }
+        if let (Some(keywords), Some(defs)) = (schema.as_object_mut(), self.root.get("$defs"))
+            && keywords.iter().any(|(name, value)| name == "$ref" || mentions(value))
+        {
+            keywords.insert("$defs".to_owned(), defs.clone());
         }
         let mut inner = Sampler { root: &schema, size: self.size, unsure: false };
         let value = inner.of(&schema, depth);
         self.unsure |= inner.unsure;
         value
-    }
-
-    fn mentions(&self, keywords: &Map<String, Value>) -> bool {
-        keywords.iter().any(|(name, value)| name == "$ref" || mentions(value))
     }
 
     fn array(&mut self, whole: &Map<String, Value>, depth: usize) -> Value {

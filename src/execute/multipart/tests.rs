@@ -1,3 +1,5 @@
+//! Parts as they are written, to the byte.
+
 use super::*;
 use crate::catalog::Schema;
 use serde_json::json;
@@ -13,6 +15,7 @@ fn shown(content: &BodyContent, members: &Value, files: &Value) -> String {
     text.replace(boundary, "BOUNDARY").replace("\r\n", "\n")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the rows below read better without references")]
 fn content(media: &str, schema: Value, encoding: Value) -> BodyContent {
     BodyContent {
         media_type: media.to_owned(),
@@ -21,6 +24,7 @@ fn content(media: &str, schema: Value, encoding: Value) -> BodyContent {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the rows below read better without references")]
 #[track_caller]
 fn check(schema: Value, encoding: Value, members: Value, files: Value, parts: &[&str]) {
     let expected: String = parts.iter().map(|part| format!("--BOUNDARY\n{part}\n")).collect();

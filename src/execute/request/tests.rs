@@ -274,6 +274,14 @@ fn h20_what_is_unsafe_is_refused_without_validation_too() {
 }
 
 #[test]
+fn what_is_null_is_not_sent() {
+    let tool = with_flags(vec![parameter("n", Place::Query, &json!({"type": ["integer", "null"]}))]);
+    for null in [json!({"n": null}), json!({"n": "null"})] {
+        assert_eq!(send(&tool, &request(&null), "https://h").unwrap().url.as_str(), "https://h/x");
+    }
+}
+
+#[test]
 fn accept_is_what_the_caller_wants() {
     let tool = with_flags(Vec::new());
     let given = ExecuteRequest { accept: Some("text/csv".into()), ..request(&json!({})) };
