@@ -28,6 +28,9 @@ pub const CAPABILITY_DRY_RUN: &str = "dry-run";
 /// Filters on the audit endpoint (ours).
 pub const CAPABILITY_AUDIT_QUERY: &str = "audit-query";
 
+/// `continue` and `idempotencyKey` in executions, `next` and `operation` in their answers (ours).
+pub const CAPABILITY_CONTINUATIONS: &str = "continuations";
+
 /// Scope prefixes of an authorization envelope.
 pub const SCOPE_PREFIXES: [&str; 3] = ["bundle:", "profile:", "tool:"];
 
@@ -210,6 +213,12 @@ pub struct ExecuteRequest {
     /// Answers with the request that would be sent, credentials replaced, and sends nothing (ours).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// `next` or `operation` of an earlier answer of this tool: asks where that one led to (ours).
+    #[serde(rename = "continue", default, skip_serializing_if = "Option::is_none")]
+    pub continued: Option<String>,
+    /// Value of the header by which the tool's upstream knows a repeated call; without it the toolbox makes one (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
 }
 
 /// The answer of an execution: what the upstream said. Exactly one of `body`, `text`, `body_base64` is there, none for an
@@ -240,6 +249,12 @@ pub struct ExecuteResponse {
     /// How often the request was repeated (ours).
     #[serde(default)]
     pub retries: u32,
+    /// Leads to the next page, as `continue` of another request (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Leads to an operation that goes on at the upstream, as `continue` of another request; absent once it has come to an end (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
 }
 
 /// A member that is there is a value, also when it is `null`.

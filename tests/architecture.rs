@@ -40,6 +40,8 @@ const SEAMS: &[(&str, &str)] = &[
     ("getrandom::", "src/base/host.rs"),
     ("signal_hook::", "src/server/signals.rs"),
     ("jwt_simple::", "src/oauth/keys.rs"),
+    ("ring::aead", "src/execute/continuation.rs"),
+    ("ring::hkdf", "src/execute/continuation.rs"),
 ];
 
 fn layer(room: &str) -> Option<u8> {

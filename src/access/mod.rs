@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::audit::Lineage;
+use crate::base::digest;
 use crate::oauth::claims::{Claims, Delegation};
 use crate::oauth::scope::Scopes;
 
@@ -100,6 +101,11 @@ impl Principal {
     /// Whether it is the same caller, perhaps with another token and other scopes.
     pub fn is_same(&self, other: &Self) -> bool {
         self.key() == other.key()
+    }
+
+    /// A text that no other caller has; of the same caller always the same.
+    pub fn identity(&self) -> String {
+        self.key().map_or_else(String::new, |(kind, issuer, value)| digest::of_parts(&[kind.as_str(), issuer, value]))
     }
 
     fn key(&self) -> Option<(PrincipalKind, &str, &str)> {

@@ -18,6 +18,8 @@ use crate::catalog::{Parameter, Place, Tool};
 use crate::contract::ExecuteRequest;
 use crate::http::{HeaderError, Headers, Method, Request};
 
+pub mod follow;
+
 /// JSON first, anything else behind.
 const ACCEPT: &str = "application/json, */*;q=0.8";
 
@@ -122,6 +124,8 @@ pub enum RequestError {
     Unsendable(String),
     /// A header that is not the caller's to set.
     Framing(String),
+    /// A key for a tool that has no header for one.
+    NoIdempotencyKey,
     /// The body.
     Body(BodyError),
     /// The whole is no URL that can be sent.
@@ -161,6 +165,7 @@ impl fmt::Display for RequestError {
             Self::Value { name, must_be } => write!(f, "`{name}` must be {must_be}"),
             Self::Unsendable(name) => write!(f, "the value of `{name}` has characters that may not be sent there"),
             Self::Framing(name) => write!(f, "the header `{name}` belongs to the connection and cannot be set"),
+            Self::NoIdempotencyKey => f.write_str("this tool declares no header that takes an idempotency key"),
             Self::Body(error) => error.fmt(f),
             Self::Url(cause) => write!(f, "the request's URL cannot be sent: {cause}"),
             Self::Method => f.write_str("the tool's method is not one that can be sent"),
@@ -185,16 +190,27 @@ impl From<BodyError> for RequestError {
 
 /// Builds the request of a tool below a base URL, and as it is without credentials.
 pub fn build(tool: &Tool, request: &ExecuteRequest, base: &Url) -> Result<(Draft, Request), RequestError> {
+    build_with_key(tool, request, base, None)
+}
+
+/// As [`build`], with an idempotency key that is not among the flags.
+pub fn build_with_key(
+    tool: &Tool,
+    request: &ExecuteRequest,
+    base: &Url,
+    key: Option<(&Parameter, &Value)>,
+) -> Result<(Draft, Request), RequestError> {
     let (path, template_query) = path::fill(tool, &request.path_args)?;
     let mut draft = Draft {
         method: Method::parse(&tool.method).ok_or(RequestError::Method)?,
         address: format!("{}{path}", base.public().trim_end_matches('/')),
         query: base.query().into_iter().chain(template_query.as_deref()).flat_map(pairs).collect(),
-        headers: Headers::new().with("Accept", ACCEPT).with("User-Agent", USER_AGENT),
+        headers: accepted(),
         cookies: Vec::new(),
         body: None,
     };
-    let given = flags(tool, request)?;
+    let mut given = flags(tool, request)?;
+    given.extend(key);
     let mut content_type = None;
     for (flag, value) in &given {
         if flag.location == Place::Header && flag.original_name.eq_ignore_ascii_case("content-type") {
@@ -204,9 +220,14 @@ pub fn build(tool: &Tool, request: &ExecuteRequest, base: &Url) -> Result<(Draft
         }
     }
     draft.body = body::body(tool, request, content_type.as_deref())?;
-    missing(tool, &given, draft.body.is_some())?;
+    missing(tool.flags.iter(), &given, draft.body.is_some())?;
     let bare = draft.finish(&[])?;
     Ok((draft, bare))
+}
+
+/// What every request says of itself.
+fn accepted() -> Headers {
+    Headers::new().with("Accept", ACCEPT).with("User-Agent", USER_AGENT)
 }
 
 impl Draft {
@@ -378,14 +399,16 @@ fn find(tool: &Tool, name: &str) -> Result<usize, RequestError> {
 }
 
 /// A required `Content-Type` is filled from the body, and is nobody's to give.
-fn missing(tool: &Tool, given: &[(&Parameter, &Value)], has_body: bool) -> Result<(), RequestError> {
+fn missing<'a>(
+    flags: impl Iterator<Item = &'a Parameter>,
+    given: &[(&Parameter, &Value)],
+    has_body: bool,
+) -> Result<(), RequestError> {
     let is_filled = |flag: &Parameter| {
         has_body && flag.location == Place::Header && flag.original_name.eq_ignore_ascii_case("content-type")
     };
     let is_given = |flag: &Parameter| given.iter().any(|(other, _)| std::ptr::eq(*other, flag));
-    let missing: Vec<String> = tool
-        .flags
-        .iter()
+    let missing: Vec<String> = flags
         .filter(|flag| flag.required && !is_given(flag) && !is_filled(flag))
         .map(|flag| flag.name.clone())
         .collect();

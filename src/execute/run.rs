@@ -7,15 +7,21 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
 
 use super::answer::answer;
 use super::binding::Binding;
 use super::body::BodyError;
+use super::continuation::Kind;
 use super::credentials;
+use super::idempotency;
+use super::paging::{self, Page};
+use super::polling::{self, Progress};
+use super::request::follow::follow;
 use super::request::{self, Credential, Draft, RequestError};
 use super::retry::{self, Ended, Nature, Step};
 use crate::base::host::{self, Clock, Deadline, Env};
-use crate::base::id::{SourceId, ToolId};
+use crate::base::id::SourceId;
 use crate::base::trace::Trace;
 use crate::base::url::Url;
 use crate::catalog::Tool;
@@ -54,7 +60,9 @@ pub struct Prepared<'a> {
     pub auth_scheme: String,
     /// The base URL, without query.
     pub target: String,
-    tool_id: &'a ToolId,
+    tool: &'a Tool,
+    /// What this continues, when it does.
+    continues: Option<Kind>,
     draft: Draft,
     credentials: Vec<Credential>,
     request: Request,
@@ -67,7 +75,7 @@ pub struct Prepared<'a> {
 impl fmt::Debug for Prepared<'_> {
     /// Nothing of the request, which holds credentials (H24).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared").field("tool", self.tool_id).field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("Prepared").field("tool", &self.tool.id).field("target", &self.target).finish_non_exhaustive()
     }
 }
 
@@ -87,6 +95,8 @@ pub struct Outcome {
     pub response: ExecuteResponse,
     /// How often the request was repeated.
     pub retries: u32,
+    /// Where the answer leads, as far as it may be followed.
+    pub leads: Vec<(Kind, Url)>,
 }
 
 /// Why there is no answer of the upstream.
@@ -137,17 +147,19 @@ impl Executor {
         tool: &'a Tool,
         request: &ExecuteRequest,
     ) -> Result<Prepared<'a>, ExecuteError> {
-        self.prepare_from(config, None, tool, request)
+        self.prepare_from(config, None, tool, request, None)
     }
 
     /// As [`Executor::prepare`], told which source the tool's service comes from (the catalog's `services[].sourceId`). That matters
-    /// where the config has several sources without a service: without it no credentials leave for such a service.
+    /// where the config has several sources without a service: without it no credentials leave for such a service. `continued` is where an
+    /// earlier answer led; the arguments then fill headers and cookies alone.
     pub fn prepare_from<'a>(
         &self,
         config: &'a Config,
         source: Option<&SourceId>,
         tool: &'a Tool,
         arguments: &ExecuteRequest,
+        continued: Option<(Kind, &Url)>,
     ) -> Result<Prepared<'a>, ExecuteError> {
         if let Some(backend) = &tool.backend {
             return Err(ExecuteError::failed(format!(
@@ -157,7 +169,7 @@ impl Executor {
         }
         let binding = Binding::new(config, tool, source);
         let base = binding.base().map_err(ExecuteError::failed)?;
-        let (draft, bare) = request::build(tool, arguments, &base)?;
+        let (draft, bare, is_keyed) = draft(tool, arguments, &base, continued)?;
         let credentials = credentials::choose(config, tool, &binding, &base, &self.env)
             .map_err(|error| ExecuteError::failed(error.to_string()))?;
         let method = draft.method();
@@ -169,7 +181,8 @@ impl Executor {
             request_size: draft.body_size(),
             auth_scheme: credentials.iter().map(|used| used.scheme.as_str()).collect::<Vec<_>>().join(" + "),
             target: base.public().to_owned(),
-            tool_id: &tool.id,
+            tool,
+            continues: continued.map(|(kind, _)| kind),
             request,
             draft,
             credentials,
@@ -177,7 +190,7 @@ impl Executor {
             binding,
             nature: Nature {
                 // The publisher may take idempotence away, but not give it.
-                idempotent: method.is_idempotent() && tool.safety.idempotent,
+                idempotent: is_keyed || continued.is_some() || (method.is_idempotent() && tool.safety.idempotent),
                 recommended: tool.retry.as_ref().is_some_and(|retry| retry.recommended),
             },
             timeout: config.services.get(&tool.service_id).and_then(|service| service.timeout).unwrap_or(TIMEOUT),
@@ -191,7 +204,7 @@ impl Executor {
         loop {
             let ended = self.attempt(prepared, deadline);
             let seen = match &ended {
-                Ok(response) => {
+                Ok((response, _)) => {
                     Ended::Answer { status: response.status, retry_after: response.headers.get("retry-after") }
                 }
                 Err(error) => Ended::Failure(error),
@@ -199,19 +212,20 @@ impl Executor {
             let now = self.clock.now();
             match retry::next(prepared.nature, attempts, seen, deadline.left(), jitter, now) {
                 Step::Wait(duration) => (self.wait)(duration),
-                Step::Done => return finish(ended, attempts - 1),
+                Step::Done => return finish(prepared, ended, attempts - 1),
             }
             attempts += 1;
         }
     }
 
-    /// One exchange, with the redirects that may be followed; any other redirect is the answer.
-    fn attempt(&self, prepared: &Prepared<'_>, deadline: Deadline) -> Result<Response, TransportError> {
+    /// One exchange, with the redirects that may be followed; any other redirect is the answer. With the address that answered, when it
+    /// is another one.
+    fn attempt(&self, prepared: &Prepared<'_>, deadline: Deadline) -> Result<(Response, Option<Url>), TransportError> {
         let mut reach = prepared.reach;
         let mut limits = Limits { deadline, max_body: MAX_ANSWER, reach };
         let mut response = self.transport.send(&prepared.request, limits)?;
         if !matches!(prepared.request.method, Method::Get | Method::Head) {
-            return Ok(response);
+            return Ok((response, None));
         }
         let mut request = Cow::Borrowed(&prepared.request);
         for _ in 0..MAX_REDIRECTS {
@@ -224,7 +238,11 @@ impl Executor {
             request.to_mut().url = next;
             response = self.transport.send(&request, limits)?;
         }
-        Ok(response)
+        let moved = match request {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(request) => Some(request.url),
+        };
+        Ok((response, moved))
     }
 }
 
@@ -233,9 +251,73 @@ fn jitter() -> f64 {
     host::random::<1>().map_or(0.5, |[byte]| f64::from(byte) / 255.0)
 }
 
-fn finish(ended: Result<Response, TransportError>, retries: u32) -> Result<Outcome, ExecuteError> {
+/// The request without credentials, and whether an idempotency key goes with it.
+fn draft(
+    tool: &Tool,
+    arguments: &ExecuteRequest,
+    base: &Url,
+    continued: Option<(Kind, &Url)>,
+) -> Result<(Draft, Request, bool), ExecuteError> {
+    if let Some((_, url)) = continued {
+        // The config may be another one than when the URL was sealed (H17).
+        if !url.shares_origin(base) {
+            let detail = "`continue` leads to another origin than the tool's requests go to now; begin again";
+            return Err(ExecuteError { code: ErrorCode::BadRequest, detail: detail.to_owned(), retries: 0 });
+        }
+        let (draft, bare) = follow(tool, arguments, url)?;
+        return Ok((draft, bare, false));
+    }
+    let key = idempotency::key(tool, arguments)?;
+    let value = key.as_ref().and_then(|key| Some((key.parameter, Value::from(key.value.as_deref()?))));
+    let (draft, bare) =
+        request::build_with_key(tool, arguments, base, value.as_ref().map(|(parameter, value)| (*parameter, value)))?;
+    Ok((draft, bare, key.is_some()))
+}
+
+/// Where an answer leads: to the next page of what changes nothing, and to what an operation has become. Never to another origin, where
+/// the tool's credentials do not belong (H17). `place` is where its headers say that the operation is.
+fn leads(
+    prepared: &Prepared<'_>,
+    answer: &ExecuteResponse,
+    place: Option<&str>,
+    moved: Option<&Url>,
+) -> Vec<(Kind, Url)> {
+    let (tool, asked, status) = (prepared.tool, &prepared.request.url, answer.status_code);
+    let body = answer.body.as_ref().map(|body| body.get());
+    let checked = |reference: &str| {
+        let url = moved.unwrap_or(asked).join(reference).ok()?.document();
+        url.shares_origin(asked).then_some(url)
+    };
+    let may_page = prepared.request.method == Method::Get
+        && tool.safety.read_only
+        && prepared.continues != Some(Kind::Operation)
+        && (200..300).contains(&status);
+    let link = answer.headers.get("link").and_then(Value::as_str);
+    let next = may_page.then(|| paging::address(tool, Page { link, body })).flatten();
+    let next = next.and_then(|reference| checked(&reference)).map(|url| (Kind::Next, url));
+    let named = place.and_then(checked);
+    let operation = match prepared.continues {
+        Some(Kind::Next) => None,
+        None => named,
+        Some(Kind::Operation) if polling::progress(status, body) != Progress::Running => None,
+        // It may move while it runs.
+        Some(Kind::Operation) => named.or_else(|| Some(asked.clone())),
+    };
+    next.into_iter().chain(operation.map(|url| (Kind::Operation, url))).collect()
+}
+
+fn finish(
+    prepared: &Prepared<'_>,
+    ended: Result<(Response, Option<Url>), TransportError>,
+    retries: u32,
+) -> Result<Outcome, ExecuteError> {
     match ended {
-        Ok(response) => Ok(Outcome { response: answer(response, retries), retries }),
+        Ok((response, moved)) => {
+            let place = polling::place(prepared.tool, response.status, &response.headers).map(str::to_owned);
+            let response = answer(response, retries);
+            let leads = leads(prepared, &response, place.as_deref(), moved.as_ref());
+            Ok(Outcome { response, retries, leads })
+        }
         Err(error) => {
             let code = match error.kind {
                 TransportErrorKind::Timeout => ErrorCode::ExecutionTimeout,
@@ -296,7 +378,7 @@ impl Prepared<'_> {
         };
         DryRunResponse {
             dry_run: true,
-            tool_id: (*self.tool_id).clone(),
+            tool_id: self.tool.id.clone(),
             method: self.draft.method().to_string(),
             url,
             headers: headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

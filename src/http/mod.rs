@@ -18,6 +18,7 @@ mod front;
 pub mod fuzz;
 #[cfg(unix)]
 mod handoff;
+pub mod link;
 pub mod rejection;
 pub mod server;
 

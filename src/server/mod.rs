@@ -26,6 +26,7 @@ use crate::base::serial::Serial;
 use crate::base::time::rfc3339;
 use crate::config::load::Surroundings;
 use crate::contract;
+use crate::execute::continuation::Continuations;
 use crate::execute::run::Executor;
 use crate::http::Transport;
 use crate::http::client::{ClientOptions, HttpClient, ProxyChoice};
@@ -300,6 +301,8 @@ impl Toolbox {
         if served.validator.is_none() {
             log.warn("runtime auth is off: whoever reaches this address may use every tool the policy allows", &[]);
         }
+        let continuations = Continuations::from_env(&host.env)
+            .map_err(|error| StartError { exit: CONFIG, messages: vec![error.to_string()] })?;
         let addr = flags.addr.unwrap_or(DEFAULT_ADDR);
         may_listen(addr, served.validator.is_some(), flags.insecure_bind)?;
         if !addr.ip().is_loopback() {
@@ -320,6 +323,7 @@ impl Toolbox {
             state: Arc::new(State::new(workshop, served)),
             audit: Arc::new(audit),
             executor: Executor::new(transport, host.env.clone(), host.clock.clone()),
+            continuations,
             sessions: Sessions::new(flags.lease.clone(), Clock::steady()),
             instance,
             public_url: flags.public_url.clone(),

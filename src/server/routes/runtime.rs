@@ -10,8 +10,8 @@ use crate::audit::{EventType, Verdict};
 use crate::config::ValidationProfile;
 use crate::contract::{
     AuthInfo, BrowserConfig, BrowserLoginInfo, CAPABILITIES, CAPABILITY_AUDIT_QUERY, CAPABILITY_CATALOG_SUMMARY,
-    CAPABILITY_DRY_RUN, CAPABILITY_TOOL_DETAIL, CONTRACT_VERSION, EnvelopeInfo, ErrorCode, ProtectedResource,
-    RuntimeInfo, SCOPE_PREFIXES, path,
+    CAPABILITY_CONTINUATIONS, CAPABILITY_DRY_RUN, CAPABILITY_TOOL_DETAIL, CONTRACT_VERSION, EnvelopeInfo, ErrorCode,
+    ProtectedResource, RuntimeInfo, SCOPE_PREFIXES, path,
 };
 
 use super::super::app::Order;
@@ -21,7 +21,13 @@ use super::super::router::{Exchange, Outcome};
 /// The handshake. Paths of this machine are for callers that were let in (H02).
 pub fn info(exchange: &Exchange<'_>) -> Outcome {
     let Exchange { app, principal, .. } = exchange;
-    let own = [CAPABILITY_CATALOG_SUMMARY, CAPABILITY_TOOL_DETAIL, CAPABILITY_DRY_RUN, CAPABILITY_AUDIT_QUERY];
+    let own = [
+        CAPABILITY_CATALOG_SUMMARY,
+        CAPABILITY_TOOL_DETAIL,
+        CAPABILITY_DRY_RUN,
+        CAPABILITY_AUDIT_QUERY,
+        CAPABILITY_CONTINUATIONS,
+    ];
     let served = app.state.served();
     let validator = served.validator.as_deref();
     let let_in = validator.is_none() || *principal != Principal::Anonymous;
