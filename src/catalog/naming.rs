@@ -11,8 +11,9 @@ use crate::http::Method;
 use crate::openapi::Operation;
 
 /// Names of flags that the command line keeps for itself. A tool's flag of that name is called `<name>-param`.
-pub const RESERVED_FLAGS: [&str; 21] = [
+pub const RESERVED_FLAGS: [&str; 25] = [
     "agent-profile",
+    "all",
     "approval",
     "body",
     "ca-cert",
@@ -22,7 +23,9 @@ pub const RESERVED_FLAGS: [&str; 21] = [
     "file",
     "format",
     "help",
+    "idempotency-key",
     "instance-id",
+    "max-pages",
     "mode",
     "no-browser",
     "no-color",
@@ -33,6 +36,7 @@ pub const RESERVED_FLAGS: [&str; 21] = [
     "timeout",
     "verbose",
     "version",
+    "wait",
 ];
 
 /// The second command word: `x-cli-group`, the first tag, the first path segment that is no parameter, `misc`.

@@ -71,6 +71,10 @@ pub const CALL: &[Flag] = &[
     flag("body", Takes::Value("BODY"), "The request's body: text, @FILE, or - for standard input"),
     flag("content-type", Takes::Value("TYPE"), "Which of the tool's media types the body is"),
     flag("dry-run", Takes::Nothing, "Show the request that would be sent, and send nothing"),
+    flag("all", Takes::Nothing, "Fetch every page, and join them into one answer"),
+    flag("max-pages", Takes::Value("N"), "As --all, but no more pages than this"),
+    flag("wait", Takes::Nothing, "Wait until what the call began has come to an end"),
+    flag("idempotency-key", Takes::Value("KEY"), "The key by which the upstream knows a repeated call"),
 ];
 
 /// What a tool's flag gets behind its name when the name is taken here.

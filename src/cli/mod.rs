@@ -17,6 +17,7 @@ pub mod commands;
 pub mod console;
 pub mod flags;
 pub mod help;
+pub mod merge;
 pub mod output;
 pub mod report;
 pub mod tree;

@@ -256,23 +256,23 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(text: &str, owner: Owner<'_>, seconds: u64, expected: Result<(Kind, Url), ContinuationError>) {
-        assert_eq!(continuations(1).open(text, owner, UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+    fn check(text: &str, owner: Owner<'_>, seconds: u64, expected: &Result<(Kind, Url), ContinuationError>) {
+        assert_eq!(continuations(1).open(text, owner, UNIX_EPOCH + Duration::from_secs(seconds)), *expected);
     }
 
     #[test]
     fn what_was_sealed_opens_for_its_owner_for_an_hour() {
-        check(&sealed(), ALICE, 0, Ok((Kind::Next, url())));
-        check(&sealed(), ALICE, 3599, Ok((Kind::Next, url())));
-        check(&sealed(), ALICE, 3600, Err(ContinuationError::Expired));
+        check(&sealed(), ALICE, 0, &Ok((Kind::Next, url())));
+        check(&sealed(), ALICE, 3599, &Ok((Kind::Next, url())));
+        check(&sealed(), ALICE, 3600, &Err(ContinuationError::Expired));
         let operation = continuations(1).seal(Kind::Operation, &url(), ALICE, UNIX_EPOCH).unwrap();
-        check(&operation, ALICE, 0, Ok((Kind::Operation, url())));
+        check(&operation, ALICE, 0, &Ok((Kind::Operation, url())));
     }
 
     #[test]
     fn h18_no_other_tool_and_no_other_caller_opens_it() {
-        check(&sealed(), Owner { tool: "s:get", ..ALICE }, 0, Err(ContinuationError::OtherTool));
-        check(&sealed(), Owner { principal: "bob", ..ALICE }, 0, Err(ContinuationError::OtherCaller));
+        check(&sealed(), Owner { tool: "s:get", ..ALICE }, 0, &Err(ContinuationError::OtherTool));
+        check(&sealed(), Owner { principal: "bob", ..ALICE }, 0, &Err(ContinuationError::OtherCaller));
         assert_eq!(ContinuationError::OtherCaller.code(), ErrorCode::AuthzDenied);
         assert_eq!(ContinuationError::Forged.code(), ErrorCode::BadRequest);
     }
@@ -285,7 +285,7 @@ mod tests {
             changed[at] ^= 1;
             let expected =
                 if at < KEY_ID { ContinuationError::OtherKey { shared: false } } else { ContinuationError::Forged };
-            check(&BASE64_URL_SAFE_NO_PAD.encode(changed), ALICE, 0, Err(expected));
+            check(&BASE64_URL_SAFE_NO_PAD.encode(changed), ALICE, 0, &Err(expected));
         }
         for text in ["", "x", "https://evil.example/", &sealed()[..20], &"A".repeat(MAX_BYTES + 1)] {
             let opened = continuations(1).open(text, ALICE, UNIX_EPOCH);
@@ -296,7 +296,7 @@ mod tests {
     #[test]
     fn another_key_is_told_apart_from_a_forgery() {
         let foreign = continuations(2).seal(Kind::Next, &url(), ALICE, UNIX_EPOCH).unwrap();
-        check(&foreign, ALICE, 0, Err(ContinuationError::OtherKey { shared: false }));
+        check(&foreign, ALICE, 0, &Err(ContinuationError::OtherKey { shared: false }));
     }
 
     #[test]

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(flags: Value, member: Option<&str>, dry_run: bool, expected: Result<Option<&str>, RequestError>) {
+    fn check(flags: &Value, member: Option<&str>, dry_run: bool, expected: Result<Option<&str>, RequestError>) {
         let request = ExecuteRequest {
             flags: flags.as_object().unwrap().clone(),
             idempotency_key: member.map(str::to_owned),
@@ -105,12 +105,12 @@ mod tests {
 
     #[test]
     fn the_callers_key_comes_first() {
-        check(json!({}), Some("mine"), false, Ok(Some("mine")));
-        check(json!({"k": "mine"}), None, false, Ok(None));
-        check(json!({"Idempotency-Key": "mine"}), None, true, Ok(None));
-        check(json!({"k": null}), Some("mine"), false, Ok(Some("mine")));
-        check(json!({"k": "mine"}), Some("mine"), false, Err(RequestError::Twice("k".into())));
-        check(json!({}), None, true, Ok(Some(PLACEHOLDER)));
+        check(&json!({}), Some("mine"), false, Ok(Some("mine")));
+        check(&json!({"k": "mine"}), None, false, Ok(None));
+        check(&json!({"Idempotency-Key": "mine"}), None, true, Ok(None));
+        check(&json!({"k": null}), Some("mine"), false, Ok(Some("mine")));
+        check(&json!({"k": "mine"}), Some("mine"), false, Err(RequestError::Twice("k".into())));
+        check(&json!({}), None, true, Ok(Some(PLACEHOLDER)));
     }
 
     #[test]

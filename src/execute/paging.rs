@@ -144,10 +144,8 @@ pub fn items<'a>(tool: &Tool, body: &'a str) -> Option<(Vec<String>, &'a RawValu
 fn list_among<'a>(members: &Members<'a>) -> Option<(String, &'a RawValue)> {
     let lists: Vec<_> = members.iter().filter(|(_, raw)| is_list(raw)).collect();
     let named = ITEMS.iter().find_map(|name| lists.iter().find(|(other, _)| plain(other) == *name));
-    let (name, raw) = match (named, lists.as_slice()) {
-        (Some(found), _) | (None, [found]) => found,
-        _ => return None,
-    };
+    let only = || lists.first().filter(|_| lists.len() == 1);
+    let (name, raw) = named.or_else(only)?;
     Some(((*name).to_owned(), raw))
 }
 

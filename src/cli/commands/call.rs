@@ -17,7 +17,8 @@ use crate::cli::{commands, help};
 use crate::client::index::{Index, Row};
 use crate::client::runtime::ClientError;
 use crate::client::session::Session;
-use crate::contract::{CAPABILITY_TOOL_DETAIL, ExecuteResponse};
+use crate::contract::{CAPABILITY_CONTINUATIONS, CAPABILITY_TOOL_DETAIL, ExecuteRequest, ExecuteResponse};
+use crate::execute::idempotency;
 
 /// The largest body that is read from a file or standard input.
 const MAX_BODY: usize = 64 << 20;
@@ -102,7 +103,7 @@ fn call(
     tokens: &[Token],
 ) -> Result<(), Failure> {
     let tool = read_tool(index, row)?;
-    let Bound { mut request, body, dry_run } = bind::bind(&tool, tokens)?;
+    let Bound { mut request, body, dry_run, pages, wait } = bind::bind(&tool, tokens)?;
     if let Some(source) = body {
         let bytes = read_body(world, source)?;
         bind::attach_body(&tool, &mut request, &bytes)?;
@@ -114,7 +115,12 @@ fn call(
     if dry_run {
         return commands::dry_run::show(world, session, &request);
     }
-    let (response, request_id) = session.runtime.execute(&request)?;
+    give_key(session, &tool, &mut request)?;
+    let Asked { response, request_id, failure } = match pages {
+        Some(most) => commands::pages::all(world, session, &tool, request, most)?,
+        None if wait => commands::wait::until_done(world, session, &tool, request)?,
+        None => Asked::once(session.runtime.execute(&request)?),
+    };
     let shape = Shape {
         format: world.format(),
         fields: tool.output.default_fields.clone(),
@@ -122,12 +128,44 @@ fn call(
         terminal: world.terminal_width(),
     };
     print(world, &response, &shape)?;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
     if let Some(failure) = Failure::upstream(response.status_code, row.id) {
         return Err(Failure { request_id, ..failure });
     }
     if response.truncated {
         return Err(Failure::other("truncated", format!("{}: the answer was cut at the runtime's limit", row.id))
             .hint("ask for less: a smaller page, or fewer fields"));
+    }
+    Ok(())
+}
+
+/// What came of a call.
+pub struct Asked {
+    /// What is printed.
+    pub response: ExecuteResponse,
+    /// The id of the last exchange.
+    pub request_id: Option<String>,
+    /// What is wrong with it, told once it is printed; the upstream's status comes on top.
+    pub failure: Option<Failure>,
+}
+
+impl Asked {
+    /// As one exchange gave it.
+    pub fn once((response, request_id): (ExecuteResponse, Option<String>)) -> Self {
+        Self { response, request_id, failure: None }
+    }
+}
+
+/// A runtime that does not make idempotency keys gets one where the tool cannot do without.
+fn give_key(session: &Session<'_>, tool: &Tool, request: &mut ExecuteRequest) -> Result<(), Failure> {
+    let Some(parameter) = idempotency::parameter(tool).filter(|parameter| parameter.required) else { return Ok(()) };
+    if !request.flags.contains_key(&parameter.name)
+        && !session.contract()?.has(CAPABILITY_CONTINUATIONS)
+        && let Some(key) = idempotency::random()
+    {
+        request.flags.insert(parameter.name.clone(), key.into());
     }
     Ok(())
 }

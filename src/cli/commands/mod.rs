@@ -7,7 +7,9 @@ pub mod catalog;
 pub mod config;
 pub mod dry_run;
 pub mod explain;
+pub mod pages;
 pub mod runtime;
+pub mod wait;
 
 use super::args::{self, Line, Options, Token, UsageError, Wants};
 use super::flags::{self, Flag, Takes};

@@ -167,7 +167,8 @@ impl Said {
                 _ => (None, None),
             },
         };
-        if address.is_some() || flag.is_some() {
+        // A cursor speaks of the next page also where no parameter takes it.
+        if address.is_some() || flag.is_some() || scalar(raw).is_some() {
             self.places.push(path);
         }
         self.address = self.address.take().or(address);

@@ -129,7 +129,7 @@ fn the_last_item_leads_on_where_the_tool_says_so() {
 }
 
 #[track_caller]
-fn check_count(tool: &Tool, flags: Value, before: Before, expected: &Lead) {
+fn check_count(tool: &Tool, flags: &Value, before: Before, expected: &Lead) {
     let flags = flags.as_object().unwrap().clone();
     assert_eq!(next(tool, &flags, Page { link: None, body: Some("[1,2]") }, before, true), *expected, "{flags:?}");
 }
@@ -138,35 +138,35 @@ fn check_count(tool: &Tool, flags: Value, before: Before, expected: &Lead) {
 fn pages_are_counted_until_one_is_empty_or_short() {
     let integer = |name: &str| format!("{name}:{INTEGER}");
     let page = tool(&[&integer("page"), &integer("per_page")]);
-    check_count(&page, json!({}), FIRST, &counted("page", "2"));
-    check_count(&page, json!({"page": 4}), FIRST, &counted("page", "5"));
-    check_count(&page, json!({"page": "4"}), FIRST, &counted("page", "5"));
+    check_count(&page, &json!({}), FIRST, &counted("page", "2"));
+    check_count(&page, &json!({"page": 4}), FIRST, &counted("page", "5"));
+    check_count(&page, &json!({"page": "4"}), FIRST, &counted("page", "5"));
     let second = |items| Before { pages: 2, first_items: 2, last_items: items, counting: true };
-    check_count(&page, json!({"page": "2"}), second(2), &counted("page", "3"));
-    check_count(&page, json!({"page": "2"}), second(1), &Lead::End);
-    check_count(&page, json!({"page": "2"}), second(0), &Lead::End);
-    check_count(&page, json!({}), Before { last_items: 0, first_items: 0, ..FIRST }, &Lead::End);
+    check_count(&page, &json!({"page": "2"}), second(2), &counted("page", "3"));
+    check_count(&page, &json!({"page": "2"}), second(1), &Lead::End);
+    check_count(&page, &json!({"page": "2"}), second(0), &Lead::End);
+    check_count(&page, &json!({}), Before { last_items: 0, first_items: 0, ..FIRST }, &Lead::End);
     // The upstream may have given fewer than were asked for.
-    check_count(&page, json!({"per_page": 1000}), FIRST, &counted("page", "2"));
+    check_count(&page, &json!({"per_page": 1000}), FIRST, &counted("page", "2"));
     let bounded = tool(&[&integer("page"), r#"per_page:{"type":"integer","default":30,"maximum":100}"#]);
-    check_count(&bounded, json!({}), FIRST, &Lead::End);
-    check_count(&bounded, json!({"per_page": 2}), FIRST, &counted("page", "2"));
-    check_count(&bounded, json!({"per_page": 50}), FIRST, &Lead::End);
-    check_count(&bounded, json!({"per_page": 1000}), FIRST, &counted("page", "2"));
-    check_count(&tool(&[r#"page:{"type":"integer","minimum":0}"#]), json!({}), FIRST, &counted("page", "1"));
-    check_count(&tool(&["page"]), json!({}), FIRST, &Lead::End);
-    check_count(&tool(&["q"]), json!({}), FIRST, &Lead::End);
+    check_count(&bounded, &json!({}), FIRST, &Lead::End);
+    check_count(&bounded, &json!({"per_page": 2}), FIRST, &counted("page", "2"));
+    check_count(&bounded, &json!({"per_page": 50}), FIRST, &Lead::End);
+    check_count(&bounded, &json!({"per_page": 1000}), FIRST, &counted("page", "2"));
+    check_count(&tool(&[r#"page:{"type":"integer","minimum":0}"#]), &json!({}), FIRST, &counted("page", "1"));
+    check_count(&tool(&["page"]), &json!({}), FIRST, &Lead::End);
+    check_count(&tool(&["q"]), &json!({}), FIRST, &Lead::End);
     let linked = Before { pages: 2, counting: false, ..FIRST };
-    check_count(&page, json!({}), linked, &Lead::End);
+    check_count(&page, &json!({}), linked, &Lead::End);
 }
 
 #[test]
 fn offsets_grow_by_what_came() {
     let integer = |name: &str| format!("{name}:{INTEGER}");
-    check_count(&tool(&[&integer("offset")]), json!({}), FIRST, &counted("offset", "2"));
-    check_count(&tool(&[&integer("$skip")]), json!({"$skip": 10}), FIRST, &counted("$skip", "12"));
-    check_count(&tool(&[&integer("startIndex")]), json!({}), FIRST, &counted("startIndex", "3"));
-    check_count(&tool(&[&integer("startAt")]), json!({"startAt": u64::MAX}), FIRST, &Lead::End);
+    check_count(&tool(&[&integer("offset")]), &json!({}), FIRST, &counted("offset", "2"));
+    check_count(&tool(&[&integer("$skip")]), &json!({"$skip": 10}), FIRST, &counted("$skip", "12"));
+    check_count(&tool(&[&integer("startIndex")]), &json!({}), FIRST, &counted("startIndex", "3"));
+    check_count(&tool(&[&integer("startAt")]), &json!({"startAt": u64::MAX}), FIRST, &Lead::End);
 }
 
 #[test]
