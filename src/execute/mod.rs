@@ -10,6 +10,7 @@ pub mod binding;
 pub mod body;
 pub mod continuation;
 pub mod credentials;
+mod echo;
 pub mod idempotency;
 pub mod paging;
 pub mod path;

@@ -91,8 +91,10 @@ pub fn next(tool: &Tool, flags: &Map<String, Value>, page: Page<'_>, before: Bef
     if let Some((name, value)) = said.flag {
         return Lead::Flag { name, value, counted: false };
     }
-    if let Some(lead) = address {
-        return lead;
+    if let Some(address) = address {
+        // The next page may have a number too. That there is one is said already: a short page is no end.
+        let counted = count::next(tool, flags, before);
+        return if counted == Lead::End { address } else { counted };
     }
     if said.has_more == Some(true)
         && let Some(lead) = page.body.and_then(|body| behind_last_item(tool, body))

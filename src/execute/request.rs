@@ -342,7 +342,7 @@ pub(super) fn is_framing(name: &str) -> bool {
 }
 
 /// A publisher's name as a placeholder: letters, digits, `.`, `_`, `-`.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
 }
 

@@ -14,6 +14,7 @@ use super::binding::Binding;
 use super::body::BodyError;
 use super::continuation::Kind;
 use super::credentials;
+use super::echo;
 use super::idempotency;
 use super::paging::{self, Page};
 use super::polling::{self, Progress};
@@ -314,8 +315,9 @@ fn finish(
     match ended {
         Ok((response, moved)) => {
             let place = polling::place(prepared.tool, response.status, &response.headers).map(str::to_owned);
-            let response = answer(response, retries);
+            let mut response = answer(response, retries);
             let leads = leads(prepared, &response, place.as_deref(), moved.as_ref());
+            echo::hide(&mut response.headers, &prepared.credentials);
             Ok(Outcome { response, retries, leads })
         }
         Err(error) => {

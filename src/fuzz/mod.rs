@@ -12,6 +12,7 @@ mod description;
 mod document;
 mod form;
 mod jwks;
+mod pages;
 mod pattern;
 mod request;
 mod time;
@@ -34,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     ("form", form::form),
     ("jwks", jwks::jwks),
     ("merge", config::fuzz::merge),
+    ("pages", pages::pages),
     ("pattern", pattern::pattern),
     ("request", request::request),
     ("time", time::time),

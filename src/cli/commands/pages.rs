@@ -86,7 +86,7 @@ struct Walk<'a> {
     merged: Option<Merged>,
     before: Before,
     items: usize,
-    /// How pages were asked for, so that none is asked for twice.
+    /// Digests of how pages were asked for, so that none is asked for twice.
     asked: HashSet<String>,
     /// Of the last page's items.
     digest: String,
@@ -110,7 +110,7 @@ impl<'a> Walk<'a> {
     fn tell_if_stopped(&self, world: &World<'_>) {
         if self.stopped {
             let pages = self.before.pages;
-            world.console.note(&format!("stopped after page {pages}, and there are more; --max-pages N fetches N"));
+            world.console.note(&format!("stopped after page {pages}, and there may be more; --max-pages N fetches N"));
         }
     }
 
@@ -190,6 +190,11 @@ impl<'a> Walk<'a> {
             body: response.body.as_ref().map(|body| body.get()),
         };
         let lead = paging::next(self.tool, &request.flags, page, self.before, response.next.is_some());
+        // The runtime may know of an address where nothing is seen from here.
+        let lead = match (&lead, &response.next) {
+            (Lead::End, Some(next)) => Lead::Address(next.clone()),
+            _ => lead,
+        };
         let key = match &lead {
             Lead::End => return Ok(false),
             Lead::Address(address) => format!("<{address}>"),
@@ -200,7 +205,7 @@ impl<'a> Walk<'a> {
             return Ok(false);
         }
         let number = self.before.pages;
-        if !self.asked.insert(key) {
+        if !self.asked.insert(digest::of_bytes(key.as_bytes())) {
             let message = format!("{}: page {number} leads back to a page that was there before", self.tool.id);
             return Err(Stop { failure: Failure::other("page_loop", message), keeps: true });
         }

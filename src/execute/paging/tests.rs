@@ -59,6 +59,17 @@ fn a_link_field_comes_first() {
 }
 
 #[test]
+fn a_page_whose_address_cannot_be_followed_may_have_a_number() {
+    let page = Page { link: Some(r#"<https://other/?page=2>; rel="next""#), body: Some("[1,2]") };
+    let ask = |tool: &Tool, before| next(tool, &Map::new(), page, before, false);
+    let numbered = tool(&[&format!("page:{INTEGER}"), r#"per_page:{"type":"integer","default":30}"#]);
+    assert_eq!(ask(&numbered, FIRST), at("https://other/?page=2"), "a short page would be the end, which it is not");
+    let numbered = tool(&[&format!("page:{INTEGER}")]);
+    assert_eq!(ask(&numbered, FIRST), counted("page", "2"));
+    assert_eq!(next(&numbered, &Map::new(), page, FIRST, true), at("https://other/?page=2"));
+}
+
+#[test]
 fn urls_in_the_body_are_addresses() {
     let tool = tool(&["cursor", "page"]);
     for body in [

@@ -493,3 +493,13 @@ fn h21_a_call_with_an_idempotency_key_is_repeated_with_the_same_key() {
     let shown = world.executor().prepare(&world.config, &world.tool, &dry).unwrap().dry_run();
     assert!(shown.headers.contains(&("Idempotency-Key".to_owned(), "<idempotency-key>".to_owned())), "{shown:?}");
 }
+
+#[test]
+fn h24_a_key_in_the_address_of_the_next_page_stays_in_the_toolbox() {
+    let link = format!("</v1/things?X-Key={SECRET}&page=2>; rel=next");
+    let mut world = World::new("GET").auth("apiKey", "query").answer(200, &[("Link", &link)], "[1]");
+    world.tool.safety.read_only = true;
+    let outcome = world.run().unwrap();
+    assert_eq!(outcome.response.headers["link"], "</v1/things?X-Key=%3Ctoken%3E&page=2>; rel=next");
+    assert_eq!(outcome.leads.len(), 1);
+}
