@@ -39,6 +39,9 @@ pub const CAPABILITY_POLICY_EXPLAIN: &str = "policy-explain";
 /// Logins at upstreams, `/v1/auth/upstream` (ours).
 pub const CAPABILITY_UPSTREAM_LOGIN: &str = "upstream-login";
 
+/// `continue` and `idempotencyKey` in executions, `next` and `operation` in their answers (ours).
+pub const CAPABILITY_CONTINUATIONS: &str = "continuations";
+
 /// Scope prefixes of an authorization envelope.
 pub const SCOPE_PREFIXES: [&str; 3] = ["bundle:", "profile:", "tool:"];
 
@@ -243,6 +246,12 @@ pub struct ExecuteRequest {
     /// Answers as [`STREAM_TYPE`]: the upstream's answer as it comes (ours).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stream: bool,
+    /// `next` or `operation` of an earlier answer of this tool: asks where that one led to (ours).
+    #[serde(rename = "continue", default, skip_serializing_if = "Option::is_none")]
+    pub continued: Option<String>,
+    /// Value of the header by which the tool's upstream knows a repeated call; without it the toolbox makes one (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
 }
 
 /// Media type of the answer to `stream: true`: an [`ExecuteResponse`] without a body, [`StreamPiece`]s, and a [`StreamEnd`], one a line.
@@ -348,6 +357,12 @@ pub struct ExecuteResponse {
     /// How often the request was repeated (ours).
     #[serde(default)]
     pub retries: u32,
+    /// Leads to the next page, as `continue` of another request (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// Leads to an operation that goes on at the upstream, as `continue` of another request; absent once it has come to an end (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
 }
 
 /// A member that is there is a value, also when it is `null`.

@@ -176,6 +176,9 @@ pub struct Event {
     /// The tool's path template.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub path: Option<String>,
+    /// `next` or `operation` when the request went to where an earlier answer led (ours).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continuation: Option<&'static str>,
     /// Names of the security schemes used.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cut")]
     pub auth_scheme: Option<String>,
@@ -223,6 +226,7 @@ impl Event {
             reason_code: None,
             method: None,
             path: None,
+            continuation: None,
             auth_scheme: None,
             request_size: None,
             status_code: None,
@@ -284,6 +288,7 @@ impl Event {
             reason_code: some(),
             method: some(),
             path: some(),
+            continuation: Some("operation"),
             auth_scheme: some(),
             request_size: Some(u64::MAX),
             status_code: Some(u16::MAX),

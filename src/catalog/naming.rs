@@ -14,6 +14,7 @@ use crate::openapi::Operation;
 pub const RESERVED_FLAGS: &[&str] = &[
     "accept",
     "agent-profile",
+    "all",
     "approval",
     "body",
     "ca-cert",
@@ -23,8 +24,10 @@ pub const RESERVED_FLAGS: &[&str] = &[
     "file",
     "format",
     "help",
+    "idempotency-key",
     "include",
     "instance-id",
+    "max-pages",
     "mode",
     "no-browser",
     "no-color",
@@ -38,6 +41,7 @@ pub const RESERVED_FLAGS: &[&str] = &[
     "timeout",
     "verbose",
     "version",
+    "wait",
 ];
 
 /// The second command word: `x-cli-group`, the first tag, the first path segment that is no parameter, `misc`.

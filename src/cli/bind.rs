@@ -5,16 +5,20 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::base::name::nearest;
 use crate::catalog::{Parameter, Tool};
 use crate::contract::ExecuteRequest;
+use crate::execute::idempotency;
 use crate::http;
 
 use super::args::{self, Token, UsageError, Wants};
 use super::files::{self, FileSource};
 use super::{flags, value};
+
+/// Pages that `--all` fetches at most.
+pub const MOST_PAGES: usize = 1000;
 
 /// Where a body's bytes come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +53,10 @@ pub struct Bound {
     pub files: Vec<FileSource>,
     /// What becomes of the answer.
     pub answer: AnswerOptions,
+    /// How many pages are to be fetched at most; `None` for the one that is asked for.
+    pub pages: Option<usize>,
+    /// Whether to wait for what the call begins.
+    pub wait: bool,
     /// How the request is to be shown instead of sent.
     pub dry_run: Option<DryRun>,
 }
@@ -104,7 +112,11 @@ pub fn bind(tool: &Tool, tokens: &[Token]) -> Result<Bound, UsageError> {
         };
         flags.insert(flag.name.clone(), value);
     }
+    if let Some(key) = &call.idempotency_key {
+        give_key(tool, &mut flags, key)?;
+    }
     check_required(tool, &known, &flags)?;
+    let pages = call.pages()?;
     let request = ExecuteRequest {
         tool_id: tool.id.clone(),
         path_args: path_arguments(tool, found.words, call.no_validate)?,
@@ -119,11 +131,12 @@ pub fn bind(tool: &Tool, tokens: &[Token]) -> Result<Bound, UsageError> {
     if call.body == Some(BodySource::Stdin) && files.iter().any(|file| file.path.is_none()) {
         return Err(UsageError::new("--body and --file cannot both be read from standard input"));
     }
-    Ok(Bound { request, body: call.body, files, dry_run: call.dry_run, answer: call.answer })
+    let (dry_run, wait) = (call.dry_run, call.wait);
+    Ok(Bound { request, body: call.body, files, dry_run, answer: call.answer, pages, wait })
 }
 
 /// What is sent of values that are none of their schema, when the caller wants it so.
-fn as_typed(values: &[String]) -> serde_json::Value {
+fn as_typed(values: &[String]) -> Value {
     match values {
         [one] => one.as_str().into(),
         several => several.into(),
@@ -140,6 +153,10 @@ struct CallOptions {
     no_validate: bool,
     dry_run: Option<DryRun>,
     answer: AnswerOptions,
+    all: bool,
+    max_pages: Option<String>,
+    wait: bool,
+    idempotency_key: Option<String>,
 }
 
 impl CallOptions {
@@ -166,12 +183,53 @@ impl CallOptions {
                 self.answer.stream = switch(name, &text)?;
                 false
             }
-            _ => {
-                self.no_validate = switch(name, &text)?;
+            "max-pages" => self.max_pages.replace(text).is_some(),
+            "idempotency-key" => self.idempotency_key.replace(text).is_some(),
+            name => {
+                let on = switch(name, &text)?;
+                match name {
+                    "all" => self.all = on,
+                    "wait" => self.wait = on,
+                    _ => self.no_validate = on,
+                }
                 false
             }
         };
         if twice { Err(UsageError::new(format!("--{name} is given more than once"))) } else { Ok(()) }
+    }
+
+    /// What `--all` and `--max-pages` come to.
+    fn pages(&self) -> Result<Option<usize>, UsageError> {
+        let pages = match &self.max_pages {
+            None => self.all.then_some(MOST_PAGES),
+            Some(text) => match text.parse() {
+                Ok(number) if number > 0 => Some(number),
+                _ => {
+                    return Err(UsageError::new(format!("--max-pages: {} is no number of pages", text.escape_debug())));
+                }
+            },
+        };
+        if self.answer.stream && (pages.is_some() || self.wait) {
+            return Err(UsageError::new(
+                "--stream goes with neither --all nor --wait: it writes one answer as it comes",
+            ));
+        }
+        if pages.is_some() && self.wait {
+            return Err(UsageError::new("--all and --wait do not go together: what is waited for has no pages"));
+        }
+        Ok(pages)
+    }
+}
+
+/// The upstream's header gets the key, so that a runtime of any kind can do it.
+fn give_key(tool: &Tool, flags: &mut Map<String, Value>, key: &str) -> Result<(), UsageError> {
+    let Some(parameter) = idempotency::parameter(tool) else {
+        let error = UsageError::new(format!("{} declares no header that takes an idempotency key", tool.id));
+        return Err(error.hint("without one, only what the upstream has not seen is repeated"));
+    };
+    match flags.insert(parameter.name.clone(), Value::from(key)) {
+        None => Ok(()),
+        Some(_) => Err(UsageError::new("the idempotency key is given twice")),
     }
 }
 
@@ -249,14 +307,12 @@ fn unknown(tool: &Tool, known: &[(String, &Parameter)], name: &str) -> UsageErro
     }
 }
 
-fn check_required(
-    tool: &Tool,
-    known: &[(String, &Parameter)],
-    given: &Map<String, serde_json::Value>,
-) -> Result<(), UsageError> {
+fn check_required(tool: &Tool, known: &[(String, &Parameter)], given: &Map<String, Value>) -> Result<(), UsageError> {
     let missing: Vec<String> = known
         .iter()
         .filter(|(_, flag)| flag.required && !given.contains_key(&flag.name))
+        // Who is asked makes one.
+        .filter(|(_, flag)| !idempotency::parameter(tool).is_some_and(|key| std::ptr::eq(key, *flag)))
         .map(|(name, flag)| format!("--{name} {}", value::label(flag.schema.as_ref())))
         .collect();
     if missing.is_empty() {
@@ -359,7 +415,7 @@ pub fn attach_body(tool: &Tool, request: &mut ExecuteRequest, bytes: &[u8]) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
     use std::ffi::OsString;
 
     fn tool() -> Tool {
@@ -465,6 +521,40 @@ mod tests {
         wrong(&["", "1", "--per-page=5", "--no-validate"], "owner: \"\" is empty");
         wrong(&["o", "1", "--no-validate"], "needs --per-page INTEGER");
         wrong(&["o", "1", "--per-page=5", "--no-validate=maybe"], "--no-validate takes no value");
+    }
+
+    #[test]
+    fn pages_and_waiting_are_bounded() {
+        let of =
+            |args: &[&str]| bound(&[&["o", "1", "--per-page=5"], args].concat()).map(|bound| (bound.pages, bound.wait));
+        assert_eq!(of(&[]).unwrap(), (None, false));
+        assert_eq!(of(&["--all"]).unwrap(), (Some(MOST_PAGES), false));
+        assert_eq!(of(&["--max-pages", "3"]).unwrap(), (Some(3), false));
+        assert_eq!(of(&["--all", "--max-pages=3"]).unwrap(), (Some(3), false));
+        assert_eq!(of(&["--all=false", "--wait"]).unwrap(), (None, true));
+        for (args, part) in [
+            (vec!["--max-pages=0"], "is no number of pages"),
+            (vec!["--max-pages=many"], "is no number of pages"),
+            (vec!["--all", "--wait"], "do not go together"),
+            (vec!["--idempotency-key=k"], "declares no header"),
+        ] {
+            wrong(&[vec!["o", "1", "--per-page=5"], args].concat(), part);
+        }
+    }
+
+    #[test]
+    fn an_idempotency_key_goes_into_the_tools_header_and_is_never_missing() {
+        let mut tool = tool();
+        let flag = json!({"name": "idempotency-key-param", "originalName": "Idempotency-Key", "location": "header", "required": true});
+        tool.flags = vec![serde_json::from_value(flag).unwrap()];
+        let option = |name: &str, value: &str| Token::Option { name: name.to_owned(), value: Some(value.to_owned()) };
+        let words = || [Token::Word("o".to_owned()), Token::Word("1".to_owned())];
+        let bind = |options: Vec<Token>| bind(&tool, &[words().to_vec(), options].concat());
+        assert!(bind(vec![]).unwrap().request.flags.is_empty());
+        let given = bind(vec![option("idempotency-key", "k")]).unwrap();
+        assert_eq!(Value::Object(given.request.flags), json!({"idempotency-key-param": "k"}));
+        let twice = vec![option("idempotency-key", "k"), option("Idempotency-Key", "k")];
+        assert!(bind(twice).unwrap_err().message.contains("twice"));
     }
 
     #[test]

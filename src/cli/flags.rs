@@ -83,6 +83,10 @@ pub const CALL: &[Flag] = &[
     flag("output", Takes::Value("FILE"), "Write the answer's bytes to this file; - is standard output"),
     flag("stream", Takes::Nothing, "Write the answer as it comes, piece by piece"),
     short('i', flag("include", Takes::Nothing, "Show the answer's status and headers too")),
+    flag("all", Takes::Nothing, "Fetch every page, and join them into one answer"),
+    flag("max-pages", Takes::Value("N"), "As --all, but no more pages than this"),
+    flag("wait", Takes::Nothing, "Wait until what the call began has come to an end"),
+    flag("idempotency-key", Takes::Value("KEY"), "The key by which the upstream knows a repeated call"),
 ];
 
 /// What a tool's flag gets behind its name when the name is taken here.

@@ -18,6 +18,7 @@ pub mod console;
 pub mod files;
 pub mod flags;
 pub mod help;
+pub mod merge;
 pub mod output;
 pub mod report;
 pub mod tree;

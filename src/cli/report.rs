@@ -78,6 +78,11 @@ impl Failure {
         Self::new(OTHER, code, message)
     }
 
+    /// Whether it says that the upstream answered an error.
+    pub fn is_upstreams(&self) -> bool {
+        matches!(self.code.as_str(), "upstream_client_error" | "upstream_server_error")
+    }
+
     /// With what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

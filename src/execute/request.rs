@@ -19,6 +19,8 @@ use crate::catalog::{Parameter, Place, Tool};
 use crate::contract::ExecuteRequest;
 use crate::http::{CODINGS, HeaderError, Headers, Method, Request};
 
+pub mod follow;
+
 /// JSON first, anything else behind.
 const ACCEPT: &str = "application/json, */*;q=0.8";
 
@@ -121,6 +123,8 @@ pub enum RequestError {
     Unsendable(String),
     /// A header that is not the caller's to set.
     Framing(String),
+    /// A key for a tool that has no header for one.
+    NoIdempotencyKey,
     /// The body.
     Body(BodyError),
     /// The whole is no URL that can be sent.
@@ -164,6 +168,7 @@ impl fmt::Display for RequestError {
             }
             Self::Unsendable(name) => write!(f, "the value of `{name}` has characters that may not be sent there"),
             Self::Framing(name) => write!(f, "the header `{name}` belongs to the connection and cannot be set"),
+            Self::NoIdempotencyKey => f.write_str("this tool declares no header that takes an idempotency key"),
             Self::Body(error) => error.fmt(f),
             Self::Url(cause) => write!(f, "the request's URL cannot be sent: {cause}"),
             Self::Method => f.write_str("the tool's method is not one that can be sent"),
@@ -193,6 +198,17 @@ pub fn build(
     base: &Url,
     checks: &Checks,
 ) -> Result<(Draft, Request), RequestError> {
+    build_with_key(tool, request, base, checks, None)
+}
+
+/// As [`build`], with an idempotency key that is not among the flags.
+pub fn build_with_key(
+    tool: &Tool,
+    request: &ExecuteRequest,
+    base: &Url,
+    checks: &Checks,
+    key: Option<(&Parameter, &Value)>,
+) -> Result<(Draft, Request), RequestError> {
     let findings = Findings::new(checks, !request.no_validate);
     let (path, template_query) = path::fill(tool, &request.path_args, &findings)?;
     let mut draft = Draft {
@@ -203,7 +219,8 @@ pub fn build(
         cookies: Vec::new(),
         body: None,
     };
-    let given = flags(tool, request)?;
+    let mut given = flags(tool, request)?;
+    given.extend(key);
     let mut content_type = None;
     for (flag, value) in &given {
         if flag.location == Place::Header && flag.original_name.eq_ignore_ascii_case("content-type") {
@@ -213,7 +230,7 @@ pub fn build(
         }
     }
     draft.body = body::body(tool, request, content_type.as_deref(), &findings)?;
-    missing(tool, &given, draft.body.is_some())?;
+    missing(tool.flags.iter(), &given, draft.body.is_some())?;
     let problems = findings.finish();
     if !problems.is_empty() {
         return Err(RequestError::Invalid(problems));
@@ -347,7 +364,7 @@ pub(super) fn is_framing(name: &str) -> bool {
 }
 
 /// A publisher's name as a placeholder: letters, digits, `.`, `_`, `-`.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect()
 }
 
@@ -410,14 +427,16 @@ fn find(tool: &Tool, name: &str) -> Result<usize, RequestError> {
 }
 
 /// A required `Content-Type` is filled from the body, and is nobody's to give.
-fn missing(tool: &Tool, given: &[(&Parameter, &Value)], has_body: bool) -> Result<(), RequestError> {
+fn missing<'a>(
+    flags: impl Iterator<Item = &'a Parameter>,
+    given: &[(&Parameter, &Value)],
+    has_body: bool,
+) -> Result<(), RequestError> {
     let is_filled = |flag: &Parameter| {
         has_body && flag.location == Place::Header && flag.original_name.eq_ignore_ascii_case("content-type")
     };
     let is_given = |flag: &Parameter| given.iter().any(|(other, _)| std::ptr::eq(*other, flag));
-    let missing: Vec<String> = tool
-        .flags
-        .iter()
+    let missing: Vec<String> = flags
         .filter(|flag| flag.required && !is_given(flag) && !is_filled(flag))
         .map(|flag| flag.name.clone())
         .collect();

@@ -14,7 +14,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// What is known of the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nature {
-    /// Repeating it has no further effect.
+    /// Repeating it has no further effect: by its method and what the catalog says of it, or by an idempotency key.
     pub idempotent: bool,
     /// `x-cli-retry` says that a 429 or 503 means nothing was done.
     pub recommended: bool,
@@ -72,14 +72,14 @@ fn may_repeat(nature: Nature, ended: Ended) -> bool {
         Ended::Failure(error) => match error.kind {
             TransportErrorKind::Connect => !error.may_have_been_sent,
             // A kept connection may have been closed at the other end in the very moment of use.
-            TransportErrorKind::Protocol => nature.idempotent,
+            TransportErrorKind::Protocol => nature.idempotent || !error.may_have_been_sent,
             _ => false,
         },
     }
 }
 
 /// `Retry-After` as seconds or as a date (RFC 9110 section 10.2.3).
-fn asked_for(text: &str, now: SystemTime) -> Option<Duration> {
+pub(super) fn asked_for(text: &str, now: SystemTime) -> Option<Duration> {
     match text.trim().parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => parse_http_date(text.trim()).map(|at| at.duration_since(now).unwrap_or(Duration::ZERO)),
@@ -130,6 +130,7 @@ mod tests {
         for (kind, sent, get, post) in [
             (TransportErrorKind::Connect, false, true, true),
             (TransportErrorKind::Protocol, true, true, false),
+            (TransportErrorKind::Protocol, false, true, true),
             (TransportErrorKind::Resolve, false, false, false),
             (TransportErrorKind::Forbidden, false, false, false),
             (TransportErrorKind::Tls, false, false, false),

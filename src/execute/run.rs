@@ -7,18 +7,25 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
 
 use super::answer::{self, WITHHELD, answer};
 use super::binding::Binding;
 use super::body::BodyError;
 use super::check::Checks;
+use super::continuation::Kind;
 use super::credentials::{self, Asking, Token};
+use super::echo;
+use super::idempotency;
+use super::paging::{self, Page};
+use super::polling::{self, Progress};
 use super::redact::Redactions;
+use super::request::follow::follow;
 use super::request::{self, Credential, Draft, RequestError};
 use super::retry::{self, Ended, Nature, Step};
 use super::stream::{self, Answering};
 use crate::base::host::{self, Clock, Deadline, Env};
-use crate::base::id::{SourceId, ToolId};
+use crate::base::id::SourceId;
 use crate::base::trace::Trace;
 use crate::base::url::Url;
 use crate::catalog::Tool;
@@ -66,7 +73,9 @@ pub struct Prepared<'a> {
     pub auth_scheme: String,
     /// The base URL, without query.
     pub target: String,
-    tool_id: &'a ToolId,
+    tool: &'a Tool,
+    /// What this continues, when it does.
+    continues: Option<Kind>,
     pub(super) draft: Draft,
     pub(super) credentials: Vec<Credential>,
     pub(super) tokens: Vec<Token<'a>>,
@@ -82,7 +91,7 @@ pub struct Prepared<'a> {
 impl fmt::Debug for Prepared<'_> {
     /// Nothing of the request, which holds credentials (H24).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prepared").field("tool", self.tool_id).field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("Prepared").field("tool", &self.tool.id).field("target", &self.target).finish_non_exhaustive()
     }
 }
 
@@ -102,6 +111,8 @@ pub struct Outcome {
     pub response: ExecuteResponse,
     /// How often the request was repeated.
     pub retries: u32,
+    /// Where the answer leads, as far as it may be followed.
+    pub leads: Vec<(Kind, Url)>,
 }
 
 /// The rest of an answer that is passed on as it comes.
@@ -201,12 +212,12 @@ impl Executor {
         tool: &'a Tool,
         request: &ExecuteRequest,
     ) -> Result<Prepared<'a>, ExecuteError> {
-        self.prepare_from(config, None, tool, request, Caller::NOBODY)
+        self.prepare_from(config, None, tool, request, Caller::NOBODY, None)
     }
 
     /// As [`Executor::prepare`], told which source the tool's service comes from (the catalog's `services[].sourceId`). That matters
     /// where the config has several sources without a service: without it no credentials leave for such a service. Tokens are the
-    /// caller's.
+    /// caller's. `continued` is where an earlier answer led; the arguments then fill headers and cookies alone.
     pub fn prepare_from<'a>(
         &self,
         config: &'a Config,
@@ -214,6 +225,7 @@ impl Executor {
         tool: &'a Tool,
         arguments: &ExecuteRequest,
         caller: Caller<'a>,
+        continued: Option<(Kind, &Url)>,
     ) -> Result<Prepared<'a>, ExecuteError> {
         if let Some(backend) = &tool.backend {
             return Err(ExecuteError::failed(format!(
@@ -223,7 +235,7 @@ impl Executor {
         }
         let binding = Binding::new(config, tool, source);
         let base = binding.base().map_err(ExecuteError::failed)?;
-        let (draft, bare) = request::build(tool, arguments, &base, &self.checks)?;
+        let (draft, bare, is_keyed) = draft(tool, arguments, &base, &self.checks, continued)?;
         let timeout = config.services.get(&tool.service_id).and_then(|service| service.timeout).unwrap_or(TIMEOUT);
         let asking = Asking { dry_run: arguments.dry_run, ..self.asking(caller, timeout) };
         let credentials::Chosen { credentials, tokens } = credentials::choose(config, tool, &binding, &base, asking)
@@ -240,7 +252,8 @@ impl Executor {
             request_size: draft.body_size(),
             auth_scheme: credentials.iter().map(|used| used.scheme.as_str()).collect::<Vec<_>>().join(" + "),
             target: base.public().to_owned(),
-            tool_id: &tool.id,
+            tool,
+            continues: continued.map(|(kind, _)| kind),
             request,
             draft,
             credentials,
@@ -250,7 +263,7 @@ impl Executor {
             binding,
             nature: Nature {
                 // The publisher may take idempotence away, but not give it.
-                idempotent: method.is_idempotent() && tool.safety.idempotent,
+                idempotent: is_keyed || continued.is_some() || (method.is_idempotent() && tool.safety.idempotent),
                 recommended: tool.retry.as_ref().is_some_and(|retry| retry.recommended),
             },
             timeout,
@@ -263,8 +276,12 @@ impl Executor {
         let deadline = Deadline::after(prepared.timeout);
         let send =
             |request: &Request, reach| self.transport.send(request, Limits { deadline, max_body: MAX_ANSWER, reach });
-        let (response, retries) = self.answered(prepared, deadline, &send)?;
-        Ok(Outcome { response: answer(response, retries, &prepared.redactions), retries })
+        let (response, moved, retries) = self.answered(prepared, deadline, &send)?;
+        let place = polling::place(prepared.tool, response.status, &response.headers).map(str::to_owned);
+        let mut response = answer(response, retries, &prepared.redactions);
+        let leads = leads(prepared, &response, place.as_deref(), moved.as_ref());
+        echo::hide(&mut response.headers, &prepared.credentials);
+        Ok(Outcome { response, retries, leads })
     }
 
     /// As [`Executor::send`], but what is after the head of the answer comes later. The deadline is that of the head.
@@ -274,10 +291,11 @@ impl Executor {
         let send = |request: &Request, reach| {
             self.transport.open(request, StreamLimits { head, idle, whole: stream::WHOLE, reach })
         };
-        let (opened, retries) = self.answered(prepared, head, &send)?;
-        let response = answer::head(opened.status, &opened.headers, retries);
+        let (opened, _, retries) = self.answered(prepared, head, &send)?;
+        let mut response = answer::head(opened.status, &opened.headers, retries);
+        echo::hide(&mut response.headers, &prepared.credentials);
         let source = Answering::new(&response, opened.body, prepared.redactions.clone());
-        Ok((Outcome { response, retries }, Coming { source, halt: opened.halt }))
+        Ok((Outcome { response, retries, leads: Vec::new() }, Coming { source, halt: opened.halt }))
     }
 
     fn answered<A: Answered>(
@@ -285,13 +303,13 @@ impl Executor {
         prepared: &Prepared<'_>,
         deadline: Deadline,
         send: Send<'_, A>,
-    ) -> Result<(A, u32), ExecuteError> {
+    ) -> Result<(A, Option<Url>, u32), ExecuteError> {
         let (mut attempts, mut renewals) = (1, 0);
         let mut request = Cow::Borrowed(&prepared.request);
         loop {
             let ended = attempt(prepared, &request, send);
             if renewals == 0
-                && ended.as_ref().is_ok_and(|answer| answer.status() == 401)
+                && ended.as_ref().is_ok_and(|(answer, _)| answer.status() == 401)
                 && let Some(renewed) = prepared.renewed(self.asking(prepared.caller, deadline.left()))
             {
                 request = Cow::Owned(renewed);
@@ -299,7 +317,7 @@ impl Executor {
                 continue;
             }
             let seen = match &ended {
-                Ok(answer) => {
+                Ok((answer, _)) => {
                     Ended::Answer { status: answer.status(), retry_after: answer.headers().get("retry-after") }
                 }
                 Err(error) => Ended::Failure(error),
@@ -313,7 +331,9 @@ impl Executor {
                 }
                 Step::Done => {
                     let retries = attempts - 1 + renewals;
-                    return ended.map(|answer| (answer, retries)).map_err(|error| failed(error, retries));
+                    return ended
+                        .map(|(answer, moved)| (answer, moved, retries))
+                        .map_err(|error| failed(error, retries));
                 }
             }
             attempts += 1;
@@ -325,12 +345,17 @@ impl Executor {
     }
 }
 
-/// One exchange, with the redirects that may be followed; any other redirect is the answer.
-fn attempt<A: Answered>(prepared: &Prepared<'_>, request: &Request, send: Send<'_, A>) -> Result<A, TransportError> {
+/// One exchange, with the redirects that may be followed; any other redirect is the answer. With the address that answered, when it
+/// is another one.
+fn attempt<A: Answered>(
+    prepared: &Prepared<'_>,
+    request: &Request,
+    send: Send<'_, A>,
+) -> Result<(A, Option<Url>), TransportError> {
     let mut reach = prepared.reach;
     let mut answer = send(request, reach)?;
     if !matches!(request.method, Method::Get | Method::Head) {
-        return Ok(answer);
+        return Ok((answer, None));
     }
     let mut request = Cow::Borrowed(request);
     for _ in 0..MAX_REDIRECTS {
@@ -342,7 +367,11 @@ fn attempt<A: Answered>(prepared: &Prepared<'_>, request: &Request, send: Send<'
         request.to_mut().url = next;
         answer = send(&request, reach)?;
     }
-    Ok(answer)
+    let moved = match request {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(request) => Some(request.url),
+    };
+    Ok((answer, moved))
 }
 
 /// Between 0 and 1; without randomness all wait alike, which does no harm.
@@ -356,6 +385,62 @@ fn failed(error: TransportError, retries: u32) -> ExecuteError {
         _ => ErrorCode::ExecutionError,
     };
     ExecuteError { code, detail: error.message, retries }
+}
+
+/// The request without credentials, and whether an idempotency key goes with it.
+fn draft(
+    tool: &Tool,
+    arguments: &ExecuteRequest,
+    base: &Url,
+    checks: &Checks,
+    continued: Option<(Kind, &Url)>,
+) -> Result<(Draft, Request, bool), ExecuteError> {
+    if let Some((_, url)) = continued {
+        // The config may be another one than when the URL was sealed (H17).
+        if !url.shares_origin(base) {
+            let detail = "`continue` leads to another origin than the tool's requests go to now; begin again";
+            return Err(ExecuteError { code: ErrorCode::BadRequest, detail: detail.to_owned(), retries: 0 });
+        }
+        let (draft, bare) = follow(tool, arguments, url, checks)?;
+        return Ok((draft, bare, false));
+    }
+    let key = idempotency::key(tool, arguments)?;
+    let value = key.as_ref().and_then(|key| Some((key.parameter, Value::from(key.value.as_deref()?))));
+    let value = value.as_ref().map(|(parameter, value)| (*parameter, value));
+    let (draft, bare) = request::build_with_key(tool, arguments, base, checks, value)?;
+    Ok((draft, bare, key.is_some()))
+}
+
+/// Where an answer leads: to the next page of what changes nothing, and to what an operation has become. Never to another origin, where
+/// the tool's credentials do not belong (H17). `place` is where its headers say that the operation is.
+fn leads(
+    prepared: &Prepared<'_>,
+    answer: &ExecuteResponse,
+    place: Option<&str>,
+    moved: Option<&Url>,
+) -> Vec<(Kind, Url)> {
+    let (tool, asked, status) = (prepared.tool, &prepared.request.url, answer.status_code);
+    let body = answer.body.as_ref().map(|body| body.get());
+    let checked = |reference: &str| {
+        let url = moved.unwrap_or(asked).join(reference).ok()?.document();
+        url.shares_origin(asked).then_some(url)
+    };
+    let may_page = prepared.request.method == Method::Get
+        && tool.safety.read_only
+        && prepared.continues != Some(Kind::Operation)
+        && (200..300).contains(&status);
+    let link = answer.headers.get("link").and_then(Value::as_str);
+    let next = may_page.then(|| paging::address(tool, Page { link, body })).flatten();
+    let next = next.and_then(|reference| checked(&reference)).map(|url| (Kind::Next, url));
+    let named = place.and_then(checked);
+    let operation = match prepared.continues {
+        Some(Kind::Next) => None,
+        None => named,
+        Some(Kind::Operation) if polling::progress(status, body) != Progress::Running => None,
+        // It may move while it runs.
+        Some(Kind::Operation) => named.or_else(|| Some(asked.clone())),
+    };
+    next.into_iter().chain(operation.map(|url| (Kind::Operation, url))).collect()
 }
 
 /// Where a redirect leads when it may be followed: http to http or https, https to https.
@@ -414,7 +499,7 @@ impl Prepared<'_> {
         let is_withheld = self.draft.body().is_some() && body.is_none() && body_base64.is_none();
         DryRunResponse {
             dry_run: true,
-            tool_id: (*self.tool_id).clone(),
+            tool_id: self.tool.id.clone(),
             method: self.draft.method().to_string(),
             url,
             headers: headers.iter().chain(own_id).map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

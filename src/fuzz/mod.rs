@@ -12,6 +12,7 @@ mod description;
 mod document;
 mod form;
 mod jwks;
+mod pages;
 mod pattern;
 mod redact;
 mod request;
@@ -35,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("form", form::form),
     ("jwks", jwks::jwks),
     ("merge", config::fuzz::merge),
+    ("pages", pages::pages),
     ("pattern", pattern::pattern),
     ("redact", redact::redact),
     ("request", request::request),

@@ -21,6 +21,7 @@ mod front;
 pub mod fuzz;
 #[cfg(unix)]
 mod handoff;
+pub mod link;
 pub mod rejection;
 pub mod server;
 pub mod wire;

@@ -30,6 +30,7 @@ use crate::base::serial::Serial;
 use crate::base::url::Url;
 use crate::config::scope::clean;
 use crate::contract::{ErrorCode, path};
+use crate::execute::continuation::Continuations;
 use crate::execute::run::Executor;
 use crate::http::server::{Answer, Handler, Inbound};
 use crate::instance::Instance;
@@ -53,6 +54,8 @@ pub struct App {
     pub audit: Arc<AuditLog>,
     /// Sends tool calls.
     pub executor: Executor,
+    /// Seals what leads callers on.
+    pub continuations: Continuations,
     /// Who is attached.
     pub sessions: Sessions,
     /// Who this is.

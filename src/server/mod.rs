@@ -22,10 +22,12 @@ use crate::base::disk;
 use crate::base::host::{self, Clock, Deadline, Host};
 use crate::base::log::Log;
 use crate::base::pace::Pace;
+use crate::base::seal::{KeyError, StateKey};
 use crate::base::serial::Serial;
 use crate::base::time::rfc3339;
 use crate::config::load::Surroundings;
 use crate::contract;
+use crate::execute::continuation::Continuations;
 use crate::http::Transport;
 use crate::http::client::{ClientOptions, HttpClient, ProxyChoice};
 use crate::http::counts::Counts;
@@ -300,6 +302,9 @@ impl Toolbox {
         if served.validator.is_none() {
             log.warn("runtime auth is off: whoever reaches this address may use every tool the policy allows", &[]);
         }
+        let no_key = |error: KeyError| StartError { exit: CONFIG, messages: vec![error.to_string()] };
+        let state_key = StateKey::from_env(&host.env).map_err(no_key)?;
+        let continuations = Continuations::new(state_key.as_ref()).map_err(no_key)?;
         let addr = flags.addr.unwrap_or(DEFAULT_ADDR);
         may_listen(addr, served.validator.is_some(), flags.insecure_bind)?;
         if !addr.ip().is_loopback() {
@@ -316,11 +321,12 @@ impl Toolbox {
         let audit = open_audit(host, flags, &instance, &log)?;
         let transport = Arc::clone(&tools.transport);
         let workshop = workshop(surroundings, instance.cache_dir.join("http"), tools);
-        let executor = tokens::executor(host, transport, &served.config, &instance, &log);
+        let executor = tokens::executor(host, transport, &served.config, &instance, &log, state_key.as_ref());
         let app = Arc::new(App {
             state: Arc::new(State::new(workshop, served)),
             audit: Arc::new(audit),
             executor,
+            continuations,
             sessions: Sessions::new(flags.lease.clone(), Clock::steady()),
             instance,
             public_url: flags.public_url.clone(),

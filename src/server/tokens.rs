@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::base::host::Host;
 use crate::base::log::Log;
+use crate::base::seal::StateKey;
 use crate::config::{Config, OAuthMode, SecretKind, TokenStorage};
 use crate::execute::run::Executor;
 use crate::http::Transport;
 use crate::instance::Instance;
 use crate::upstream::Upstream;
-use crate::upstream::vault::{VARIABLE, Vault};
+use crate::upstream::vault::Vault;
 
 /// What sends tool calls, with the tokens that an earlier run has left.
 pub fn executor(
@@ -18,12 +19,10 @@ pub fn executor(
     config: &Config,
     instance: &Instance,
     log: &Log,
+    key: Option<&StateKey>,
 ) -> Executor {
-    let key = host.env.var(VARIABLE);
-    let vault = key.and_then(|key| Vault::new(&instance.oauth_dir, key, &instance.id, log.clone()));
-    if key.is_some() && vault.is_none() {
-        log.warn("OPEN_CLI_STATE_KEY is not 32 bytes in base64, so logins at upstreams end with this process", &[]);
-    } else if vault.is_none() && keeps_logins(config) {
+    let vault = key.map(|key| Vault::new(&instance.oauth_dir, key, &instance.id, log.clone()));
+    if vault.is_none() && keeps_logins(config) {
         log.info("logins at upstreams end with this process: there is no OPEN_CLI_STATE_KEY to keep them with", &[]);
     }
     let (env, clock) = (host.env.clone(), host.clock.clone());

@@ -7,18 +7,14 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-
 use crate::base::digest::of_parts;
 use crate::base::disk;
-use crate::base::host;
 use crate::base::log::Log;
+use crate::base::seal::{Seal, StateKey};
 use crate::oauth::store::Entry;
 
-/// The variable that holds the key.
-pub const VARIABLE: &str = "OPEN_CLI_STATE_KEY";
+/// What its key is for.
+const PURPOSE: &str = "open-cli upstream token 1";
 
 /// The largest file that is read: two tokens and names, encrypted.
 const MAX_FILE: usize = 128 << 10;
@@ -32,7 +28,7 @@ const HEAD: &[u8] = b"open-cli-token-1\n";
 /// A directory of encrypted tokens.
 pub struct Vault {
     directory: PathBuf,
-    key: LessSafeKey,
+    seal: Seal,
     instance: String,
     log: Log,
 }
@@ -44,11 +40,9 @@ impl fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// With a key as the variable holds it; `None`: it is not 32 bytes in base64.
-    pub fn new(directory: &Path, key: &str, instance: &str, log: Log) -> Option<Self> {
-        let bytes = STANDARD.decode(key.trim()).ok()?;
-        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &bytes).ok()?);
-        Some(Self { directory: directory.to_owned(), key, instance: instance.to_owned(), log })
+    /// Tokens in this directory, sealed with a key that is derived from `key`.
+    pub fn new(directory: &Path, key: &StateKey, instance: &str, log: Log) -> Self {
+        Self { directory: directory.to_owned(), seal: key.derive(PURPOSE), instance: instance.to_owned(), log }
     }
 
     /// The token of a principal for a secret.
@@ -57,7 +51,7 @@ impl Vault {
         match disk::read_if_there(&path, MAX_FILE) {
             Ok(None) => None,
             Ok(Some(bytes)) => {
-                let entry = self.open(bytes, holder, secret);
+                let entry = self.open(&bytes, holder, secret);
                 if entry.is_none() {
                     let why = "the file is damaged, or was written with another key";
                     self.log
@@ -96,21 +90,15 @@ impl Vault {
     }
 
     fn seal(&self, entry: &Entry, holder: &str, secret: &str) -> io::Result<Vec<u8>> {
-        // Random nonces of 96 bits may be used for 2^32 files of one key (NIST SP 800-38D section 8.3).
-        let nonce: [u8; NONCE_LEN] = host::random()?;
-        let mut bytes = entry.to_bytes().expose().clone();
-        let bound = Aad::from(self.bound(holder, secret));
-        let sealed = self.key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), bound, &mut bytes);
-        sealed.map_err(|_| io::Error::other("it cannot be encrypted"))?;
-        Ok([HEAD, &nonce, &bytes].concat())
+        let bound = self.bound(holder, secret);
+        let sealed = self.seal.seal(bound.as_bytes(), entry.to_bytes().expose().clone());
+        let sealed = sealed.ok_or_else(|| io::Error::other("it cannot be encrypted"))?;
+        Ok([HEAD, &sealed].concat())
     }
 
-    fn open(&self, mut bytes: Vec<u8>, holder: &str, secret: &str) -> Option<Entry> {
-        let rest = bytes.strip_prefix(HEAD)?;
-        let nonce: [u8; NONCE_LEN] = rest.get(..NONCE_LEN)?.try_into().ok()?;
-        let bound = Aad::from(self.bound(holder, secret));
-        let sealed = &mut bytes[HEAD.len() + NONCE_LEN..];
-        Entry::from_bytes(self.key.open_in_place(Nonce::assume_unique_for_key(nonce), bound, sealed).ok()?)
+    fn open(&self, bytes: &[u8], holder: &str, secret: &str) -> Option<Entry> {
+        let sealed = bytes.strip_prefix(HEAD)?;
+        Entry::from_bytes(&self.seal.open(self.bound(holder, secret).as_bytes(), sealed)?)
     }
 
     /// What a file belongs to: it opens nowhere else.
@@ -135,13 +123,16 @@ impl Vault {
 mod tests {
     use super::*;
     use crate::base::redacted::Redacted;
+    use crate::base::seal::ADDED;
     use crate::oauth::answer::Granted;
     use crate::oauth::scope::Scopes;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use std::os::unix::fs::PermissionsExt;
     use std::time::{Duration, UNIX_EPOCH};
 
     fn vault(directory: &Path, key: u8, instance: &str) -> Vault {
-        Vault::new(directory, &STANDARD.encode([key; 32]), instance, Log::silent()).unwrap()
+        Vault::new(directory, &StateKey::parse(&STANDARD.encode([key; 32])).unwrap(), instance, Log::silent())
     }
 
     fn entry() -> Entry {
@@ -196,20 +187,10 @@ mod tests {
             bytes
         };
         let spoiled = [vec![], HEAD.to_vec(), good[..HEAD.len() + 5].to_vec(), good[..good.len() - 1].to_vec()];
-        let flipped = [0, HEAD.len(), HEAD.len() + NONCE_LEN, good.len() - 1].map(flipped);
+        let flipped = [0, HEAD.len(), HEAD.len() + ADDED, good.len() - 1].map(flipped);
         for bytes in spoiled.into_iter().chain(flipped).chain([vec![0; MAX_FILE + 1]]) {
             std::fs::write(&file, &bytes).unwrap();
             assert_eq!(vault.load("ada", "s.o"), None, "{} bytes", bytes.len());
         }
-    }
-
-    #[test]
-    fn a_key_is_32_bytes_in_base64() {
-        let new = |key: &str| Vault::new(Path::new("/nonexistent"), key, "one", Log::silent());
-        assert!(new(&format!("{}\n", STANDARD.encode([1; 32]))).is_some());
-        for wrong in ["", "x", &STANDARD.encode([1; 31]), &STANDARD.encode([1; 33])] {
-            assert!(new(wrong).is_none(), "{wrong}");
-        }
-        assert!(!format!("{:?}", new(&STANDARD.encode([1; 32]))).contains("AQEB"));
     }
 }

@@ -23,6 +23,7 @@ mod failures;
 mod front;
 mod instances;
 mod observed;
+mod onward;
 mod policy;
 mod reload;
 mod sessions;

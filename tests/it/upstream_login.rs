@@ -296,15 +296,16 @@ fn a_login_outlives_a_restart_with_its_key_alone() {
 
     stop(&mut world);
     world = world.env("OPEN_CLI_STATE_KEY", "short");
-    world.start_toolbox(&[]);
-    world.running().line_after(0, &["OPEN_CLI_STATE_KEY is not 32 bytes in base64"]);
-    log_in(&world, "ada");
-    assert_eq!(call(&world, "ada", "api:getMine").0, 200);
+    let refused = world.run("open-cli-toolbox --config .cli.json --addr 127.0.0.1:0 --instance-id world");
+    refused.stdout("").stderr_has(&["OPEN_CLI_STATE_KEY must hold 32 bytes as base64"]).status(3);
 
-    stop(&mut world);
     world = world.env("OPEN_CLI_STATE_KEY", "");
     world.start_toolbox(&[]);
     world.running().line_after(0, &["logins at upstreams end with this process"]);
+    log_in(&world, "ada");
+    assert_eq!(call(&world, "ada", "api:getMine").0, 200);
+    stop(&mut world);
+    world.start_toolbox(&[]);
     assert_eq!(call(&world, "ada", "api:getMine").0, 409, "it was in memory alone");
 }
 

@@ -21,8 +21,10 @@ use crate::client::index::{Index, Row};
 use crate::client::runtime::ClientError;
 use crate::client::session::Session;
 use crate::contract::{
-    CAPABILITY_REQUEST_FORMS, CAPABILITY_STREAMS, CAPABILITY_TOOL_DETAIL, ExecuteRequest, RequestFile,
+    CAPABILITY_CONTINUATIONS, CAPABILITY_REQUEST_FORMS, CAPABILITY_STREAMS, CAPABILITY_TOOL_DETAIL, ExecuteRequest,
+    ExecuteResponse, RequestFile,
 };
+use crate::execute::idempotency;
 
 /// The largest body that is read from a file or standard input.
 const MAX_BODY: usize = 64 << 20;
@@ -110,7 +112,7 @@ fn call(
     tokens: &[Token],
 ) -> Result<(), Failure> {
     let tool = read_tool(index, row)?;
-    let Bound { mut request, body, files, dry_run, answer: options } = bind::bind(&tool, tokens)?;
+    let Bound { mut request, body, files, dry_run, answer: options, pages, wait } = bind::bind(&tool, tokens)?;
     request.files = read_files(world, files)?;
     check_capability(session, &request)?;
     if let Some(source) = body {
@@ -139,9 +141,41 @@ fn call(
         return follow::follow(world, &tool, &options, &place, stream)
             .map_err(|failure| Failure { request_id, ..failure });
     }
-    let executed = session.runtime.execute(&request);
-    let (response, request_id) = executed.map_err(|error| upstream::hinted(error, row.service))?;
-    answer::give(world, &tool, &options, &place, &response).map_err(|failure| Failure { request_id, ..failure })
+    give_key(session, &tool, &mut request)?;
+    let asked = match pages {
+        Some(most) => commands::pages::all(world, session, &tool, request, most)?,
+        None if wait => commands::wait::until_done(world, session, &tool, request)?,
+        None => Asked::once(first(session, &tool, &request)?),
+    };
+    let Asked { response, request_id, failure } = asked;
+    match failure {
+        // A file gets all or nothing.
+        Some(failure) if matches!(place, Place::File(_)) => {
+            Err(Failure { message: format!("{}; no file was written", failure.message), ..failure })
+        }
+        Some(failure) => {
+            // What it says of the upstream's status, `failure` says better.
+            answer::give(world, &tool, &options, &place, &response).or_else(|of_answer| {
+                match of_answer.is_upstreams() {
+                    true => Ok(()),
+                    false => Err(of_answer),
+                }
+            })?;
+            Err(failure)
+        }
+        None => {
+            answer::give(world, &tool, &options, &place, &response).map_err(|failure| Failure { request_id, ..failure })
+        }
+    }
+}
+
+/// Calls the tool once; an upstream that a person has to log in at first is named.
+pub fn first(
+    session: &Session<'_>,
+    tool: &Tool,
+    request: &ExecuteRequest,
+) -> Result<(ExecuteResponse, Option<String>), Failure> {
+    session.runtime.execute(request).map_err(|error| upstream::hinted(error, tool.service_id.as_str()))
 }
 
 /// What is ours in a request is sent only to a runtime that says it knows it.
@@ -185,6 +219,35 @@ fn read_files(world: &mut World<'_>, files: Vec<FileSource>) -> Result<Vec<Reque
         read.push(RequestFile { name, file_name, content_type: media_type, content: STANDARD.encode(bytes) });
     }
     Ok(read)
+}
+
+/// What came of a call.
+pub struct Asked {
+    /// What is printed.
+    pub response: ExecuteResponse,
+    /// The id of the last exchange.
+    pub request_id: Option<String>,
+    /// What is wrong with it, told once it is printed; the upstream's status comes on top.
+    pub failure: Option<Failure>,
+}
+
+impl Asked {
+    /// As one exchange gave it.
+    pub fn once((response, request_id): (ExecuteResponse, Option<String>)) -> Self {
+        Self { response, request_id, failure: None }
+    }
+}
+
+/// A runtime that does not make idempotency keys gets one where the tool cannot do without.
+fn give_key(session: &Session<'_>, tool: &Tool, request: &mut ExecuteRequest) -> Result<(), Failure> {
+    let Some(parameter) = idempotency::parameter(tool).filter(|parameter| parameter.required) else { return Ok(()) };
+    if !request.flags.contains_key(&parameter.name)
+        && !session.contract()?.has(CAPABILITY_CONTINUATIONS)
+        && let Some(key) = idempotency::random()
+    {
+        request.flags.insert(parameter.name.clone(), key.into());
+    }
+    Ok(())
 }
 
 fn read_body(world: &mut World<'_>, source: BodySource) -> Result<Vec<u8>, Failure> {

@@ -9,9 +9,11 @@ pub mod config;
 pub mod dry_run;
 pub mod explain;
 pub mod follow;
+pub mod pages;
 pub mod policy;
 pub mod runtime;
 pub mod upstream;
+pub mod wait;
 
 use super::args::{self, Line, Options, Token, UsageError, Wants};
 use super::flags::{self, Flag, Takes};

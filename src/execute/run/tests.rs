@@ -525,3 +525,93 @@ fn what_needs_no_person_comes_first_and_a_login_is_asked_for_last() {
     let world = without_key(true);
     assert_eq!(world.prepare().unwrap().auth_scheme, "", "auth is optional there");
 }
+
+impl World {
+    /// What the next answer leads to.
+    fn leads(&self, prepared: &Prepared<'_>) -> Vec<(Kind, String)> {
+        let outcome = self.executor().send(prepared).unwrap();
+        outcome.leads.into_iter().map(|(kind, url)| (kind, url.as_str().to_owned())).collect()
+    }
+
+    fn continued(&self, kind: Kind, url: &str) -> Result<Prepared<'_>, ExecuteError> {
+        let url = Url::parse(url).unwrap();
+        self.executor().prepare_from(
+            &self.config,
+            None,
+            &self.tool,
+            &ExecuteRequest::default(),
+            Caller::NOBODY,
+            Some((kind, &url)),
+        )
+    }
+}
+
+#[test]
+fn a_next_page_is_resolved_against_what_answered() {
+    let next = ("Link", "<?page=2>; rel=next");
+    let mut world = World::new("GET").answer(302, &[("Location", "/v2/x/")], "").answer(200, &[next], "[1]");
+    world.tool.safety.read_only = true;
+    let leads = world.leads(&world.prepare().unwrap());
+    assert_eq!(leads, [(Kind::Next, "https://api.example/v2/x/?page=2".to_owned())]);
+    let moved = world.answer(302, &[("Location", "https://other.example/")], "").answer(200, &[next], "[1]");
+    assert_eq!(moved.leads(&moved.prepare().unwrap()), [], "H17: that page would be at another origin");
+    let body = r#"{"items":[1],"next":"/v1/things?cursor=c#x"}"#;
+    let said = moved.answer(200, &[], body);
+    let leads = said.leads(&said.prepare().unwrap());
+    assert_eq!(leads, [(Kind::Next, "https://api.example/v1/things?cursor=c".to_owned())]);
+}
+
+#[test]
+fn h17_a_continuation_carries_credentials_to_its_own_origin_alone() {
+    for (kind, place) in [("http", ""), ("apiKey", "header"), ("apiKey", "query"), ("apiKey", "cookie")] {
+        let world = World::new("POST").auth(kind, place).answer(503, &[("Retry-After", "0")], "").answer(200, &[], "1");
+        let prepared = world.continued(Kind::Operation, "https://api.example/jobs/1?X-Key=echoed&a=b").unwrap();
+        assert_eq!(world.executor().send(&prepared).unwrap().retries, 1, "a GET is repeated");
+        for (sent, secret, _) in world.seen() {
+            assert!(sent.starts_with("GET https://api.example/jobs/1?") && secret, "{sent}");
+            assert!(place != "query" || !sent.contains("echoed"), "the credential takes its place: {sent}");
+        }
+    }
+    let world = World::new("GET").auth("http", "");
+    for other in ["https://other.example/", "https://api.example:8443/", "http://api.example/"] {
+        assert_eq!(world.continued(Kind::Next, other).unwrap_err().code, ErrorCode::BadRequest, "{other}");
+    }
+}
+
+#[test]
+fn h21_a_call_with_an_idempotency_key_is_repeated_with_the_same_key() {
+    let key = json!({"name": "key", "originalName": "Idempotency-Key", "location": "header", "required": true});
+    let keyed = |world: World| -> World {
+        let mut world = world;
+        world.tool.flags = vec![serde_json::from_value(key.clone()).unwrap()];
+        world
+    };
+    let world =
+        keyed(World::new("POST").fail(TransportErrorKind::Protocol, true).answer(502, &[], "").answer(201, &[], ""));
+    assert_eq!(world.run().unwrap().retries, 2);
+    let keys: Vec<_> =
+        world.headers(["Idempotency-Key", "a", "b"]).into_iter().map(|mut all| all.swap_remove(0)).collect();
+    assert!(keys[0].as_ref().is_some_and(|key| key.len() == 36) && keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+    let world = keyed(World::new("POST").answer(504, &[], "").answer(201, &[], ""));
+    let request = ExecuteRequest {
+        path_args: vec!["1".into()],
+        idempotency_key: Some("mine".into()),
+        ..ExecuteRequest::default()
+    };
+    let prepared = world.executor().prepare(&world.config, &world.tool, &request).unwrap();
+    assert_eq!(world.executor().send(&prepared).unwrap().retries, 1);
+    assert_eq!(world.headers(["Idempotency-Key", "a", "b"])[1][0].as_deref(), Some("mine"));
+    let dry = ExecuteRequest { idempotency_key: None, dry_run: true, ..request };
+    let shown = world.executor().prepare(&world.config, &world.tool, &dry).unwrap().dry_run();
+    assert!(shown.headers.contains(&("Idempotency-Key".to_owned(), "<idempotency-key>".to_owned())), "{shown:?}");
+}
+
+#[test]
+fn h24_a_key_in_the_address_of_the_next_page_stays_in_the_toolbox() {
+    let link = format!("</v1/things?X-Key={SECRET}&page=2>; rel=next");
+    let mut world = World::new("GET").auth("apiKey", "query").answer(200, &[("Link", &link)], "[1]");
+    world.tool.safety.read_only = true;
+    let outcome = world.run().unwrap();
+    assert_eq!(outcome.response.headers["link"], "</v1/things?X-Key=%3Ctoken%3E&page=2>; rel=next");
+    assert_eq!(outcome.leads.len(), 1);
+}

@@ -5,8 +5,10 @@ use crate::access::policy::{self, Selection, Standing};
 use crate::audit::log::Promise;
 use crate::audit::{Event, EventType, Verdict};
 use crate::base::host::Stopwatch;
+use crate::base::url::Url;
 use crate::catalog::Tool;
 use crate::contract::{ErrorCode, ExecuteRequest, ExecuteResponse, STREAM_TYPE};
+use crate::execute::continuation::{Kind, Owner};
 use crate::execute::run::{Coming, ExecuteError, Outcome as Executed, Prepared};
 use crate::http::server::{Answer, Body, Permit, Stream};
 use crate::upstream::{Caller, News};
@@ -35,21 +37,23 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
     let tool = snapshot.shelf.catalog.tool(index);
     let call = Call { exchange, tool, selection: &selection };
     call.decide(&snapshot, index, &ask)?;
+    let continued = ask.continued.as_deref().map(|text| call.opened(text, &ask)).transpose()?;
     let services = &snapshot.shelf.catalog.catalog().services;
     let source = services.iter().find(|service| service.id == tool.service_id).map(|service| &service.source_id);
     let (holder, note) = (principal.holder(), |news: &News<'_>| upstream::note(exchange, Some(tool), news));
     let caller = Caller { holder: &holder, note: &note };
-    let prepared = app.executor.prepare_from(config, source, tool, &ask, caller);
+    let leads_to = continued.as_ref().map(|(kind, url)| (*kind, url));
+    let prepared = app.executor.prepare_from(config, source, tool, &ask, caller, leads_to);
     let mut prepared = prepared.map_err(|error| call.not_begun(error))?;
     if ask.dry_run {
         return Ok(json(&prepared.dry_run()));
     }
     prepared.carry(&exchange.asked.trail());
     let permit = ask.stream.then(|| call.admit()).transpose()?;
-    let (event, promise) = call.begin(&prepared)?;
+    let (event, promise) = call.begin(&prepared, continued.map(|(kind, _)| kind))?;
     let watch = Stopwatch::start();
     let (outcome, coming) = match permit {
-        None => (app.executor.send(&prepared), None),
+        None => (app.executor.send(&prepared).map(|done| call.sealed(done)), None),
         Some(permit) => match app.executor.open(&prepared) {
             Ok((outcome, coming)) => (Ok(outcome), Some((coming, permit))),
             Err(error) => (Err(error), None),
@@ -77,7 +81,11 @@ fn streamed(coming: Coming, permit: Permit, owner: String) -> Answer {
 fn size(response: &ExecuteResponse) -> usize {
     const REST: usize = 256;
     let body = response.body.as_ref().map_or(0, |body| body.get().len());
-    let text = [&response.text, &response.body_base64].into_iter().flatten().map(String::len).sum::<usize>();
+    let text = [&response.text, &response.body_base64, &response.next, &response.operation]
+        .into_iter()
+        .flatten()
+        .map(String::len)
+        .sum::<usize>();
     body + text + REST
 }
 
@@ -123,6 +131,43 @@ impl Call<'_> {
         })
     }
 
+    /// Whose continuations those of this call are.
+    fn with_owner<T>(&self, work: impl FnOnce(Owner<'_>) -> T) -> T {
+        work(Owner { tool: self.tool.id.as_str(), principal: &self.exchange.principal.holder() })
+    }
+
+    /// Where the continuation that the caller sent leads. Somebody else's is a denial, and recorded as one.
+    fn opened(&self, text: &str, ask: &ExecuteRequest) -> Result<(Kind, Url), Failure> {
+        if ask.dry_run {
+            let detail = "`continue` cannot be tried out: where it leads is the toolbox's to know";
+            return Err(Failure::new(ErrorCode::BadRequest, detail));
+        }
+        let app = self.exchange.app;
+        let opened = self.with_owner(|owner| app.continuations.open(text, owner, app.clock.now()));
+        opened.map_err(|error| {
+            let failure = Failure::new(error.code(), error.to_string());
+            if error.code() != ErrorCode::AuthzDenied {
+                return failure;
+            }
+            let mut event = self.event(EventType::AuthzDenial, Verdict::Denied);
+            event.reason_code = Some(error.code().to_string());
+            app.record(&event).err().unwrap_or(failure)
+        })
+    }
+
+    /// The answer with what leads on, for this caller and this tool alone.
+    fn sealed(&self, mut done: Executed) -> Executed {
+        let app = self.exchange.app;
+        for (kind, url) in &done.leads {
+            let text = self.with_owner(|owner| app.continuations.seal(*kind, url, owner, app.clock.now()));
+            match kind {
+                Kind::Next => done.response.next = text,
+                Kind::Operation => done.response.operation = text,
+            }
+        }
+        done
+    }
+
     /// Nothing was sent. What the caller got wrong is between the two; what went wrong here is recorded.
     fn not_begun(&self, error: ExecuteError) -> Failure {
         let failure = Failure::new(error.code, error.detail);
@@ -146,12 +191,16 @@ impl Call<'_> {
     }
 
     /// The record of the outcome, as far as it is known before anything is sent, and room for it. What may change something leaves a
-    /// trace before it does.
-    fn begin(&self, prepared: &Prepared<'_>) -> Result<(Event, Promise<'_>), Failure> {
+    /// trace before it does; what continues only reads.
+    fn begin(&self, prepared: &Prepared<'_>, continued: Option<Kind>) -> Result<(Event, Promise<'_>), Failure> {
         let app = self.exchange.app;
         let mut event = self.event_of_sending(prepared);
+        if let Some(kind) = continued {
+            event.method = Some("GET".to_owned());
+            event.continuation = Some(kind.as_str());
+        }
         let promise = app.promise(&event)?;
-        if !self.tool.safety.read_only {
+        if !self.tool.safety.read_only && continued.is_none() {
             event.event_type = EventType::ExecutionStarted;
             app.record(&event)?;
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::super::people::redirect_uri;
 use super::*;
 use crate::base::log::Log;
+use crate::base::seal::StateKey;
 use crate::config::TokenStorage;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -30,8 +31,8 @@ impl World {
     }
 
     fn kept_in(mut self, directory: &Path, key: u8) -> Self {
-        let key = BASE64_STANDARD.encode([key; 32]);
-        self.upstream.vault = Some(Vault::new(directory, &key, "one", Log::silent()).unwrap());
+        let key = StateKey::parse(&BASE64_STANDARD.encode([key; 32])).unwrap();
+        self.upstream.vault = Some(Vault::new(directory, &key, "one", Log::silent()));
         self
     }
 

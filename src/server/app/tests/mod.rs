@@ -25,17 +25,19 @@ use crate::server::router::ROUTES;
 use crate::server::snapshot::Served;
 use crate::server::state::Workshop;
 
-/// Counts what is sent, and answers 200 with the same body.
+/// Counts what is sent, and answers what was prepared, else 200 with the same body.
 #[derive(Default)]
 struct Upstream {
     sent: Mutex<Vec<String>>,
+    answers: Mutex<Vec<Response>>,
 }
 
 impl Transport for Upstream {
     fn send(&self, request: &Request, _limits: Limits) -> Result<Response, TransportError> {
         self.sent.lock().unwrap().push(format!("{} {}", request.method, request.url.as_str()));
         let headers = Headers::new().with("Content-Type", "application/json");
-        Ok(Response { status: 200, headers, body: br#"{"ok":  true}"#.to_vec(), truncated: false })
+        let usual = Response { status: 200, headers, body: br#"{"ok":  true}"#.to_vec(), truncated: false };
+        Ok(self.answers.lock().unwrap().pop().unwrap_or(usual))
     }
 }
 
@@ -164,6 +166,7 @@ impl World {
             state: Arc::new(State::new(workshop, served)),
             audit: Arc::new(AuditLog::open(&instance.audit_path, Rotation::default(), clock.clone()).unwrap().0),
             executor: Executor::new(Arc::clone(&upstream) as Arc<dyn Transport>, Env::default(), clock.clone()),
+            continuations: Continuations::new(None).unwrap(),
             sessions: Sessions::new(None, clock.clone()),
             instance,
             public_url: None,
@@ -268,6 +271,7 @@ fn tool_ids(tools: &Value) -> Vec<&str> {
     tools.as_array().unwrap().iter().map(|tool| tool["id"].as_str().unwrap()).collect()
 }
 
+mod continued;
 mod described;
 mod observed;
 mod policy;
