@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Ordering;
+use std::fmt;
 
 use serde_json::Value;
 
@@ -23,7 +24,8 @@ const MAX_CHARS: usize = 60;
 
 /// What is wrong with a value.
 pub(super) fn problems(compiled: &Compiled, value: &Value, texts: bool) -> Vec<Problem> {
-    let walk = Walk { nodes: &compiled.nodes, texts, steps: Cell::new(0), loose: Cell::new(0) };
+    let walk =
+        Walk { nodes: &compiled.nodes, texts, steps: Cell::new(0), loose: Cell::new(0), quiet: Cell::new(false) };
     let mut found = Vec::new();
     walk.node(compiled.root, value, &Place::Root, 0, &mut found);
     if walk.is_spent() { Vec::new() } else { found }
@@ -73,6 +75,8 @@ struct Walk<'a> {
     steps: Cell<usize>,
     /// How many nodes were met that may accept too much.
     loose: Cell<usize>,
+    /// Whether it only matters that something is wrong: alternatives are tried so, and told of only when none fits.
+    quiet: Cell<bool>,
 }
 
 impl<'a> Walk<'a> {
@@ -86,7 +90,7 @@ impl<'a> Walk<'a> {
 
     fn node(&self, id: Id, value: &Value, place: &Place<'_>, depth: usize, out: &mut Vec<Problem>) {
         self.spend(1);
-        if depth > MAX_DEPTH || self.is_spent() || out.len() >= MAX_PROBLEMS {
+        if depth > MAX_DEPTH || self.is_spent() || out.len() >= self.most() {
             return;
         }
         let node = &self.nodes[id];
@@ -101,7 +105,8 @@ impl<'a> Walk<'a> {
         }
         let number = self.number(node, value);
         if !self.has_type(node, value, number) {
-            return self.tell(place, format!("must be {}", named_types(&node.types)), out);
+            let said = if self.quiet.get() { String::new() } else { named_types(&node.types) };
+            return self.tell(place, format_args!("must be {said}"), out);
         }
         if let Some(allowed) = &node.allowed {
             self.allowed(allowed, value, place, out);
@@ -163,13 +168,16 @@ impl<'a> Walk<'a> {
         if allowed.iter().any(|other| same(other, value) || (self.texts && written(other) == written(value))) {
             return;
         }
+        if self.quiet.get() {
+            return self.tell(place, "", out);
+        }
         let mut names: Vec<String> = allowed.iter().take(MAX_NAMED).map(|value| short(&written(value))).collect();
         if allowed.len() > MAX_NAMED {
             names.push("..".to_owned());
         }
         match names.as_slice() {
-            [one] => self.tell(place, format!("must be {one}"), out),
-            several => self.tell(place, format!("must be one of {}", several.join(", ")), out),
+            [one] => self.tell(place, format_args!("must be {one}"), out),
+            several => self.tell(place, format_args!("must be one of {}", several.join(", ")), out),
         }
     }
 
@@ -178,14 +186,14 @@ impl<'a> Walk<'a> {
             self.spend(text.len() / 256);
             let length = text.chars().count();
             if let Some(min) = rules.min.filter(|min| length < *min) {
-                self.tell(place, format!("must have at least {min} {}", plural(min, "character")), out);
+                self.tell(place, format_args!("must have at least {min} {}", plural(min, "character")), out);
             }
             if let Some(max) = rules.max.filter(|max| length > *max) {
-                self.tell(place, format!("must have at most {max} {}", plural(max, "character")), out);
+                self.tell(place, format_args!("must have at most {max} {}", plural(max, "character")), out);
             }
         }
         if let Some(pattern) = rules.pattern.as_ref().filter(|pattern| !self.matches(pattern, text)) {
-            self.tell(place, format!("must match {}", short(&pattern.text)), out);
+            self.tell(place, format_args!("must match {}", short(&pattern.text)), out);
         }
     }
 
@@ -242,7 +250,7 @@ impl<'a> Walk<'a> {
         rules.required.iter().filter(|name| !members.contains_key(*name)).for_each(|name| missing(name, out));
         for (name, needed) in rules.needs.iter().filter(|(name, _)| members.contains_key(name)) {
             for needed in needed.iter().filter(|needed| !members.contains_key(*needed)) {
-                self.tell(&Place::Member(place, needed), format!("is missing beside `{}`", short(name)), out);
+                self.tell(&Place::Member(place, needed), format_args!("is missing beside `{}`", short(name)), out);
             }
         }
         for (name, member) in members {
@@ -295,35 +303,51 @@ impl<'a> Walk<'a> {
     }
 
     fn any(&self, any: &[Id], value: &Value, place: &Place<'_>, depth: usize, out: &mut Vec<Problem>) {
-        let mut failures = Vec::new();
-        for id in any {
-            match self.fits_at(*id, value, place, depth) {
-                Ok(_) => return,
-                Err(problems) => failures.push(problems),
-            }
+        if !self.quietly(|| any.iter().any(|id| self.fits(*id, value, depth).is_ok())) {
+            self.none_fits(any, value, place, depth, out);
         }
-        self.likely(failures, place, out);
     }
 
     /// Several may fit only where one of them may accept too much.
     fn one(&self, one: &[Id], value: &Value, place: &Place<'_>, depth: usize, out: &mut Vec<Problem>) {
-        let (mut sure, mut unsure, mut failures) = (0, 0, Vec::new());
-        for id in one {
-            match self.fits_at(*id, value, place, depth) {
-                Ok(Sure::Yes) => sure += 1,
-                Ok(Sure::No) => unsure += 1,
-                Err(problems) => failures.push(problems),
+        let (mut sure, mut unsure) = (0, 0);
+        self.quietly(|| {
+            for id in one {
+                match self.fits(*id, value, depth) {
+                    Ok(Sure::Yes) => sure += 1,
+                    Ok(Sure::No) => unsure += 1,
+                    Err(_) => {}
+                }
             }
-        }
+        });
         match sure + unsure {
-            0 => self.likely(failures, place, out),
+            0 => self.none_fits(one, value, place, depth, out),
             _ if sure > 1 => self.tell(place, "must fit only one of its alternatives, and fits several", out),
             _ => {}
         }
     }
 
+    fn none_fits(&self, all: &[Id], value: &Value, place: &Place<'_>, depth: usize, out: &mut Vec<Problem>) {
+        if self.quiet.get() {
+            return self.tell(place, "", out);
+        }
+        let failures = all.iter().filter_map(|id| self.fits_at(*id, value, place, depth).err()).collect();
+        self.likely(failures, place, out);
+    }
+
+    fn most(&self) -> usize {
+        if self.quiet.get() { 1 } else { MAX_PROBLEMS }
+    }
+
+    fn quietly<T>(&self, act: impl FnOnce() -> T) -> T {
+        let before = self.quiet.replace(true);
+        let done = act();
+        self.quiet.set(before);
+        done
+    }
+
     fn fits(&self, id: Id, value: &Value, depth: usize) -> Result<Sure, Vec<Problem>> {
-        self.fits_at(id, value, &Place::Root, depth)
+        self.quietly(|| self.fits_at(id, value, &Place::Root, depth))
     }
 
     fn fits_at(&self, id: Id, value: &Value, place: &Place<'_>, depth: usize) -> Result<Sure, Vec<Problem>> {
@@ -337,8 +361,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Writing a message costs more than looking at a node.
-    fn tell(&self, place: &Place<'_>, what: impl Into<String>, out: &mut Vec<Problem>) {
-        let problem = Problem { place: place.pointer(), what: what.into() };
+    fn tell(&self, place: &Place<'_>, what: impl fmt::Display, out: &mut Vec<Problem>) {
+        if self.quiet.get() {
+            return out.push(Problem { place: String::new(), what: String::new() });
+        }
+        let problem = Problem { place: place.pointer(), what: what.to_string() };
         self.spend(32 + problem.place.len());
         if out.len() < MAX_PROBLEMS && !out.contains(&problem) {
             out.push(problem);
@@ -379,15 +406,18 @@ impl<'a> Walk<'a> {
                     && all.len() == failures.len()
                     && all.iter().all(|problem| problem.place == here)
                 {
-                    self.tell(place, format!("must be {}", types.join(" or ")), out);
+                    self.tell(place, format_args!("must be {}", types.join(" or ")), out);
                 } else {
-                    self.tell(place, format!("must fit one of its {count} alternatives"), out);
+                    self.tell(place, format_args!("must fit one of its {count} alternatives"), out);
                 }
             }
         }
     }
 
     fn unknown(&self, rules: &ObjectRules, name: &str, here: &Place<'_>, out: &mut Vec<Problem>) {
+        if self.quiet.get() {
+            return self.tell(here, "", out);
+        }
         let what = match nearest(name, rules.properties.keys().map(String::as_str)) {
             Some(near) => format!("is no member that is taken; did you mean `{}`?", short(near)),
             None => "is no member that is taken".to_owned(),
@@ -406,13 +436,13 @@ impl<'a> Walk<'a> {
             if let Some((bound, text)) = bound
                 && number.compare(*bound).is_some_and(|ordering| wrong.contains(&ordering))
             {
-                self.tell(place, format!("{words} {text}"), out);
+                self.tell(place, format_args!("{words} {text}"), out);
             }
         }
         if let Some((multiple, text)) = &rules.multiple
             && !number.is_multiple_of(*multiple)
         {
-            self.tell(place, format!("must be a multiple of {text}"), out);
+            self.tell(place, format_args!("must be a multiple of {text}"), out);
         }
     }
 
@@ -426,10 +456,10 @@ impl<'a> Walk<'a> {
         out: &mut Vec<Problem>,
     ) {
         if let Some(min) = min.filter(|min| count < *min) {
-            self.tell(place, format!("must have at least {min} {}", plural(min, noun)), out);
+            self.tell(place, format_args!("must have at least {min} {}", plural(min, noun)), out);
         }
         if let Some(max) = max.filter(|max| count > *max) {
-            self.tell(place, format!("must have at most {max} {}", plural(max, noun)), out);
+            self.tell(place, format_args!("must have at most {max} {}", plural(max, noun)), out);
         }
     }
 }
