@@ -23,7 +23,8 @@ use serde_json::{Map, Value, json};
 
 #[path = "requests/parse.rs"]
 mod parse;
-#[path = "requests/sample.rs"]
+#[path = "sample/mod.rs"]
+#[expect(dead_code, reason = "shared with others, which use all of it")]
 mod sample;
 
 use sample::{Sampler, Size};

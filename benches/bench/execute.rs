@@ -31,7 +31,7 @@ const BUILT: f64 = 20.0;
 
 /// All of it.
 pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
-    let mut rows = vec![built(scene, Size::Least), built(scene, Size::Most)];
+    let mut rows = vec![built(scene, Size::Minimal), built(scene, Size::Maximal)];
     if proxy::can_be_measured() {
         rows.push(guarded(scene));
     }

@@ -36,7 +36,7 @@ use open_cli::http::{Limits, Request, Response, Transport, TransportError};
 use crate::program::Program;
 use crate::sample::Size;
 
-const BOTH: &[Size] = &[Size::Least, Size::Most];
+const BOTH: &[Size] = &[Size::Minimal, Size::Maximal];
 
 /// Each with how many tools it has at least, and how they are asked.
 const DESCRIPTIONS: [(&str, usize, &[Size]); 8] = [
@@ -48,7 +48,7 @@ const DESCRIPTIONS: [(&str, usize, &[Size]); 8] = [
     ("readme-callbacks.json", 1, BOTH),
     ("readme-circular.yaml", 1, BOTH),
     // Prism ends when a list that may stand in a header does not.
-    ("readme-parameters-style.yaml", 25, &[Size::Most]),
+    ("readme-parameters-style.yaml", 25, &[Size::Maximal]),
 ];
 
 /// What Prism cannot judge: on objects in the first seven of these places it ends with an error of its own; in the next six it reads

@@ -93,6 +93,11 @@ impl<'a> Sampler<'a> {
         }
     }
 
+    /// What a schema says as a whole.
+    pub(crate) fn whole(&mut self, schema: &'a Value) -> Map<String, Value> {
+        self.gathered(schema, 0)
+    }
+
     /// The keywords of a schema, of what it refers to, of its parts, and of its first alternative.
     fn gathered(&mut self, schema: &'a Value, hops: usize) -> Map<String, Value> {
         let mut all = Map::new();
@@ -195,13 +200,31 @@ impl<'a> Sampler<'a> {
                 pattern.is_none_or(|pattern| regex_lite::Regex::new(pattern).is_ok_and(|regex| regex.is_match(text)));
             !text.is_empty() && length >= least && length <= most && matches
         };
-        if let Some(text) = TEXTS.into_iter().chain(own).chain(of_list).find(fits) {
+        let formatted = whole.get("format").and_then(Value::as_str).and_then(formatted);
+        if let Some(text) = formatted.into_iter().chain(TEXTS).chain(own).chain(of_list).find(fits) {
             return text.into();
         }
         let filled = "x".repeat(least.clamp(1, 2_000)).chars().take(most).collect::<String>();
         self.unsure |= pattern.is_some();
         filled.into()
     }
+}
+
+fn formatted(format: &str) -> Option<&'static str> {
+    let known = [
+        ("date-time", "2024-02-29T12:00:00Z"),
+        ("date", "2024-02-29"),
+        ("time", "12:00:00Z"),
+        ("uuid", "123e4567-e89b-42d3-a456-426614174000"),
+        ("email", "someone@example.com"),
+        ("uri", "https://example.com/a?b=c"),
+        ("url", "https://example.com/a?b=c"),
+        ("hostname", "example.com"),
+        ("ipv4", "192.0.2.1"),
+        ("ipv6", "2001:db8::1"),
+        ("byte", "c2FtcGxl"),
+    ];
+    known.into_iter().find(|(name, _)| *name == format).map(|(_, text)| text)
 }
 
 fn mentions(value: &Value) -> bool {
