@@ -92,7 +92,9 @@ def get(path):
 lines = [line for line in get("/metrics").splitlines() if line.startswith("open_cli_requests_total") and 'status="200"' in line]
 print("\n".join(lines))
 answered = {line.split('"')[1] for line in lines if not line.endswith(" 0")}
-missing = set(json.loads(get("/openapi.json"))["paths"]) - answered - {"/v1/runtime/stop"}
+# Nobody stops the runtime here, and no service of this one has logins; tests/it/upstream_login.rs goes through those.
+elsewhere = {"/v1/runtime/stop"} | {"/v1/auth/upstream/" + step for step in ("start", "finish", "logout")}
+missing = set(json.loads(get("/openapi.json"))["paths"]) - answered - elsewhere
 sys.exit(f"never answered 200: {missing}" if missing else 0)
 PY
 

@@ -115,6 +115,7 @@ gives 0 '"Authorization" not in doc["headers"] and "Cookie" not in doc["headers"
 gives 0 'out[:8] == b"\x89PNG\r\n\x1a\n"' open-cli bin answers get-image
 gives 0 'out == b"" and open("picture", "rb").read()[:8] == b"\x89PNG\r\n\x1a\n"' open-cli bin answers get-image --output picture
 gives 0 'b"200" in out and b"image/png" in out' open-cli bin answers get-image --include --format json
+gives 0 '[json.loads(line)["id"] for line in out.splitlines()] == [0, 1, 2]' open-cli bin answers get-stream 3 --stream
 gives 0 'doc["gzipped"] is True' open-cli bin answers get-gzip
 gives 0 'doc["deflated"] is True' open-cli bin answers get-deflate
 gives 0 '"∮ E⋅da = Q" in out.decode()' open-cli bin answers get-text
