@@ -18,7 +18,7 @@ const MAX_DEPTH: usize = 4;
 const MAX_REQUIRED: usize = 12;
 
 /// Texts that patterns of real descriptions match.
-const TEXTS: [&str; 22] = [
+const TEXTS: &[&str] = &[
     "a b/c",
     "abc",
     "ABC",
@@ -41,6 +41,9 @@ const TEXTS: [&str; 22] = [
     "/etc/hosts",
     "1.2.3",
     "+12345678901",
+    "ssh-ed25519 AAAA",
+    "c2FtcGxl",
+    "github",
 ];
 
 pub(crate) struct Sampler<'a> {
@@ -201,7 +204,7 @@ impl<'a> Sampler<'a> {
             !text.is_empty() && length >= least && length <= most && matches
         };
         let formatted = whole.get("format").and_then(Value::as_str).and_then(formatted);
-        if let Some(text) = formatted.into_iter().chain(TEXTS).chain(own).chain(of_list).find(fits) {
+        if let Some(text) = formatted.into_iter().chain(TEXTS.iter().copied()).chain(own).chain(of_list).find(fits) {
             return text.into();
         }
         let filled = "x".repeat(least.clamp(1, 2_000)).chars().take(most).collect::<String>();
