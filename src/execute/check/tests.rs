@@ -167,10 +167,13 @@ fn what_cannot_be_enforced_does_not_stand_in_the_way() {
         json!({"$ref": "#/$defs/none"}),
         json!({"format": "date-time", "unevaluatedProperties": false, "madeUp": 1}),
         json!({"patternProperties": {"(?!x)": true}, "additionalProperties": false}),
+        json!({"if": {"pattern": "(?!x)"}, "then": false}),
+        json!({"if": {"format": "date"}, "then": false, "else": false}),
     ] {
         check(schema.clone(), json!("x"), &[]);
         check(schema, json!({"a": 1}), &[]);
     }
+    check(json!({"contains": {"pattern": "(?!x)"}, "maxContains": 0}), json!(["x"]), &[]);
 }
 
 #[test]
