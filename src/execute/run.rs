@@ -278,8 +278,10 @@ impl Executor {
             |request: &Request, reach| self.transport.send(request, Limits { deadline, max_body: MAX_ANSWER, reach });
         let (response, moved, retries) = self.answered(prepared, deadline, &send)?;
         let place = polling::place(prepared.tool, response.status, &response.headers).map(str::to_owned);
-        let mut response = answer(response, retries, &prepared.redactions);
+        let mut response = answer(response, retries);
+        // What is hidden from callers may say what the toolbox alone follows.
         let leads = leads(prepared, &response, place.as_deref(), moved.as_ref());
+        answer::hide(&mut response, &prepared.redactions);
         echo::hide(&mut response.headers, &prepared.credentials);
         Ok(Outcome { response, retries, leads })
     }
