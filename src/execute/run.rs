@@ -409,7 +409,10 @@ fn draft(
     let key = idempotency::key(tool, arguments)?;
     let value = key.as_ref().and_then(|key| Some((key.parameter, Value::from(key.value.as_deref()?))));
     let value = value.as_ref().map(|(parameter, value)| (*parameter, value));
-    let (draft, bare) = request::build_with_key(tool, arguments, base, checks, value)?;
+    let (mut draft, bare) = request::build_with_key(tool, arguments, base, checks, value)?;
+    if let Some(key) = key.as_ref().filter(|key| arguments.dry_run && key.is_made) {
+        draft.stand_in(&key.parameter.original_name, idempotency::PLACEHOLDER);
+    }
     Ok((draft, bare, key.is_some()))
 }
 

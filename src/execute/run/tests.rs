@@ -605,7 +605,10 @@ fn what_is_hidden_leads_on_all_the_same() {
 
 #[test]
 fn h21_a_call_with_an_idempotency_key_is_repeated_with_the_same_key() {
-    let key = json!({"name": "key", "originalName": "Idempotency-Key", "location": "header", "required": true});
+    let schema = json!({"type": "string", "minLength": 36, "pattern": "^[0-9a-f-]+$"});
+    let key = json!({
+        "name": "key", "originalName": "Idempotency-Key", "location": "header", "required": true, "schema": schema,
+    });
     let keyed = |world: World| -> World {
         let mut world = world;
         world.tool.flags = vec![serde_json::from_value(key.clone()).unwrap()];
@@ -621,12 +624,13 @@ fn h21_a_call_with_an_idempotency_key_is_repeated_with_the_same_key() {
     let request = ExecuteRequest {
         path_args: vec!["1".into()],
         idempotency_key: Some("mine".into()),
+        no_validate: true,
         ..ExecuteRequest::default()
     };
     let prepared = world.executor().prepare(&world.config, &world.tool, &request).unwrap();
     assert_eq!(world.executor().send(&prepared).unwrap().retries, 1);
     assert_eq!(world.headers(["Idempotency-Key", "a", "b"])[1][0].as_deref(), Some("mine"));
-    let dry = ExecuteRequest { idempotency_key: None, dry_run: true, ..request };
+    let dry = ExecuteRequest { idempotency_key: None, dry_run: true, no_validate: false, ..request };
     let shown = world.executor().prepare(&world.config, &world.tool, &dry).unwrap().dry_run();
     assert!(shown.headers.contains(&("Idempotency-Key".to_owned(), "<idempotency-key>".to_owned())), "{shown:?}");
 }
