@@ -130,6 +130,8 @@ fn the_alternative_that_was_meant_is_told() {
     let kinds = json!({"oneOf": [by_kind("a", "x"), by_kind("b", "y")]});
     check(kinds.clone(), json!({"kind": "a", "x": "1"}), &[]);
     check(kinds, json!({"kind": "c"}), &[" must fit one of its 2 alternatives"]);
+    let same = json!({"oneOf": [{"required": ["kind"]}, {"required": ["kind"], "type": "object"}]});
+    check(json!({"properties": {"a": same}}), json!({"a": {}}), &["/a/kind is missing"]);
     let both = json!({"oneOf": [{"type": "string"}, {"maxLength": 5}]});
     check(both, json!("x"), &[" must fit only one of its alternatives, and fits several"]);
     // Formats are not enforced, so nobody can say that both fit.

@@ -404,7 +404,11 @@ impl<'a> Walk<'a> {
         // When they all want the same, that is what is wrong.
         let all: Vec<&Problem> = failures.iter().flatten().collect();
         match all.as_slice() {
-            [first, rest @ ..] if rest.iter().all(|other| other == first) => self.tell(place, first.what.clone(), out),
+            [first, rest @ ..] if rest.iter().all(|other| other == first) => {
+                if out.len() < MAX_PROBLEMS && !out.contains(first) {
+                    out.push((*first).clone());
+                }
+            }
             _ => {
                 let types: Vec<&str> = all.iter().filter_map(|problem| problem.what.strip_prefix("must be ")).collect();
                 if types.len() == failures.len()
