@@ -202,6 +202,17 @@ fn h28_hostile_schemas_end() {
 }
 
 #[test]
+fn h28_parts_that_share_their_members_do_not_multiply() {
+    let members: serde_json::Map<String, Value> =
+        (0..10_000).map(|at| (format!("m{at}"), json!({"readOnly": true}))).collect();
+    let part = json!({"$ref": "#/$defs/big", "required": ["m1", "x"]});
+    let shared = json!({"anyOf": vec![part; 10_000], "$defs": {"big": {"properties": members}}});
+    check(shared, json!({}), &["/x is missing"]);
+    let inside = json!({"properties": members, "allOf": vec![json!({"required": ["m1", "x"]}); 10_000]});
+    check(inside, json!({}), &["/x is missing"]);
+}
+
+#[test]
 fn problems_are_few_and_never_hold_the_value() {
     let schema = json!({"items": {"type": "integer"}});
     let compiled = Compiled::new(schema);
