@@ -220,6 +220,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn h32_the_names_that_are_taken_are_documented() {
+        let docs = include_str!("../../docs/catalog.md");
+        let (_, list) = docs.split_once("The command line's own flags are").expect("there is such a list");
+        let list = list.split('.').next().expect("it ends in a full stop");
+        let named: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+        assert_eq!(named, RESERVED_FLAGS);
+    }
+
     fn wish<'a>(id: &'a str, command: &'a str, chosen: bool, method: &'a str, path: &'a str) -> Wish<'a> {
         Wish { id, group: "g", command, chosen, method, path }
     }

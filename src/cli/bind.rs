@@ -358,7 +358,7 @@ fn content_type(tool: &Tool, call: &CallOptions) -> Result<Option<String>, Usage
     let types = tool.body_types();
     match &call.content_type {
         None => Ok(None),
-        Some(asked) => match types.iter().find(|known| covers(known, asked)) {
+        Some(asked) => match types.iter().find(|known| http::covers(known, asked)) {
             // What is behind the media type (a charset, a boundary) is the caller's to say.
             Some(known) if known.contains('*') || asked.contains(';') => Ok(Some(asked.clone())),
             Some(known) => Ok(Some((*known).to_owned())),
@@ -367,13 +367,6 @@ fn content_type(tool: &Tool, call: &CallOptions) -> Result<Option<String>, Usage
                 .hint(format!("it takes: {}", types.join(", ")))),
         },
     }
-}
-
-/// Whether a declared media type or range takes the one asked for.
-fn covers(declared: &str, asked: &str) -> bool {
-    let (declared, asked) = (http::media_type(declared), http::media_type(asked));
-    let range = declared.strip_suffix('*').filter(|range| range.ends_with('/'));
-    declared == "*/*" || declared == asked || range.is_some_and(|range| asked.starts_with(range))
 }
 
 fn check_body(tool: &Tool, call: &CallOptions) -> Result<(), UsageError> {

@@ -552,6 +552,9 @@ fn a_dry_run_is_only_asked_of_who_knows_it() {
         "curl --globoff \\\n  --header 'Authorization: Bearer <bearerAuth>'",
         "",
     );
+    let hidden = format!("{},\"withheld\":\"none of JSON\"}}", answer.trim_end_matches('}'));
+    let world = World::new("dry-hidden").answers(&hidden);
+    world.run("hd tickets get T-1 --dry-run=curl").has(0, "curl --globoff", "a body that is not shown: none of JSON");
     let other = World::with("dry-other", Fake { capabilities: vec!["catalog"], ..Fake::default() });
     other.run("hd tickets get T-1 --dry-run").has(1, "", "nothing was sent");
     assert!(!other.calls().iter().any(|call| call.starts_with("POST")));

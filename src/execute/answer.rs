@@ -32,29 +32,38 @@ const PREFIXES: [&str; 2] = ["x-ratelimit-", "ratelimit"];
 pub const WITHHELD: &str = "the tool's redactions can be applied to JSON only, and this is none";
 const WITHHELD_CUT: &str = "the tool's redactions can be applied to whole answers only, and this was cut at the limit";
 
-/// The answer as callers get it: JSON as its very bytes but for what is redacted, else text, else base64.
-pub fn answer(response: Response, retries: u32, redactions: &Redactions) -> ExecuteResponse {
+/// The answer with its body: JSON as its very bytes, else text, else base64.
+pub fn answer(response: Response, retries: u32) -> ExecuteResponse {
     let mut answer =
         ExecuteResponse { truncated: response.truncated, ..head(response.status, &response.headers, retries) };
     if response.body.is_empty() {
         return answer;
     }
-    let hides = !redactions.is_empty();
     match String::from_utf8(response.body) {
-        _ if response.truncated && hides => answer.withheld = Some(WITHHELD_CUT.to_owned()),
         Ok(text) if !response.truncated => match serde_json::from_str::<&RawValue>(&text) {
             Ok(json) => {
                 answer.around = around(&text);
-                answer.body = Some(shown(json, redactions));
+                answer.body = Some(json.to_owned());
             }
-            Err(_) if hides => answer.withheld = Some(WITHHELD.to_owned()),
             Err(_) => answer.text = Some(text),
         },
-        Err(_) if hides => answer.withheld = Some(WITHHELD.to_owned()),
         Ok(text) => answer.text = Some(text),
         Err(bytes) => answer.body_base64 = Some(BASE64_STANDARD.encode(bytes.as_bytes())),
     }
     answer
+}
+
+/// Keeps from callers what is redacted, and what cannot be looked into.
+pub fn hide(answer: &mut ExecuteResponse, redactions: &Redactions) {
+    if redactions.is_empty() {
+        return;
+    }
+    if let Some(json) = answer.body.take() {
+        answer.body = Some(shown(json, redactions));
+    }
+    if answer.text.take().is_some() | answer.body_base64.take().is_some() {
+        answer.withheld = Some(if answer.truncated { WITHHELD_CUT } else { WITHHELD }.to_owned());
+    }
 }
 
 /// The answer without its body.
@@ -68,11 +77,13 @@ pub fn head(status: u16, headers: &Headers, retries: u32) -> ExecuteResponse {
     }
 }
 
-fn shown(json: &RawValue, redactions: &Redactions) -> Box<RawValue> {
-    match redactions.of_valid_json(json.get()) {
-        Cow::Borrowed(_) => json.to_owned(),
-        Cow::Owned(text) => RawValue::from_string(text).expect("a value of valid JSON was replaced by another one"),
-    }
+fn shown(json: Box<RawValue>, redactions: &Redactions) -> Box<RawValue> {
+    let replaced = match redactions.of_valid_json(json.get()) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(text) => Some(text),
+    };
+    let raw = |text| RawValue::from_string(text).expect("a value of valid JSON was replaced by another one");
+    replaced.map_or(json, raw)
 }
 
 /// The white space of JSON (RFC 8259 section 2) before and after its text.
@@ -116,7 +127,7 @@ mod tests {
     /// Serializes the answer and compares its body part.
     #[track_caller]
     fn check(content_type: &str, body: &[u8], expected: &str) {
-        let wire = serde_json::to_string(&answer(response(content_type, body), 0, &Redactions::default())).unwrap();
+        let wire = serde_json::to_string(&answer(response(content_type, body), 0)).unwrap();
         assert!(wire.contains(expected), "{wire}");
         assert_eq!(wire.matches("\"body").count() + wire.matches("\"text\"").count(), usize::from(!body.is_empty()));
     }
@@ -124,17 +135,22 @@ mod tests {
     #[test]
     fn h24_what_redactions_cannot_look_into_is_withheld() {
         let redactions = Redactions::of(&["token".to_owned()]);
-        let json = answer(response("text/plain", b" {\"token\": 1.50, \"n\": 1.50}\n"), 0, &redactions);
+        let answer = |response| {
+            let mut answer = answer(response, 0);
+            hide(&mut answer, &redactions);
+            answer
+        };
+        let json = answer(response("text/plain", b" {\"token\": 1.50, \"n\": 1.50}\n"));
         assert_eq!(json.body.unwrap().get(), "{\"token\": \"[redacted]\", \"n\": 1.50}");
         for body in [&b"token: s3cret"[..], b"s3cret\xff", b"{\"token\": s3cret}"] {
-            let answer = answer(response("text/plain", body), 0, &redactions);
+            let answer = answer(response("text/plain", body));
             assert_eq!((answer.withheld.as_deref(), answer.status_code), (Some(WITHHELD), 200));
             assert!(!serde_json::to_string(&answer).unwrap().contains("s3cret"));
         }
         let cut = Response { truncated: true, ..response("application/json", b"{\"token\": \"s3cret") };
-        let cut = answer(cut, 0, &redactions);
+        let cut = answer(cut);
         assert!(cut.truncated && cut.withheld.is_some() && cut.text.is_none());
-        assert_eq!(answer(response("text/plain", b""), 0, &redactions).withheld, None);
+        assert_eq!(answer(response("text/plain", b"")).withheld, None);
     }
 
     #[test]
@@ -157,7 +173,7 @@ mod tests {
         check("application/json", b"", "\"statusCode\":200");
         let mut cut = response("application/json", b"[1]");
         cut.truncated = true;
-        let cut = answer(cut, 2, &Redactions::default());
+        let cut = answer(cut, 2);
         assert_eq!((cut.text.as_deref(), cut.body.is_none(), cut.truncated, cut.retries), (Some("[1]"), true, true, 2));
     }
 

@@ -15,7 +15,7 @@ use super::{form, multipart};
 use crate::base::members::Members;
 use crate::catalog::{BodyContent, RequestBody, Tool};
 use crate::contract::{ExecuteRequest, RequestFile};
-use crate::http::{is_json, media_type};
+use crate::http::{covers, is_json, media_type};
 
 /// Largest body that is sent.
 pub const MAX_BODY: usize = 10 << 20;
@@ -177,13 +177,6 @@ fn choose(declared: &RequestBody, asked: Option<&str>, given: &Given, files: boo
 
 fn is_multipart(media: &str) -> bool {
     media_type(media).starts_with("multipart/")
-}
-
-/// Whether a declared media type or range takes the one asked for; parameters do not count.
-fn covers(declared: &str, asked: &str) -> bool {
-    let (declared, asked) = (media_type(declared), media_type(asked));
-    let range = declared.strip_suffix('*').filter(|range| range.ends_with('/'));
-    declared == "*/*" || declared == asked || range.is_some_and(|range| asked.starts_with(range))
 }
 
 fn holds_json(given: &Given) -> bool {

@@ -10,8 +10,8 @@ use crate::contract::ExecuteRequest;
 /// Names of headers that take a key.
 const NAMES: [&str; 4] = ["idempotency-key", "x-idempotency-key", "idempotency-token", "x-idempotency-token"];
 
-/// What a dry run shows for a key that would be made.
-const PLACEHOLDER: &str = "<idempotency-key>";
+/// What a dry run shows for a key that was made for it: each call has another one.
+pub(super) const PLACEHOLDER: &str = "<idempotency-key>";
 
 /// The tool's header that takes a key: one of the usual names, or one that its description calls `idempotency-key` by `x-cli-name`.
 pub fn parameter(tool: &Tool) -> Option<&Parameter> {
@@ -30,6 +30,8 @@ pub struct Key<'a> {
     pub parameter: &'a Parameter,
     /// Its value; `None` when it is among the call's flags.
     pub value: Option<String>,
+    /// Whether it was made here.
+    pub is_made: bool,
 }
 
 /// The key that a call of this tool has: the caller's, else a new one; `None` when the tool takes none.
@@ -42,18 +44,14 @@ pub fn key<'a>(tool: &'a Tool, request: &ExecuteRequest) -> Result<Option<Key<'a
     };
     let by_flag = [&parameter.name, &parameter.original_name].map(|name| request.flags.get(name));
     let is_flag = by_flag.into_iter().flatten().any(|value| !value.is_null());
-    let value = match &request.idempotency_key {
-        Some(_) if is_flag => return Err(RequestError::Twice(parameter.name.clone())),
-        Some(given) => Some(given.clone()),
-        None if is_flag => None,
-        None if request.dry_run => Some(PLACEHOLDER.to_owned()),
+    let key = |value, is_made| Ok(Some(Key { parameter, value, is_made }));
+    match &request.idempotency_key {
+        Some(_) if is_flag => Err(RequestError::Twice(parameter.name.clone())),
+        Some(given) => key(Some(given.clone()), false),
+        None if is_flag => key(None, false),
         // Without randomness the call goes without, as the required flag that it then may lack says.
-        None => match random() {
-            Some(made) => Some(made),
-            None => return Ok(None),
-        },
-    };
-    Ok(Some(Key { parameter, value }))
+        None => random().map_or(Ok(None), |made| key(Some(made), true)),
+    }
 }
 
 /// A random UUID (RFC 9562 section 5.4), the form that upstreams ask for.
@@ -91,11 +89,10 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(flags: &Value, member: Option<&str>, dry_run: bool, expected: Result<Option<&str>, RequestError>) {
+    fn check(flags: &Value, member: Option<&str>, expected: Result<Option<&str>, RequestError>) {
         let request = ExecuteRequest {
             flags: flags.as_object().unwrap().clone(),
             idempotency_key: member.map(str::to_owned),
-            dry_run,
             ..ExecuteRequest::default()
         };
         let tool = tool("k", "Idempotency-Key", "header");
@@ -105,12 +102,11 @@ mod tests {
 
     #[test]
     fn the_callers_key_comes_first() {
-        check(&json!({}), Some("mine"), false, Ok(Some("mine")));
-        check(&json!({"k": "mine"}), None, false, Ok(None));
-        check(&json!({"Idempotency-Key": "mine"}), None, true, Ok(None));
-        check(&json!({"k": null}), Some("mine"), false, Ok(Some("mine")));
-        check(&json!({"k": "mine"}), Some("mine"), false, Err(RequestError::Twice("k".into())));
-        check(&json!({}), None, true, Ok(Some(PLACEHOLDER)));
+        check(&json!({}), Some("mine"), Ok(Some("mine")));
+        check(&json!({"k": "mine"}), None, Ok(None));
+        check(&json!({"Idempotency-Key": "mine"}), None, Ok(None));
+        check(&json!({"k": null}), Some("mine"), Ok(Some("mine")));
+        check(&json!({"k": "mine"}), Some("mine"), Err(RequestError::Twice("k".into())));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! it allows), `style` (how OpenAPI writes it), `body`, `form` and `multipart`; `binding` says which hosts the config lets a service
 //! reach and give credentials to (pure), `credentials` chooses an auth alternative, `logins` lists what a person has to log in for
 //! (pure), `renewal` replaces a token that is refused, `retry` decides the next step (pure), `answer` turns what came back into the
-//! wire's form (pure), `redact` keeps from it what is not to be shown (pure), `stream` passes on what comes piece by piece, `run`
+//! wire's form (pure), `redact` and `echo` keep from it what is not to be shown (pure), `stream` passes on what comes piece by piece, `run`
 //! performs. `paging` finds the next page and `polling` the end of an operation (pure), `continuation` seals where they lie, and
 //! `idempotency` knows the key of a repeated call.
 

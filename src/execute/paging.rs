@@ -203,6 +203,6 @@ fn scalar(raw: &RawValue) -> Option<String> {
 }
 
 /// A name without its spelling: lower-case letters and digits.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::paging::plain;
 use super::retry::asked_for;
 use crate::base::members::Members;
 use crate::catalog::Tool;
@@ -136,11 +137,6 @@ fn word(text: &str) -> Option<Progress> {
         () if is(&FAILED) => Progress::Failed,
         () => Progress::Done,
     })
-}
-
-/// Lower-case letters and digits.
-fn plain(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// When to ask again after question number `asked` (0 for the call itself): as `Retry-After` says, else later and later. `left` is the time

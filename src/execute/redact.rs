@@ -1,8 +1,8 @@
 //! What a publisher marks by `x-cli-output.redactions` is never shown: its values are replaced, and every other byte stays as it was. Pure.
 //!
 //! Key type: [`Redactions`]. A text is walked once, by its own bytes: no tree is built, numbers and white space are not looked at, and
-//! nesting costs a byte and a name for each level. Names are compared decoded, so that `"tok\u0065n"` is `token`, and one that stands
-//! twice is replaced twice.
+//! nesting costs a byte and a name for each level, with `..` and the like two numbers for each path besides. Names are compared decoded, so
+//! that `"tok\u0065n"` is `token`, and one that stands twice is replaced twice.
 
 use std::borrow::Cow;
 
@@ -16,20 +16,23 @@ pub const REDACTED: &str = "\"[redacted]\"";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Redactions(Vec<Path>);
 
-/// The last names on the way to a member; lists on the way count for nothing.
+/// The last names on the way to a member; lists on the way count for nothing. The names of a run stand right below one another, between two
+/// runs any names may stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Path {
-    names: Vec<String>,
+    /// Runs that come first.
+    before: Vec<Vec<String>>,
+    /// The run that ends with the member; empty for all members.
+    last: Vec<String>,
     /// As it was written, for members with a dot in their name.
     whole: String,
 }
 
 impl Redactions {
-    /// Reads paths: a name, names joined by dots, `$.items[*].token`, `/items/0/token`. A path may begin anywhere, so one that a publisher
-    /// meant otherwise hides more, not less.
+    /// Reads paths: a name, names joined by dots, `$.items[*].token`, `/items/0/token`. A path may begin anywhere, and an index, a wildcard
+    /// and `..` stand for any names, so one that a publisher meant otherwise hides more, not less.
     pub fn of(paths: &[String]) -> Self {
-        let said = paths.iter().filter(|path| !path.trim().is_empty());
-        Self(said.map(|path| Path { names: names(path), whole: path.clone() }).collect())
+        Self(paths.iter().filter(|path| !path.trim().is_empty()).map(|path| Path::read(path)).collect())
     }
 
     /// Whether nothing is hidden.
@@ -48,8 +51,9 @@ impl Redactions {
         if self.is_empty() {
             return Cow::Borrowed(text);
         }
-        let mut walk = Walk { text, at: 0, kept: 0, out: String::new(), way: Vec::new(), open: Vec::new(), key: false };
-        walk.whole(self);
+        let mut walk =
+            Walk { text, at: 0, kept: 0, out: String::new(), way: Way::new(&self.0), open: Vec::new(), key: false };
+        walk.whole();
         match walk.kept {
             0 => Cow::Borrowed(text),
             kept => {
@@ -58,46 +62,160 @@ impl Redactions {
             }
         }
     }
+}
 
-    fn hide(&self, way: &[Cow<'_, str>]) -> bool {
-        let ends_so = |names: &[String]| {
-            let begin = way.len().checked_sub(names.len());
-            begin.is_some_and(|begin| way[begin..].iter().zip(names).all(|(here, name)| here == name))
-        };
-        self.0.iter().any(|path| ends_so(&path.names) || way.last().is_some_and(|last| *last == path.whole))
+impl Path {
+    fn read(path: &str) -> Self {
+        let steps = if path.starts_with('/') { pointer(path) } else { steps(path) };
+        // What stands for any names says nothing more at the ends.
+        let mut runs: Vec<Vec<String>> = vec![Vec::new()];
+        for step in steps {
+            match (step, runs.last_mut()) {
+                (Some(name), Some(run)) => run.push(name),
+                (None, Some(run)) if !run.is_empty() => runs.push(Vec::new()),
+                _ => {}
+            }
+        }
+        runs.retain(|run| !run.is_empty());
+        Self { last: runs.pop().unwrap_or_default(), before: runs, whole: path.to_owned() }
     }
 }
 
-/// The names in a path. Indexes and wildcards say nothing more; a path of nothing else hides everything.
-fn names(path: &str) -> Vec<String> {
-    let is_pointer = path.starts_with('/');
-    let parts = path.split(|c| if is_pointer { c == '/' } else { matches!(c, '.' | '[' | ']') });
-    let parts = parts.map(|part| part.trim().trim_matches(['\'', '"']));
-    let named =
-        parts.filter(|part| !part.is_empty() && *part != "*" && !part.bytes().all(|byte| byte.is_ascii_digit()));
-    let named = named.enumerate().filter(|(at, part)| is_pointer || *at > 0 || *part != "$");
-    named
-        .map(|(_, part)| if is_pointer { part.replace("~1", "/").replace("~0", "~") } else { part.to_owned() })
-        .collect()
+/// The steps of a JSON pointer: names, and `None` for an index or a wildcard.
+fn pointer(path: &str) -> Vec<Option<String>> {
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    parts.map(|part| name(part).map(|name| name.replace("~1", "/").replace("~0", "~"))).collect()
+}
+
+/// The steps of any other path: names, and `None` for an index, a wildcard, `..` and whatever else stands in brackets without quotes.
+fn steps(path: &str) -> Vec<Option<String>> {
+    let mut rest = path.trim();
+    rest = rest.strip_prefix('$').filter(|rest| rest.is_empty() || rest.starts_with(['.', '['])).unwrap_or(rest);
+    let mut found = Vec::new();
+    while let Some(sign) = rest.chars().next() {
+        match sign {
+            '.' => {
+                rest = &rest[1..];
+                if rest.starts_with('.') {
+                    found.push(None);
+                }
+            }
+            '[' => {
+                let (step, behind) = bracket(&rest[1..]);
+                found.push(step);
+                rest = behind;
+            }
+            _ => {
+                let (part, behind) = rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len()));
+                let part = part.trim().trim_matches(['\'', '"', ']']);
+                found.extend((!part.is_empty()).then(|| name(part)));
+                rest = behind;
+            }
+        }
+    }
+    found
+}
+
+/// What stands in brackets up to its end, and what is behind: the name when it is one in quotes.
+fn bracket(text: &str) -> (Option<String>, &str) {
+    let (mut quote, mut escaped) = (None, false);
+    let end = text.find(|sign| {
+        match (quote, sign) {
+            (Some(_), _) if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), _) if sign == open => quote = None,
+            (None, '\'' | '"') => quote = Some(sign),
+            (None, ']') => return true,
+            _ => {}
+        }
+        false
+    });
+    let (inside, behind) = end.map_or((text, ""), |end| (&text[..end], &text[end + 1..]));
+    let inside = inside.trim();
+    let quoted = ['\'', '"'].into_iter().find_map(|quote| inside.strip_prefix(quote)?.strip_suffix(quote));
+    // Several names in quotes are a choice.
+    let one = quoted.filter(|text| !text.is_empty() && !text.contains(['\'', '"', '\\']));
+    (one.map(str::to_owned).or_else(|| name(inside).filter(|_| quoted.is_none())), behind)
+}
+
+/// A step that is a name; an index or a wildcard is none, nor what only stands in brackets of JSONPath.
+fn name(part: &str) -> Option<String> {
+    let is_index = matches!(part, "*" | "-") || part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_choice = part.starts_with(['?', '(']) || part.contains([',', ':']);
+    (!is_index && !is_choice).then(|| part.to_owned())
+}
+
+/// The members that are open, and how far each path has come on the way to them.
+struct Way<'a, 'r> {
+    paths: &'r [Path],
+    names: Vec<Cow<'a, str>>,
+    /// For each of the names and each path: how many of its first runs were met, and behind how many names. Empty when none has any.
+    met: Vec<(usize, usize)>,
+    has_runs: bool,
+}
+
+impl<'a, 'r> Way<'a, 'r> {
+    fn new(paths: &'r [Path]) -> Self {
+        let has_runs = paths.iter().any(|path| !path.before.is_empty());
+        Self { paths, names: Vec::new(), met: Vec::new(), has_runs }
+    }
+
+    fn push(&mut self, name: Cow<'a, str>) {
+        self.names.push(name);
+        if !self.has_runs {
+            return;
+        }
+        let depth = self.names.len();
+        for (at, path) in self.paths.iter().enumerate() {
+            let (runs, behind) = self.met(depth - 1, at);
+            let is_next = |run: &Vec<String>| behind + run.len() <= depth && ends_with(&self.names, run);
+            let met = path.before.get(runs).is_some_and(is_next);
+            self.met.push(if met { (runs + 1, depth) } else { (runs, behind) });
+        }
+    }
+
+    fn pop(&mut self) {
+        self.names.pop();
+        self.met.truncate(self.names.len() * self.paths.len());
+    }
+
+    fn met(&self, depth: usize, path: usize) -> (usize, usize) {
+        let row = depth.checked_sub(1).map(|row| row * self.paths.len() + path);
+        row.and_then(|row| self.met.get(row)).copied().unwrap_or_default()
+    }
+
+    /// Whether a path leads here.
+    fn is_hidden(&self) -> bool {
+        let leads = |(at, path): (usize, &Path)| {
+            let is_there = || self.met(self.names.len() - path.last.len(), at).0 == path.before.len();
+            (ends_with(&self.names, &path.last) && is_there())
+                || self.names.last().is_some_and(|last| *last == path.whole)
+        };
+        self.paths.iter().enumerate().any(leads)
+    }
+}
+
+fn ends_with(names: &[Cow<'_, str>], run: &[String]) -> bool {
+    let begin = names.len().checked_sub(run.len());
+    begin.is_some_and(|begin| names[begin..].iter().zip(run).all(|(here, name)| here == name))
 }
 
 /// A walk through one valid text.
-struct Walk<'a> {
+struct Walk<'a, 'r> {
     text: &'a str,
     at: usize,
     /// Up to where the text is in `out`, or hidden.
     kept: usize,
     out: String,
-    /// Names of the members that are open.
-    way: Vec<Cow<'a, str>>,
+    way: Way<'a, 'r>,
     /// Objects (`true`) and lists that are open.
     open: Vec<bool>,
     /// Whether a name comes next.
     key: bool,
 }
 
-impl<'a> Walk<'a> {
-    fn whole(&mut self, redactions: &Redactions) {
+impl Walk<'_, '_> {
+    fn whole(&mut self) {
         while let Some(byte) = self.byte() {
             match byte {
                 b'{' | b'[' => {
@@ -110,7 +228,7 @@ impl<'a> Walk<'a> {
                     self.at += 1;
                     self.end_value();
                 }
-                b'"' if self.key => self.member(redactions),
+                b'"' if self.key => self.member(),
                 b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' => self.at += 1,
                 _ => {
                     self.skip();
@@ -121,7 +239,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A name; and when it is hidden, its value as well.
-    fn member(&mut self, redactions: &Redactions) {
+    fn member(&mut self) {
         let begin = self.at;
         self.skip();
         let quoted = &self.text[begin..self.at];
@@ -131,7 +249,7 @@ impl<'a> Walk<'a> {
             Err(_) => Cow::Owned(serde_json::from_str(quoted).unwrap_or_default()),
         });
         self.key = false;
-        if !redactions.hide(&self.way) {
+        if !self.way.is_hidden() {
             return;
         }
         while self.byte().is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b':')) {
@@ -260,12 +378,40 @@ mod tests {
             assert!(!shown.contains('4'), "{path}: {shown}");
         }
         check(&["/a~1b"], r#"{"a/b":1,"a":2}"#, r#"{"a/b":[x],"a":2}"#);
+        check(&["$['a.b'].c"], r#"{"a.b":{"c":1},"b":{"c":2}}"#, r#"{"a.b":{"c":[x]},"b":{"c":2}}"#);
         check(&["$[*]"], r#"{"a":1,"b":{"c":2}}"#, r#"{"a":[x],"b":[x]}"#);
         check(&["", " "], r#"{"a":1}"#, r#"{"a":1}"#);
     }
 
     #[test]
+    fn h24_what_stands_for_any_names_does_so() {
+        let text = r#"{"users":{"u1":{"email":1,"n":2},"7":{"email":3}},"email":4}"#;
+        let hidden = r#"{"users":{"u1":{"email":[x],"n":2},"7":{"email":[x]}},"email":4}"#;
+        for path in [
+            "$.users.*.email",
+            "users[*].email",
+            "$..users..email",
+            "/users/*/email",
+            "/users/7/email",
+            "users[?(@.n)].email",
+            "$['users']['u1','7'].email",
+            "users[0:2].email",
+        ] {
+            check(&[path], text, hidden);
+        }
+        check(&["users.*"], text, r#"{"users":[x],"email":4}"#);
+        let nested = r#"{"a":{"b":{"x":{"b":{"c":1}}}},"b":{"c":2}}"#;
+        check(&["a..b.c"], nested, r#"{"a":{"b":{"x":{"b":{"c":[x]}}}},"b":{"c":2}}"#);
+        check(&["a..a.c"], r#"{"a":{"c":1,"a":{"c":2}},"b":{"c":3}}"#, r#"{"a":{"c":1,"a":{"c":[x]}},"b":{"c":3}}"#);
+        for odd in ["[", "a[", "a['", "..", "$", "a]", "['\\']", "/", "//", "é[é"] {
+            redactions(&[odd]).of_json(text).unwrap();
+        }
+    }
+
+    #[test]
     fn h28_no_depth_and_no_nonsense_breaks_it() {
+        let nested = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
+        assert_eq!(redactions(&["x..a", "a..a..x"]).of_valid_json(&nested), nested);
         let deep = format!("{}{{\"token\":1}}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(redactions(&["token"]).of_json(&deep).unwrap().contains(REDACTED));
         for text in ["", "{", "{\"token\":", "{\"token\" 1}", "token", "{\"a\":1}x", "\u{feff}{}", "\"\\"] {

@@ -285,6 +285,13 @@ impl Draft {
         Ok(())
     }
 
+    /// Puts a placeholder in place of a header that is there, for what is shown.
+    pub(super) fn stand_in(&mut self, header: &str, placeholder: &str) {
+        if self.headers.get(header).is_some() {
+            self.headers.set(header, placeholder).ok();
+        }
+    }
+
     /// The request with its credentials, which take the place of anything of the same name.
     pub fn finish(&self, credentials: &[Credential]) -> Result<Request, RequestError> {
         let (url, headers) =

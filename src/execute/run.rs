@@ -278,8 +278,10 @@ impl Executor {
             |request: &Request, reach| self.transport.send(request, Limits { deadline, max_body: MAX_ANSWER, reach });
         let (response, moved, retries) = self.answered(prepared, deadline, &send)?;
         let place = polling::place(prepared.tool, response.status, &response.headers).map(str::to_owned);
-        let mut response = answer(response, retries, &prepared.redactions);
+        let mut response = answer(response, retries);
+        // What is hidden from callers may say what the toolbox alone follows.
         let leads = leads(prepared, &response, place.as_deref(), moved.as_ref());
+        answer::hide(&mut response, &prepared.redactions);
         echo::hide(&mut response.headers, &prepared.credentials);
         Ok(Outcome { response, retries, leads })
     }
@@ -407,7 +409,10 @@ fn draft(
     let key = idempotency::key(tool, arguments)?;
     let value = key.as_ref().and_then(|key| Some((key.parameter, Value::from(key.value.as_deref()?))));
     let value = value.as_ref().map(|(parameter, value)| (*parameter, value));
-    let (draft, bare) = request::build_with_key(tool, arguments, base, checks, value)?;
+    let (mut draft, bare) = request::build_with_key(tool, arguments, base, checks, value)?;
+    if let Some(key) = key.as_ref().filter(|key| arguments.dry_run && key.is_made) {
+        draft.stand_in(&key.parameter.original_name, idempotency::PLACEHOLDER);
+    }
     Ok((draft, bare, key.is_some()))
 }
 

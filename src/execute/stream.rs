@@ -34,6 +34,8 @@ const READ: usize = 16 << 10;
 enum Pieces {
     /// Server-sent events, line by line.
     Events,
+    /// A sequence of JSON texts, line by line; a text may have several.
+    Sequence,
     /// Other text, line by line.
     Lines,
     /// As they arrive.
@@ -46,13 +48,13 @@ impl Pieces {
     fn of(content_type: &str, redactions: &Redactions) -> Self {
         match media_type(content_type).as_str() {
             "text/event-stream" => Self::Events,
-            "application/x-ndjson"
-            | "application/ndjson"
-            | "application/jsonl"
-            | "application/x-jsonlines"
-            | "application/json-seq" => Self::Lines,
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+                Self::Lines
+            }
+            "application/json-seq" => Self::Sequence,
+            // Text of no known form may be one document, whose lines say nothing by themselves.
+            media if (media.starts_with("text/") || is_json(media)) && !redactions.is_empty() => Self::Whole,
             media if media.starts_with("text/") => Self::Lines,
-            _ if is_json(content_type) && !redactions.is_empty() => Self::Whole,
             _ => Self::Bytes,
         }
     }
@@ -67,6 +69,8 @@ pub struct Teller {
     held: Vec<u8>,
     /// Whether the line began in an earlier piece.
     continued: bool,
+    /// Whether the event that comes has data already.
+    has_data: bool,
     told: StreamEnd,
 }
 
@@ -75,7 +79,7 @@ impl Teller {
     pub fn new(content_type: &str, redactions: Redactions) -> Self {
         let pieces = Pieces::of(content_type, &redactions);
         let told = StreamEnd { end: true, ..StreamEnd::default() };
-        Self { pieces, redactions, held: Vec::new(), continued: false, told }
+        Self { pieces, redactions, held: Vec::new(), continued: false, has_data: false, told }
     }
 
     /// Takes what has come; whether more may come.
@@ -88,7 +92,7 @@ impl Teller {
             Pieces::Bytes if self.redactions.is_empty() => self.data(taken, out),
             Pieces::Bytes => self.told.withheld = 1,
             Pieces::Whole => self.held.extend_from_slice(taken),
-            Pieces::Events | Pieces::Lines => self.lines(taken, out),
+            Pieces::Events | Pieces::Sequence | Pieces::Lines => self.lines(taken, out),
         }
         !self.told.truncated
     }
@@ -148,13 +152,14 @@ impl Teller {
                 let end: &[u8] = if partial { b"" } else { b"\n" };
                 self.data(&[line, end].concat(), out);
             } else {
+                self.unknown::<()>();
                 self.told.withheld += 1;
             }
             return;
         };
         let shown = match self.redactions.is_empty() {
             true => Some(Cow::Borrowed(text)),
-            false if broken || self.continued => None,
+            false if broken || self.continued => self.unknown(),
             false => self.shown(text),
         };
         match shown {
@@ -163,22 +168,38 @@ impl Teller {
         }
     }
 
-    /// A line of a tool with redactions. The fields of an event that hold no data say nothing of a document's members.
-    fn shown<'a>(&self, line: &'a str) -> Option<Cow<'a, str>> {
-        let is_field = |names: &[&str]| {
-            names
-                .iter()
-                .any(|name| line.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
+    /// A line of a tool with redactions, if it can be looked into by itself.
+    fn shown<'a>(&mut self, line: &'a str) -> Option<Cow<'a, str>> {
+        let bare = line.strip_suffix('\r').unwrap_or(line);
+        if bare.is_empty() {
+            self.has_data = false;
+            return Some(Cow::Borrowed(line));
+        }
+        if line.trim().is_empty() {
+            return Some(Cow::Borrowed(line));
+        }
+        let at = match self.pieces {
+            // A carriage return ends a line of events, too: what is behind it is another one.
+            Pieces::Events if bare == "data" || bare.contains('\r') => return self.unknown(),
+            Pieces::Events if !bare.starts_with("data:") => {
+                return is_other_field(bare).then_some(Cow::Borrowed(line));
+            }
+            // Further data of an event goes on with a document that was begun before.
+            Pieces::Events if std::mem::replace(&mut self.has_data, true) => return None,
+            Pieces::Events => "data:".len(),
+            // RFC 7464: each text begins with a record separator, and only there.
+            Pieces::Sequence => Some(line.len() - line.trim_start_matches('\u{1e}').len()).filter(|at| *at > 0)?,
+            _ => 0,
         };
-        let (before, json) = match self.pieces {
-            _ if line.trim().is_empty() => return Some(Cow::Borrowed(line)),
-            Pieces::Events if is_field(&["event", "id", "retry"]) => return Some(Cow::Borrowed(line)),
-            Pieces::Events => line.split_at(line.strip_prefix("data:").map(|_| "data:".len())?),
-            // RFC 7464: each text begins with a record separator.
-            _ => line.split_at(line.len() - line.trim_start_matches('\u{1e}').len()),
-        };
+        let (before, json) = line.split_at(at);
         let shown = self.redactions.of_json(json)?;
         Some(Cow::Owned(format!("{before}{shown}")))
+    }
+
+    /// A line that is not looked into, and may hold data.
+    fn unknown<T>(&mut self) -> Option<T> {
+        self.has_data = true;
+        None
     }
 
     fn whole(&mut self, bytes: &[u8], complete: bool, out: &mut Vec<u8>) {
@@ -199,6 +220,13 @@ impl Teller {
         self.told.pieces += 1;
         put(piece, out);
     }
+}
+
+/// The fields of an event that hold no data say nothing of a document's members.
+fn is_other_field(line: &str) -> bool {
+    ["event", "id", "retry"]
+        .iter()
+        .any(|name| line.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':')))
 }
 
 /// Where a long line is cut: behind a whole character, if it is text.

@@ -321,6 +321,13 @@ pub fn is_json(content_type: &str) -> bool {
     media == "application/json" || media == "text/json" || media.ends_with("+json")
 }
 
+/// Whether a declared media type or range takes the one asked for; parameters do not count.
+pub fn covers(declared: &str, asked: &str) -> bool {
+    let (declared, asked) = (media_type(declared), media_type(asked));
+    let range = declared.strip_suffix('*').filter(|range| range.ends_with('/'));
+    declared == "*/*" || declared == asked || range.is_some_and(|range| asked.starts_with(range))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,5 +350,7 @@ mod tests {
     fn media_types_compare_without_parameters() {
         assert!(is_json("application/problem+JSON; charset=utf-8"));
         assert!(!is_json("text/plain"));
+        assert!(covers("Image/*", "image/png; q=1") && covers("*/*", "a/b") && covers("a/b; c=d", "A/B"));
+        assert!(!covers("image/*", "images/png") && !covers("*", "a/b") && !covers("a/b", "a/bc"));
     }
 }

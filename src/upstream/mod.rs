@@ -201,10 +201,17 @@ impl Upstream {
         let usable = |entry: &Entry| entry.is_fresh(self.clock.now()) && refused != Some(&entry.token);
         let fetch = |before: Option<&Entry>| {
             let word = if before.is_some() { "refreshed" } else { "obtained" };
-            let asked = self.ask(recipe, hosts, caller, Asking { word, limit }, |_| Ok(Grant::ClientCredentials))?;
-            Ok(Entry::new(asked, &recipe.scopes, self.clock.now()))
+            match (self.ask(recipe, hosts, caller, Asking { word, limit }, |_| Ok(Grant::ClientCredentials)), before) {
+                (Err(TokenError::Failed(_)), Some(before)) if self.serves(before, refused) => Ok(before.clone()),
+                (asked, _) => Ok(Entry::new(asked?, &recipe.scopes, self.clock.now())),
+            }
         };
         slot.obtain(Flight { patience: limit, usable: &usable, fetch: &fetch })
+    }
+
+    /// Whether a token is good for a moment still, when there is no other: the issuer may be back by then.
+    fn serves(&self, entry: &Entry, refused: Option<&Redacted<String>>) -> bool {
+        entry.is_alive(self.clock.now()) && refused != Some(&entry.token)
     }
 
     /// One exchange with a recipe's token endpoint, and the word about it.

@@ -96,10 +96,7 @@ impl Upstream {
         let fetch = |before: Option<&Entry>| {
             let before = before.ok_or(TokenError::LoginNeeded)?;
             match self.refreshed(recipe, hosts, caller, before, limit) {
-                // The token is good for a moment still, and the issuer may be back by then.
-                Err(TokenError::Failed(_)) if before.is_alive(self.clock.now()) && refused != Some(&before.token) => {
-                    Ok(before.clone())
-                }
+                Err(TokenError::Failed(_)) if self.serves(before, refused) => Ok(before.clone()),
                 Ok(entry) => {
                     let at_rest = || slot.is_at_rest() && recipe.settings.token_storage == TokenStorage::Instance;
                     self.keep(caller.holder, recipe.id, &entry, at_rest());

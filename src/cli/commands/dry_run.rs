@@ -32,6 +32,9 @@ pub fn show(world: &World<'_>, session: &Session<'_>, request: &ExecuteRequest, 
     if !answer.dry_run {
         return Err(Failure::new(report::UNREACHABLE, "runtime_answer", "the runtime's answer is no dry run"));
     }
+    if let Some(why) = &answer.withheld {
+        world.console.note(&format!("the request has a body that is not shown: {why}"));
+    }
     let json = String::from_utf8_lossy(&bytes);
     match (form, world.format()) {
         (DryRun::Json, Format::Json | Format::Table) => world.console.text(&format!("{}\n", json.trim_end())),

@@ -63,6 +63,7 @@ fn about(request: ExecuteRequest) -> ExecuteRequest {
         body: None,
         body_text: None,
         body_json: None,
+        files: Vec::new(),
         content_type: None,
         idempotency_key: None,
         ..request
@@ -96,4 +97,27 @@ fn failed_there(tool: &Tool) -> Failure {
 fn lost(tool: &Tool, failure: Failure) -> Failure {
     let message = format!("{}: what becomes of the operation is not known: {}", tool.id, failure.message);
     Failure { message, ..failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::RequestFile;
+    use serde_json::json;
+
+    #[test]
+    fn asking_sends_neither_bodies_nor_files_again() {
+        let file = RequestFile { name: "f".to_owned(), content: "AA==".to_owned(), ..RequestFile::default() };
+        let whole = ExecuteRequest {
+            path_args: vec!["1".to_owned()],
+            flags: json!({"X-Tenant": "t"}).as_object().unwrap().clone(),
+            body_text: Some("b".to_owned()),
+            content_type: Some("multipart/form-data".to_owned()),
+            files: vec![file],
+            approval: true,
+            ..ExecuteRequest::default()
+        };
+        let asked = serde_json::to_value(about(whole)).unwrap();
+        assert_eq!(asked, json!({"toolId": "", "pathArgs": [], "flags": {"X-Tenant": "t"}, "approval": true}));
+    }
 }

@@ -3,7 +3,9 @@
 //! A keyword that has not the shape the specification gives it says nothing. Each place of a schema becomes one node, references
 //! lead to nodes, so that the result is as large as the text, cycles or not.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use regex_lite::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
@@ -20,6 +22,12 @@ const MAX_HOPS: usize = 8;
 
 /// Parts of a schema that are looked through for it.
 const MAX_PARTS: usize = 32;
+
+/// Parts whose read-only members are known to what stands inside of them.
+const MAX_HIDING: usize = 256;
+
+/// Read-only members, those of each part shared by all that refer to it.
+type Hidden = Vec<Rc<BTreeSet<String>>>;
 
 /// The place of a node.
 pub(super) type Id = usize;
@@ -126,8 +134,9 @@ pub(super) struct ObjectRules {
 impl Compiled {
     /// Compiles a schema.
     pub(super) fn new(schema: Value) -> Self {
-        let mut compiler = Compiler { root: &schema, nodes: vec![Node::default()], known: HashMap::new() };
-        let root = compiler.node(&schema, &BTreeSet::new());
+        let (known, own) = (HashMap::new(), RefCell::default());
+        let mut compiler = Compiler { root: &schema, nodes: vec![Node::default()], known, own };
+        let root = compiler.node(&schema, &Hidden::new());
         let nodes = compiler.nodes;
         Self { nodes, root, schema }
     }
@@ -138,11 +147,13 @@ struct Compiler<'a> {
     nodes: Vec<Node>,
     /// By the address of what a reference leads to.
     known: HashMap<usize, Id>,
+    /// Read-only members by the address of what names them.
+    own: RefCell<HashMap<usize, Rc<BTreeSet<String>>>>,
 }
 
 impl<'a> Compiler<'a> {
     /// `hidden`: members that an enclosing `allOf` calls read-only. Nesting is bounded by the depth of JSON that is read.
-    fn node(&mut self, schema: &'a Value, hidden: &BTreeSet<String>) -> Id {
+    fn node(&mut self, schema: &'a Value, hidden: &Hidden) -> Id {
         let address = std::ptr::from_ref(schema).addr();
         if let Some(known) = self.known.get(&address) {
             return *known;
@@ -164,7 +175,7 @@ impl<'a> Compiler<'a> {
         id
     }
 
-    fn described(&mut self, keywords: &'a Map<String, Value>, hidden: &BTreeSet<String>) -> Node {
+    fn described(&mut self, keywords: &'a Map<String, Value>, hidden: &Hidden) -> Node {
         let mut hidden = hidden.clone();
         self.read_only(keywords, &mut Vec::new(), &mut hidden);
         let nullable = keywords.get("nullable") == Some(&Value::Bool(true));
@@ -189,9 +200,9 @@ impl<'a> Compiler<'a> {
         node
     }
 
-    fn combined(&mut self, keywords: &'a Map<String, Value>, hidden: &BTreeSet<String>, node: &mut Node) {
+    fn combined(&mut self, keywords: &'a Map<String, Value>, hidden: &Hidden, node: &mut Node) {
         if let Some(target) = keywords.get("$ref").and_then(Value::as_str).and_then(|text| target(self.root, text)) {
-            let id = self.node(target, &BTreeSet::new());
+            let id = self.node(target, &Hidden::new());
             node.all.push(id);
         }
         if let Some(Value::Array(parts)) = keywords.get("allOf") {
@@ -213,7 +224,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn array_rules(&mut self, keywords: &'a Map<String, Value>) -> Option<ArrayRules> {
-        let none = BTreeSet::new();
+        let none = Hidden::new();
         let mut rules = ArrayRules {
             min: count(keywords, "minItems"),
             max: count(keywords, "maxItems"),
@@ -238,12 +249,8 @@ impl<'a> Compiler<'a> {
     }
 
     /// Also whether all patterns of names can be enforced.
-    fn object_rules(
-        &mut self,
-        keywords: &'a Map<String, Value>,
-        hidden: &BTreeSet<String>,
-    ) -> (Option<ObjectRules>, bool) {
-        let none = BTreeSet::new();
+    fn object_rules(&mut self, keywords: &'a Map<String, Value>, hidden: &Hidden) -> (Option<ObjectRules>, bool) {
+        let none = Hidden::new();
         let members = |keyword: &str| keywords.get(keyword).and_then(Value::as_object).into_iter().flatten();
         let names = |value: &Value| -> Vec<String> {
             value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -256,7 +263,7 @@ impl<'a> Compiler<'a> {
             ..ObjectRules::default()
         };
         // What the server alone fills in is required of answers only (OpenAPI 3.0 section 4.7.24.2).
-        rules.required.retain(|name| !hidden.contains(name));
+        rules.required.retain(|name| !hidden.iter().any(|part| part.contains(name)));
         for (name, property) in members("properties") {
             let id = if self.is_read_only(property, MAX_HOPS) { ANYTHING } else { self.node(property, &none) };
             rules.properties.insert(name.clone(), id);
@@ -282,22 +289,34 @@ impl<'a> Compiler<'a> {
     }
 
     /// Collects the read-only members of a schema and of its parts; `seen` keeps parts that refer to each other from multiplying.
-    fn read_only(&self, keywords: &Map<String, Value>, seen: &mut Vec<usize>, found: &mut BTreeSet<String>) {
+    fn read_only(&self, keywords: &Map<String, Value>, seen: &mut Vec<usize>, found: &mut Hidden) {
         let address = std::ptr::from_ref(keywords).addr();
         if seen.len() >= MAX_PARTS || seen.contains(&address) {
             return;
         }
         seen.push(address);
-        for (name, property) in keywords.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            if self.is_read_only(property, MAX_HOPS) {
-                found.insert(name.clone());
-            }
+        let own = self.own_read_only(keywords);
+        if !own.is_empty() && found.len() < MAX_HIDING && !found.iter().any(|other| Rc::ptr_eq(other, &own)) {
+            found.push(own);
         }
         let parts = keywords.get("allOf").and_then(Value::as_array).into_iter().flatten();
         let reference = keywords.get("$ref").and_then(Value::as_str).and_then(|text| target(self.root, text));
         for part in parts.chain(reference).filter_map(Value::as_object) {
+            if seen.len() >= MAX_PARTS {
+                break;
+            }
             self.read_only(part, seen, found);
         }
+    }
+
+    /// Found once, however many refer to it.
+    fn own_read_only(&self, keywords: &Map<String, Value>) -> Rc<BTreeSet<String>> {
+        let found = || {
+            let properties = keywords.get("properties").and_then(Value::as_object).into_iter().flatten();
+            let hidden = properties.filter(|(_, property)| self.is_read_only(property, MAX_HOPS));
+            Rc::new(hidden.map(|(name, _)| name.clone()).collect())
+        };
+        Rc::clone(self.own.borrow_mut().entry(std::ptr::from_ref(keywords).addr()).or_insert_with(found))
     }
 
     fn is_read_only(&self, schema: &Value, hops: usize) -> bool {

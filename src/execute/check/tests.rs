@@ -130,6 +130,8 @@ fn the_alternative_that_was_meant_is_told() {
     let kinds = json!({"oneOf": [by_kind("a", "x"), by_kind("b", "y")]});
     check(kinds.clone(), json!({"kind": "a", "x": "1"}), &[]);
     check(kinds, json!({"kind": "c"}), &[" must fit one of its 2 alternatives"]);
+    let same = json!({"oneOf": [{"required": ["kind"]}, {"required": ["kind"], "type": "object"}]});
+    check(json!({"properties": {"a": same}}), json!({"a": {}}), &["/a/kind is missing"]);
     let both = json!({"oneOf": [{"type": "string"}, {"maxLength": 5}]});
     check(both, json!("x"), &[" must fit only one of its alternatives, and fits several"]);
     // Formats are not enforced, so nobody can say that both fit.
@@ -167,10 +169,13 @@ fn what_cannot_be_enforced_does_not_stand_in_the_way() {
         json!({"$ref": "#/$defs/none"}),
         json!({"format": "date-time", "unevaluatedProperties": false, "madeUp": 1}),
         json!({"patternProperties": {"(?!x)": true}, "additionalProperties": false}),
+        json!({"if": {"pattern": "(?!x)"}, "then": false}),
+        json!({"if": {"format": "date"}, "then": false, "else": false}),
     ] {
         check(schema.clone(), json!("x"), &[]);
         check(schema, json!({"a": 1}), &[]);
     }
+    check(json!({"contains": {"pattern": "(?!x)"}, "maxContains": 0}), json!(["x"]), &[]);
 }
 
 #[test]
@@ -194,6 +199,17 @@ fn h28_hostile_schemas_end() {
     let mut many = vec!["a".repeat(2_000); 500];
     many.push("!".to_owned());
     assert_eq!(slow.problems(&json!(many)), []);
+}
+
+#[test]
+fn h28_parts_that_share_their_members_do_not_multiply() {
+    let members: serde_json::Map<String, Value> =
+        (0..10_000).map(|at| (format!("m{at}"), json!({"readOnly": true}))).collect();
+    let part = json!({"$ref": "#/$defs/big", "required": ["m1", "x"]});
+    let shared = json!({"anyOf": vec![part; 10_000], "$defs": {"big": {"properties": members}}});
+    check(shared, json!({}), &["/x is missing"]);
+    let inside = json!({"properties": members, "allOf": vec![json!({"required": ["m1", "x"]}); 10_000]});
+    check(inside, json!({}), &["/x is missing"]);
 }
 
 #[test]

@@ -221,8 +221,9 @@ impl<'a> Walk<'a> {
             }
         }
         if let Some((id, least, most)) = rules.contains {
-            let found = items.iter().filter(|item| self.fits(id, item, depth + 1).is_ok()).count();
-            if found < least || most.is_some_and(|most| found > most) {
+            let found: Vec<Sure> = items.iter().filter_map(|item| self.fits(id, item, depth + 1).ok()).collect();
+            let sure = found.iter().filter(|sure| **sure == Sure::Yes).count();
+            if found.len() < least || most.is_some_and(|most| sure > most) {
                 self.tell(place, "must contain certain items, or not so many of them", out);
             }
         }
@@ -297,8 +298,12 @@ impl<'a> Walk<'a> {
             self.tell(place, "must not be what it is", out);
         }
         if let Some((condition, then, otherwise)) = node.choice {
-            let branch = if self.fits(condition, value, depth).is_ok() { then } else { otherwise };
-            self.node(branch, value, place, depth, out);
+            match self.fits(condition, value, depth) {
+                Ok(Sure::Yes) => self.node(then, value, place, depth, out),
+                Err(_) => self.node(otherwise, value, place, depth, out),
+                // Which one holds, nobody here can tell.
+                Ok(Sure::No) => {}
+            }
         }
     }
 
@@ -399,7 +404,11 @@ impl<'a> Walk<'a> {
         // When they all want the same, that is what is wrong.
         let all: Vec<&Problem> = failures.iter().flatten().collect();
         match all.as_slice() {
-            [first, rest @ ..] if rest.iter().all(|other| other == first) => self.tell(place, first.what.clone(), out),
+            [first, rest @ ..] if rest.iter().all(|other| other == first) => {
+                if out.len() < MAX_PROBLEMS && !out.contains(first) {
+                    out.push((*first).clone());
+                }
+            }
             _ => {
                 let types: Vec<&str> = all.iter().filter_map(|problem| problem.what.strip_prefix("must be ")).collect();
                 if types.len() == failures.len()

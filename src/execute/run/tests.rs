@@ -579,8 +579,36 @@ fn h17_a_continuation_carries_credentials_to_its_own_origin_alone() {
 }
 
 #[test]
+fn what_is_hidden_leads_on_all_the_same() {
+    let mut world = World::new("POST").answer(202, &[("Operation-Location", "/operations/1")], "{}").answer(
+        200,
+        &[],
+        "{\"status\":\"running\"}",
+    );
+    world.tool.output.redactions = vec!["status".into(), "next".into()];
+    assert_eq!(world.leads(&world.prepare().unwrap()).len(), 1);
+    let asked = Url::parse("https://api.example/operations/1").unwrap();
+    let request = ExecuteRequest::default();
+    let executor = world.executor();
+    let prepared = executor.prepare_from(
+        &world.config,
+        None,
+        &world.tool,
+        &request,
+        Caller::NOBODY,
+        Some((Kind::Operation, &asked)),
+    );
+    let outcome = executor.send(&prepared.unwrap()).unwrap();
+    assert_eq!(outcome.leads, [(Kind::Operation, asked)], "it runs, though callers are not shown so");
+    assert_eq!(outcome.response.body.unwrap().get(), "{\"status\":\"[redacted]\"}");
+}
+
+#[test]
 fn h21_a_call_with_an_idempotency_key_is_repeated_with_the_same_key() {
-    let key = json!({"name": "key", "originalName": "Idempotency-Key", "location": "header", "required": true});
+    let schema = json!({"type": "string", "minLength": 36, "pattern": "^[0-9a-f-]+$"});
+    let key = json!({
+        "name": "key", "originalName": "Idempotency-Key", "location": "header", "required": true, "schema": schema,
+    });
     let keyed = |world: World| -> World {
         let mut world = world;
         world.tool.flags = vec![serde_json::from_value(key.clone()).unwrap()];
@@ -596,12 +624,13 @@ fn h21_a_call_with_an_idempotency_key_is_repeated_with_the_same_key() {
     let request = ExecuteRequest {
         path_args: vec!["1".into()],
         idempotency_key: Some("mine".into()),
+        no_validate: true,
         ..ExecuteRequest::default()
     };
     let prepared = world.executor().prepare(&world.config, &world.tool, &request).unwrap();
     assert_eq!(world.executor().send(&prepared).unwrap().retries, 1);
     assert_eq!(world.headers(["Idempotency-Key", "a", "b"])[1][0].as_deref(), Some("mine"));
-    let dry = ExecuteRequest { idempotency_key: None, dry_run: true, ..request };
+    let dry = ExecuteRequest { idempotency_key: None, dry_run: true, no_validate: false, ..request };
     let shown = world.executor().prepare(&world.config, &world.tool, &dry).unwrap().dry_run();
     assert!(shown.headers.contains(&("Idempotency-Key".to_owned(), "<idempotency-key>".to_owned())), "{shown:?}");
 }

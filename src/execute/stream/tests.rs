@@ -91,9 +91,33 @@ fn h24_redactions_hold_in_every_line() {
         3,
     );
     check("application/json-seq", hidden, &[b"\x1e{\"token\":1}\n"], &[line("\u{1e}{\"token\":\"[redacted]\"}")], 0);
+    check("text/plain", hidden, &[b"{\"token\":\n\"s3cret\"\n}"], &[json!({ "data": whole() })], 0);
     let shown = BASE64_STANDARD.encode("{\"token\":\"[redacted]\"}\n");
     check("application/json", hidden, &[b"{\"token\":\"s3", b"cret\"}\n"], &[json!({ "data": shown })], 0);
     check("application/json", hidden, &[b"{\"token\":\"s3cret"], &[], 1);
+}
+
+/// What `text/plain` above is shown as.
+fn whole() -> String {
+    BASE64_STANDARD.encode("{\"token\":\n\"[redacted]\"\n}")
+}
+
+#[test]
+fn h24_lines_that_are_parts_of_a_document_are_withheld() {
+    let hidden = &["token"];
+    check(
+        "text/event-stream",
+        hidden,
+        &[b"data: {\"token\":\ndata: \"s3cret\"\ndata: }\n\ndata: {\"n\":1}\r\n\r\ndata: 2\n"],
+        &[line(""), line("data: {\"n\":1}\r"), line("\r"), line("data: 2")],
+        3,
+    );
+    check("text/event-stream", hidden, &[b"event: a\rdata: {\"token\":\"s3cret\"}\r\r"], &[], 1);
+    check("text/event-stream", hidden, &[b"data\ndata: \"s3cret\"\n"], &[], 2);
+    let long = format!("data: [\"{}\ndata: \"s3cret\"\n", "x".repeat(MAX_LINE));
+    check("text/event-stream", hidden, &[long.as_bytes()], &[], 3);
+    check("application/json-seq", hidden, &[b"\x1e{\"token\":\n\"s3cret\"\n}\n\x1e1\n"], &[line("\u{1e}1")], 3);
+    check("text/plain", hidden, &[b"token: s3cret\n"], &[], 1);
 }
 
 /// A body that breaks off.

@@ -193,6 +193,21 @@ fn h34_a_failure_locks_nothing_out_and_shows_no_secret() {
 }
 
 #[test]
+fn h34_a_token_serves_to_its_end_while_the_issuer_is_away() {
+    let world = World::new(|_, number| match number {
+        1 => Ok((200, granted(1, 3600))),
+        _ => Err(TransportErrorKind::Connect),
+    });
+    let first = world.get(&named(), None).unwrap();
+    world.later(3580);
+    assert_eq!(world.get(&named(), None).unwrap().token, first.token);
+    assert!(world.get(&named(), Some(&first)).is_err(), "the upstream does not take it");
+    world.later(20);
+    assert!(world.get(&named(), None).is_err());
+    assert_eq!(world.seen().len(), 4);
+}
+
+#[test]
 fn many_callers_make_one_request() {
     let (come, there) = (Arc::new(AtomicU64::default()), 20);
     let waiting = Arc::clone(&come);
