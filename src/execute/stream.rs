@@ -26,6 +26,9 @@ pub const WHOLE: Duration = Duration::from_secs(3600);
 /// The longest line that is passed on in one piece.
 pub const MAX_LINE: usize = 1 << 20;
 
+/// Begins each text of a sequence (RFC 7464).
+const SEPARATOR: char = '\u{1e}';
+
 /// What is read from the upstream at once.
 const READ: usize = 16 << 10;
 
@@ -34,8 +37,12 @@ const READ: usize = 16 << 10;
 enum Pieces {
     /// Server-sent events, line by line.
     Events,
-    /// Other text, line by line.
+    /// JSON texts, one a line.
     Lines,
+    /// JSON texts behind record separators, each of one or more lines (RFC 7464).
+    Sequence,
+    /// Other text, line by line.
+    Text,
     /// As they arrive.
     Bytes,
     /// At its end: one JSON text, of which parts are hidden.
@@ -46,12 +53,11 @@ impl Pieces {
     fn of(content_type: &str, redactions: &Redactions) -> Self {
         match media_type(content_type).as_str() {
             "text/event-stream" => Self::Events,
-            "application/x-ndjson"
-            | "application/ndjson"
-            | "application/jsonl"
-            | "application/x-jsonlines"
-            | "application/json-seq" => Self::Lines,
-            media if media.starts_with("text/") => Self::Lines,
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+                Self::Lines
+            }
+            "application/json-seq" => Self::Sequence,
+            media if media.starts_with("text/") => Self::Text,
             _ if is_json(content_type) && !redactions.is_empty() => Self::Whole,
             _ => Self::Bytes,
         }
@@ -67,6 +73,8 @@ pub struct Teller {
     held: Vec<u8>,
     /// Whether the line began in an earlier piece.
     continued: bool,
+    /// Whether a line was kept back that may be the beginning of a JSON text of several lines: what comes next may be a part of it.
+    torn: bool,
     told: StreamEnd,
 }
 
@@ -75,7 +83,7 @@ impl Teller {
     pub fn new(content_type: &str, redactions: Redactions) -> Self {
         let pieces = Pieces::of(content_type, &redactions);
         let told = StreamEnd { end: true, ..StreamEnd::default() };
-        Self { pieces, redactions, held: Vec::new(), continued: false, told }
+        Self { pieces, redactions, held: Vec::new(), continued: false, torn: false, told }
     }
 
     /// Takes what has come; whether more may come.
@@ -88,7 +96,7 @@ impl Teller {
             Pieces::Bytes if self.redactions.is_empty() => self.data(taken, out),
             Pieces::Bytes => self.told.withheld = 1,
             Pieces::Whole => self.held.extend_from_slice(taken),
-            Pieces::Events | Pieces::Lines => self.lines(taken, out),
+            Pieces::Events | Pieces::Lines | Pieces::Sequence | Pieces::Text => self.lines(taken, out),
         }
         !self.told.truncated
     }
@@ -143,27 +151,46 @@ impl Teller {
 
     /// One piece; `broken` when it is not the whole line.
     fn line(&mut self, line: &[u8], partial: bool, broken: bool, out: &mut Vec<u8>) {
-        let Ok(text) = std::str::from_utf8(line) else {
-            if self.redactions.is_empty() {
-                let end: &[u8] = if partial { b"" } else { b"\n" };
-                self.data(&[line, end].concat(), out);
-            } else {
-                self.told.withheld += 1;
+        let text = std::str::from_utf8(line).ok();
+        if !self.redactions.is_empty() {
+            match text.and_then(|text| self.looked_into(text, broken || self.continued)) {
+                Some(shown) => self.piece(&StreamPiece { line: Some(shown.into_owned()), partial, data: None }, out),
+                None => {
+                    self.told.withheld += 1;
+                    self.torn |= text.is_none_or(|text| self.may_go_on(text));
+                }
             }
             return;
-        };
-        let shown = match self.redactions.is_empty() {
-            true => Some(Cow::Borrowed(text)),
-            false if broken || self.continued => None,
-            false => self.shown(text),
-        };
-        match shown {
-            Some(line) => self.piece(&StreamPiece { line: Some(line.into_owned()), partial, data: None }, out),
-            None => self.told.withheld += 1,
+        }
+        match text {
+            Some(text) => self.piece(&StreamPiece { line: Some(text.to_owned()), partial, data: None }, out),
+            None => {
+                let end: &[u8] = if partial { b"" } else { b"\n" };
+                self.data(&[line, end].concat(), out);
+            }
         }
     }
 
-    /// A line of a tool with redactions. The fields of an event that hold no data say nothing of a document's members.
+    /// A line of a tool with redactions, when all of it can be looked into.
+    fn looked_into<'a>(&mut self, text: &'a str, broken: bool) -> Option<Cow<'a, str>> {
+        let begins = match self.pieces {
+            Pieces::Events => text.trim().is_empty(),
+            Pieces::Sequence => text.starts_with(SEPARATOR),
+            _ => self.pieces == Pieces::Lines,
+        };
+        self.torn &= !begins;
+        if broken { None } else { self.shown(text) }
+    }
+
+    /// Whether what is behind a line that was kept back may be the rest of one JSON text.
+    fn may_go_on(&self, text: &str) -> bool {
+        match self.pieces {
+            Pieces::Events => text.starts_with("data") || is_several(text),
+            pieces => pieces != Pieces::Lines,
+        }
+    }
+
+    /// The fields of an event that hold no data say nothing of a document's members.
     fn shown<'a>(&self, line: &'a str) -> Option<Cow<'a, str>> {
         let is_field = |names: &[&str]| {
             names
@@ -172,10 +199,11 @@ impl Teller {
         };
         let (before, json) = match self.pieces {
             _ if line.trim().is_empty() => return Some(Cow::Borrowed(line)),
+            _ if self.torn => return None,
+            Pieces::Events if is_several(line) => return None,
             Pieces::Events if is_field(&["event", "id", "retry"]) => return Some(Cow::Borrowed(line)),
             Pieces::Events => line.split_at(line.strip_prefix("data:").map(|_| "data:".len())?),
-            // RFC 7464: each text begins with a record separator.
-            _ => line.split_at(line.len() - line.trim_start_matches('\u{1e}').len()),
+            _ => line.split_at(line.len() - line.trim_start_matches(SEPARATOR).len()),
         };
         let shown = self.redactions.of_json(json)?;
         Some(Cow::Owned(format!("{before}{shown}")))
@@ -199,6 +227,11 @@ impl Teller {
         self.told.pieces += 1;
         put(piece, out);
     }
+}
+
+/// Whether a line of events is several lines: a carriage return alone ends one, too (WHATWG HTML section 9.2.5).
+fn is_several(line: &str) -> bool {
+    line.strip_suffix('\r').unwrap_or(line).contains('\r')
 }
 
 /// Where a long line is cut: behind a whole character, if it is text.

@@ -96,6 +96,19 @@ fn h24_redactions_hold_in_every_line() {
     check("application/json", hidden, &[b"{\"token\":\"s3cret"], &[], 1);
 }
 
+#[test]
+fn h24_no_part_of_a_text_of_several_lines_is_shown() {
+    let hidden = &["token"];
+    let pretty = "{\"token\": [\n\"s3cret\"\n]}\n";
+    check("text/plain", hidden, &[pretty.as_bytes(), b"{\"n\":1}\n"], &[], 4);
+    let texts = format!("\u{1e}{pretty}\u{1e}{{\"token\":1}}\n");
+    check("application/json-seq", hidden, &[texts.as_bytes()], &[line("\u{1e}{\"token\":\"[redacted]\"}")], 3);
+    let events = b"data: {\"token\": [\ndata: \"s3cret\"\ndata: ]}\nid: 1\n\ndata: {\"n\":1}\n";
+    check("text/event-stream", hidden, &[events], &[line(""), line("data: {\"n\":1}")], 4);
+    let returns = b"event: a\rdata: {\"token\":\rdata: \"s3cret\"\rdata: }\r\nid: 1\r\n\r\nevent: b\r\n";
+    check("text/event-stream", hidden, &[returns], &[line("\r"), line("event: b\r")], 2);
+}
+
 /// A body that breaks off.
 struct Broken(bool);
 
