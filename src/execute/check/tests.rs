@@ -201,6 +201,35 @@ fn h28_hostile_schemas_end() {
     assert_eq!(slow.problems(&json!(many)), []);
 }
 
+/// What a keyword costs is counted by how much it looks at, so that many of them together end soon, too.
+#[test]
+fn h28_every_keyword_costs_what_it_looks_at() {
+    let repeated = |part: Value| json!({"allOf": vec![json!({"$ref": "#/$defs/a"}); 20_000], "$defs": {"a": part}});
+    let names: Vec<String> = (0..2_000).map(|at| format!("a_name_of_some_length_{at}")).collect();
+    let properties = |count| names[..count].iter().map(|name| (name.clone(), json!({}))).collect::<Value>();
+    let members: Value = (0..30_000).map(|at| (format!("another_name_{at}"), json!(1))).collect();
+    let (numbers, long) = (json!((0..50_000).collect::<Vec<_>>()), "x".repeat(200_000));
+    let cases = [
+        (json!({"properties": properties(1_000), "additionalProperties": false}), members.clone()),
+        (repeated(json!({"properties": properties(2_000)})), members),
+        (repeated(json!({"required": names})), json!({})),
+        (repeated(json!({"uniqueItems": true})), json!([long, "x"])),
+        (repeated(json!({"enum": [numbers]})), numbers.clone()),
+        (repeated(json!({"items": {}})), numbers.clone()),
+        (repeated(json!({"type": "number"})), serde_json::from_str(&format!("0.{}", "1".repeat(200_000))).unwrap()),
+    ];
+    for (at, (schema, value)) in cases.into_iter().enumerate() {
+        let compiled = Compiled::new(schema);
+        let watch = crate::base::host::Stopwatch::start();
+        drop(compiled.problems(&value));
+        assert!(watch.elapsed() < std::time::Duration::from_secs(10), "{at}: {:?}", watch.elapsed());
+    }
+    let choice = Compiled::new(json!({"enum": vec!["v"; 20_000]}));
+    let watch = crate::base::host::Stopwatch::start();
+    assert_eq!(choice.problems_of_texts(&numbers).len(), 1);
+    assert!(watch.elapsed() < std::time::Duration::from_secs(10), "{:?}", watch.elapsed());
+}
+
 #[test]
 fn h28_parts_that_share_their_members_do_not_multiply() {
     let members: serde_json::Map<String, Value> =

@@ -22,6 +22,9 @@ const MAX_DEPTH: usize = 300;
 const MAX_NAMED: usize = 20;
 const MAX_CHARS: usize = 60;
 
+/// Of more members than these, none is looked for that was meant.
+const MAX_COMPARED: usize = 1_000;
+
 /// What is wrong with a value.
 pub(super) fn problems(compiled: &Compiled, value: &Value, texts: bool) -> Vec<Problem> {
     let walk =
@@ -140,14 +143,19 @@ impl<'a> Walk<'a> {
         match value {
             Value::Number(number) => {
                 let wanted = node.number.is_some() || !node.types.is_empty();
-                wanted.then(|| Decimal::parse(&number.to_string())).flatten()
+                wanted.then(|| self.decimal(&number.to_string())).flatten()
             }
             Value::String(text) if self.texts && !node.types.contains(&Type::String) => {
                 let numeric = node.types.contains(&Type::Integer) || node.types.contains(&Type::Number);
-                numeric.then(|| Decimal::parse(text)).flatten()
+                numeric.then(|| self.decimal(text)).flatten()
             }
             _ => None,
         }
+    }
+
+    fn decimal(&self, text: &str) -> Option<Decimal> {
+        self.spend(text.len() / 32);
+        Decimal::parse(text)
     }
 
     fn has_type(&self, node: &Node, value: &Value, number: Option<Decimal>) -> bool {
@@ -165,7 +173,11 @@ impl<'a> Walk<'a> {
 
     fn allowed(&self, allowed: &[Value], value: &Value, place: &Place<'_>, out: &mut Vec<Problem>) {
         self.spend(allowed.len() / 8);
-        if allowed.iter().any(|other| same(other, value) || (self.texts && written(other) == written(value))) {
+        let text = Some(value).filter(|value| self.texts && is_scalar(value)).map(written);
+        let is_it = |other: &Value| {
+            self.same(other, value) || text.as_ref().is_some_and(|text| is_scalar(other) && written(other) == *text)
+        };
+        if allowed.iter().any(is_it) {
             return;
         }
         if self.quiet.get() {
@@ -179,6 +191,32 @@ impl<'a> Walk<'a> {
             [one] => self.tell(place, format_args!("must be {one}"), out),
             several => self.tell(place, format_args!("must be one of {}", several.join(", ")), out),
         }
+    }
+
+    /// `1` and `1.0` are the same number.
+    fn same(&self, a: &Value, b: &Value) -> bool {
+        match (a, b) {
+            (Value::Number(a), Value::Number(b)) => a == b || (a.as_f64() == b.as_f64() && (a.is_f64() || b.is_f64())),
+            (Value::Array(a), Value::Array(b)) => {
+                self.spend(1);
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| self.item_is_same(a, b))
+            }
+            (Value::Object(a), Value::Object(b)) => {
+                self.spend(1);
+                a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| self.item_is_same(a, b)))
+            }
+            (Value::String(a), Value::String(b)) => {
+                self.spend(a.len().min(b.len()) / 1024);
+                a == b
+            }
+            _ => a == b,
+        }
+    }
+
+    /// What is within a list or an object costs a step, and when there are none left, nothing is the same.
+    fn item_is_same(&self, a: &Value, b: &Value) -> bool {
+        self.spend(1);
+        !self.is_spent() && self.same(a, b)
     }
 
     fn text_rules(&self, rules: &TextRules, text: &str, place: &Place<'_>, out: &mut Vec<Problem>) {
@@ -215,6 +253,7 @@ impl<'a> Walk<'a> {
         if rules.unique && self.repeats(items) {
             self.tell(place, "must have no item twice", out);
         }
+        self.spend(items.len() / 8);
         for (at, item) in items.iter().enumerate() {
             if let Some(id) = rules.first.get(at).copied().or(rules.rest) {
                 self.node(id, item, &Place::Item(place, at), depth + 1, out);
@@ -230,9 +269,11 @@ impl<'a> Walk<'a> {
     }
 
     fn repeats(&self, items: &[Value]) -> bool {
-        // Texts are sorted, which is quick; others are compared one by one, as long as there are steps for it.
+        self.spend(items.iter().map(weight).sum());
+        if self.is_spent() {
+            return false;
+        }
         let mut written: Vec<Cow<'_, str>> = items.iter().map(sortable).collect();
-        self.spend(items.len());
         written.sort_unstable();
         written.windows(2).any(|pair| pair[0] == pair[1])
     }
@@ -247,14 +288,22 @@ impl<'a> Walk<'a> {
     ) {
         let Some(members) = value.as_object() else { return };
         self.count_rules(rules.min, rules.max, members.len(), "member", place, out);
+        self.spend((members.len() + rules.required.len() + rules.needs.len() + rules.implies.len()) / 2);
+        if self.is_spent() {
+            return;
+        }
         let missing = |name: &String, out: &mut Vec<Problem>| self.tell(&Place::Member(place, name), "is missing", out);
         rules.required.iter().filter(|name| !members.contains_key(*name)).for_each(|name| missing(name, out));
         for (name, needed) in rules.needs.iter().filter(|(name, _)| members.contains_key(name)) {
+            self.spend(needed.len() / 2);
             for needed in needed.iter().filter(|needed| !members.contains_key(*needed)) {
                 self.tell(&Place::Member(place, needed), format_args!("is missing beside `{}`", short(name)), out);
             }
         }
         for (name, member) in members {
+            if out.len() >= self.most() || self.is_spent() {
+                return;
+            }
             let here = Place::Member(place, name);
             let property = rules.properties.get(name);
             if let Some(id) = property {
@@ -427,7 +476,10 @@ impl<'a> Walk<'a> {
         if self.quiet.get() {
             return self.tell(here, "", out);
         }
-        let what = match nearest(name, rules.properties.keys().map(String::as_str)) {
+        // Each comparison costs as much as a few tens of nodes.
+        let known = Some(&rules.properties).filter(|known| known.len() <= MAX_COMPARED);
+        self.spend(known.map_or(0, |known| known.len() * 32));
+        let what = match known.and_then(|known| nearest(name, known.keys().map(String::as_str))) {
             Some(near) => format!("is no member that is taken; did you mean `{}`?", short(near)),
             None => "is no member that is taken".to_owned(),
         };
@@ -497,15 +549,19 @@ fn named_types(types: &[Type]) -> String {
     types.iter().map(name).collect::<Vec<_>>().join(" or ")
 }
 
-/// `1` and `1.0` are the same number.
-fn same(a: &Value, b: &Value) -> bool {
-    match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || (a.as_f64() == b.as_f64() && (a.is_f64() || b.is_f64())),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| same(a, b)))
+fn is_scalar(value: &Value) -> bool {
+    !value.is_array() && !value.is_object()
+}
+
+/// Steps for going through all of a value.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(weight).sum::<usize>() + 1,
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| name.len() / 64 + 1 + weight(value)).sum::<usize>() + 1
         }
-        _ => a == b,
+        Value::String(text) => text.len() / 64 + 1,
+        _ => 1,
     }
 }
 
