@@ -408,6 +408,42 @@ mod tests {
         }
     }
 
+    /// All texts of one to `most` of these parts, joined.
+    fn chains(parts: &[&'static str], most: usize) -> Vec<Vec<&'static str>> {
+        let mut all: Vec<Vec<&str>> = vec![Vec::new()];
+        for at in 0.. {
+            let Some(begun) = all.get(at).filter(|begun| begun.len() < most).cloned() else { break };
+            all.extend(parts.iter().map(|part| [&begun[..], &[*part]].concat()));
+        }
+        all.split_off(1)
+    }
+
+    /// Whether the steps, `*` for any names, end with a way.
+    fn leads(steps: &[&str], way: &[&str]) -> bool {
+        match (steps.split_last(), way.split_last()) {
+            (None, _) => true,
+            (Some((&"*", before)), _) => (0..=way.len()).any(|end| leads(before, &way[..end])),
+            (Some((step, before)), Some((name, outer))) => step == name && leads(before, outer),
+            (Some(_), None) => false,
+        }
+    }
+
+    #[test]
+    fn h24_paths_lead_where_a_plainer_reading_leads() {
+        let ways = chains(&["a", "b"], 5);
+        for path in chains(&["a", "b", "*"], 4) {
+            let last = path.iter().rposition(|step| *step != "*").map_or(0, |at| at + 1);
+            for way in &ways {
+                let hidden = (1..=way.len()).find(|end| leads(&path[..last], &way[..*end])).unwrap_or(way.len() + 1);
+                let names = way.iter().take(hidden).map(|name| format!("{{\"{name}\":")).collect::<String>();
+                let value = if hidden > way.len() { "1" } else { "[x]" };
+                let expected = format!("{names}{value}{}", "}".repeat(hidden.min(way.len())));
+                let text = way.iter().rev().fold("1".to_owned(), |inner, name| format!("{{\"{name}\":{inner}}}"));
+                check(&[&path.join(".")], &text, &expected);
+            }
+        }
+    }
+
     #[test]
     fn h28_no_depth_and_no_nonsense_breaks_it() {
         let nested = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));

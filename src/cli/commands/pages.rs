@@ -17,6 +17,7 @@ use crate::cli::world::World;
 use crate::client::session::Session;
 use crate::contract::{CAPABILITY_CONTINUATIONS, ExecuteRequest, ExecuteResponse};
 use crate::execute::paging::{self, Before, Lead, Page};
+use crate::execute::redact::REDACTED;
 
 /// A note on a terminal after so many pages.
 const TELL_EVERY: usize = 10;
@@ -191,8 +192,14 @@ impl<'a> Walk<'a> {
         };
         let lead = paging::next(self.tool, &request.flags, page, self.before, response.next.is_some());
         // The runtime may know of an address where nothing is seen from here.
+        let number = self.before.pages;
         let lead = match (&lead, &response.next) {
             (Lead::End, Some(next)) => Lead::Address(next.clone()),
+            // A cursor that is hidden here is none.
+            (Lead::Flag { value, .. }, Some(next)) if is_hidden(value) => Lead::Address(next.clone()),
+            (Lead::Flag { value, .. }, None) if is_hidden(value) => {
+                return Err(Stop { failure: self.not_followed(number), keeps: true });
+            }
             _ => lead,
         };
         let key = match &lead {
@@ -204,7 +211,6 @@ impl<'a> Walk<'a> {
             self.stopped = true;
             return Ok(false);
         }
-        let number = self.before.pages;
         if !self.asked.insert(digest::of_bytes(key.as_bytes())) {
             let message = format!("{}: page {number} leads back to a page that was there before", self.tool.id);
             return Err(Stop { failure: Failure::other("page_loop", message), keeps: true });
@@ -254,7 +260,34 @@ impl<'a> Walk<'a> {
     }
 }
 
+fn is_hidden(cursor: &str) -> bool {
+    REDACTED.trim_matches('"') == cursor
+}
+
 fn of_page(number: usize, failure: Failure) -> Failure {
     let message = format!("page {number}: {}; the answer holds the pages before it", failure.message);
     Failure { message, ..failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_hidden_cursor_is_not_sent() {
+        let flag = json!({"name": "cursor", "originalName": "cursor", "location": "query"});
+        let tool = Tool { flags: vec![serde_json::from_value(flag).unwrap()], ..Tool::default() };
+        let body = json!({"items": [1], "next": "[redacted]"});
+        for next in [None, Some("sealed".to_owned())] {
+            let response = serde_json::from_value(json!({"statusCode": 200, "body": body, "next": next})).unwrap();
+            let (mut walk, mut request) = (Walk::new(&tool), ExecuteRequest::default());
+            let begun = walk.begin(&mut request, Asked::once((response, None)), 9);
+            assert_eq!((request.continued, request.flags.len()), (next.clone(), 0));
+            match begun {
+                Begun::Whole(asked) => assert_eq!(asked.failure.unwrap().code, "page_not_followed"),
+                Begun::More(_) => assert!(next.is_some(), "nobody can go on"),
+            }
+        }
+    }
 }
