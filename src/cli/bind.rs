@@ -185,15 +185,20 @@ impl CallOptions {
             }
             "max-pages" => self.max_pages.replace(text).is_some(),
             "idempotency-key" => self.idempotency_key.replace(text).is_some(),
-            name => {
-                let on = switch(name, &text)?;
-                match name {
-                    "all" => self.all = on,
-                    "wait" => self.wait = on,
-                    _ => self.no_validate = on,
-                }
+            "all" => {
+                self.all = switch(name, &text)?;
                 false
             }
+            "wait" => {
+                self.wait = switch(name, &text)?;
+                false
+            }
+            "no-validate" => {
+                self.no_validate = switch(name, &text)?;
+                false
+            }
+            // A row of the table that has no place here turns nothing on.
+            other => return Err(UsageError::new(format!("--{other} has no meaning here"))),
         };
         if twice { Err(UsageError::new(format!("--{name} is given more than once"))) } else { Ok(()) }
     }
@@ -505,6 +510,20 @@ mod tests {
         wrong(&["o", "1", "--archived=maybe", "--per-page=5"], "is not true or false");
         wrong(&["o", "1", "--per-page=5", "--body", "a", "--body", "b"], "more than once");
         wrong(&["o", "1", "--per-page=5", "--content-type", "text/html"], "it takes: application/json, text/plain");
+    }
+
+    #[test]
+    fn every_flag_of_the_table_has_its_place() {
+        for flag in flags::CALL {
+            let value = match flag.takes {
+                flags::Takes::Nothing => "true",
+                flags::Takes::OneOf(values) | flags::Takes::MaybeOneOf(values) => values[0],
+                flags::Takes::Value(_) => "1",
+            };
+            let taken = CallOptions::default().take(flag.name, value.to_owned());
+            assert!(taken.is_ok(), "--{}: {:?}", flag.name, taken.err());
+        }
+        assert!(CallOptions::default().take("other", "true".to_owned()).is_err());
     }
 
     #[test]
