@@ -319,7 +319,7 @@ fn check_required(tool: &Tool, known: &[(String, &Parameter)], given: &Map<Strin
         .filter(|(_, flag)| flag.required && !given.contains_key(&flag.name))
         // Who is asked makes one.
         .filter(|(_, flag)| !idempotency::parameter(tool).is_some_and(|key| std::ptr::eq(key, *flag)))
-        .map(|(name, flag)| format!("--{name} {}", value::label(flag.schema.as_ref())))
+        .map(|(name, flag)| format!("--{name} {}", value::flag_label(flag.schema.as_ref())))
         .collect();
     if missing.is_empty() {
         return Ok(());

@@ -135,7 +135,7 @@ pub fn tool(tool: &Tool, words: &str) -> String {
     }
     let mut rows: Vec<(String, String)> = bind::flags_of(tool)
         .iter()
-        .map(|(name, flag)| (format!("--{name} {}", value::label(flag.schema.as_ref())), explained(flag, name)))
+        .map(|(name, flag)| (format!("--{name} {}", value::flag_label(flag.schema.as_ref())), explained(flag, name)))
         .collect();
     rows.extend(call_flags(tool));
     out.push_str("\nFlags:\n");

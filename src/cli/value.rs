@@ -69,6 +69,11 @@ impl<'a> View<'a> {
             || self.list("allOf").iter().any(|part| part.can_be(name))
     }
 
+    /// Whether a flag takes it member by member.
+    fn is_by_member(&self) -> bool {
+        self.can_be("object") && !self.can_be("string") && !self.can_be("array")
+    }
+
     fn label(&self) -> String {
         let items = self.schema.get("items").and_then(|items| self.at(items)).filter(|_| self.can_be("array"));
         items.map_or_else(|| word(self), |items| format!("{}..", word(&items)))
@@ -177,12 +182,9 @@ pub fn read(schema: Option<&Schema>, values: &[String]) -> Result<Value, String>
         [one] => one_value(&view, one),
         _ => Err("is given more than once, and takes one value".to_owned()),
     };
-    if view.can_be("object")
-        && !view.can_be("string")
-        && !view.can_be("array")
-        && let Some(object) = members_given(values)
-    {
-        return Ok(object);
+    if view.is_by_member() {
+        let by_member = |error: String| format!("{error}; its members are given as NAME=VALUE, each once");
+        return members_given(values).map_or_else(|| scalar().map_err(by_member), Ok);
     }
     if !view.can_be("array") {
         return scalar();
@@ -239,6 +241,15 @@ fn one_value(view: &View<'_>, text: &str) -> Result<Value, String> {
 pub fn label(schema: Option<&Schema>) -> String {
     let Some(root) = schema.map(Schema::value) else { return "TEXT".to_owned() };
     View::of(&root).label()
+}
+
+/// What help calls the value of a flag.
+pub fn flag_label(schema: Option<&Schema>) -> String {
+    let root = schema.map(Schema::value);
+    match root.as_ref().map(View::of) {
+        Some(view) if view.is_by_member() && view.label() == "JSON" => "JSON|NAME=VALUE..".to_owned(),
+        _ => label(schema),
+    }
 }
 
 /// One member of an object.
@@ -392,7 +403,9 @@ mod tests {
         for wrong in [&["a=1", "a=2"][..], &["a=1", "a.b=2"], &["=1", "a=1"]] {
             gives(&object, wrong, Err("is given more than once, and takes one value"));
         }
-        gives(&object, &["x"], Err("is not a JSON object"));
+        gives(&object, &["x"], Err("is not a JSON object; its members are given as NAME=VALUE, each once"));
+        assert_eq!(flag_label(Some(&Schema::new(&object))), "JSON|NAME=VALUE..");
+        assert_eq!(flag_label(Some(&Schema::new(&json!({"type": ["object", "string"]})))), "TEXT");
     }
 
     #[test]
