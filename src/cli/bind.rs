@@ -313,12 +313,15 @@ fn unknown(tool: &Tool, known: &[(String, &Parameter)], name: &str) -> UsageErro
     }
 }
 
+/// Whether a call must give it: an idempotency key is made by whoever is asked for the call.
+pub fn is_needed(tool: &Tool, flag: &Parameter) -> bool {
+    flag.required && !idempotency::parameter(tool).is_some_and(|key| std::ptr::eq(key, flag))
+}
+
 fn check_required(tool: &Tool, known: &[(String, &Parameter)], given: &Map<String, Value>) -> Result<(), UsageError> {
     let missing: Vec<String> = known
         .iter()
-        .filter(|(_, flag)| flag.required && !given.contains_key(&flag.name))
-        // Who is asked makes one.
-        .filter(|(_, flag)| !idempotency::parameter(tool).is_some_and(|key| std::ptr::eq(key, *flag)))
+        .filter(|(_, flag)| is_needed(tool, flag) && !given.contains_key(&flag.name))
         .map(|(name, flag)| format!("--{name} {}", value::flag_label(flag.schema.as_ref())))
         .collect();
     if missing.is_empty() {
@@ -563,6 +566,14 @@ mod tests {
         assert_eq!(Value::Object(given.request.flags), json!({"idempotency-key-param": "k"}));
         let twice = vec![option("idempotency-key", "k"), option("Idempotency-Key", "k")];
         assert!(bind(twice).unwrap_err().message.contains("twice"));
+        let shown = crate::cli::help::tool(&tool, "s g c");
+        assert!(shown.contains("made when neither is given") && shown.contains("--idempotency-key KEY"), "{shown}");
+        assert!(!shown.contains("(required,"), "{shown}");
+    }
+
+    #[test]
+    fn help_offers_an_idempotency_key_only_where_one_is_taken() {
+        assert!(!crate::cli::help::tool(&tool(), "s g c").contains("--idempotency-key"));
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn example(tool: &Tool, words: &str) -> String {
     for param in &tool.path_params {
         line.push_str(&format!(" <{}>", param.name));
     }
-    for (name, flag) in bind::flags_of(tool).iter().filter(|(_, flag)| flag.required) {
+    for (name, flag) in bind::flags_of(tool).iter().filter(|(_, flag)| bind::is_needed(tool, flag)) {
         line.push_str(&format!(" --{name} {}", value::label(flag.schema.as_ref())));
     }
     if tool.request_body.as_ref().is_some_and(|body| body.required) {
