@@ -300,7 +300,7 @@ fn hint_of(code: ErrorCode) -> Option<&'static str> {
             "try again; the toolbox's log tells more"
         }
         ErrorCode::ExecutionError => {
-            "the toolbox's configuration holds what is missing: the secret, the address or the timeout; --dry-run shows the request"
+            "the toolbox's configuration holds what is missing: the secret, the address or the timeout"
         }
         ErrorCode::ExecutionTimeout => {
             "services.<id>.timeoutSeconds in the toolbox's configuration gives the upstream longer"
