@@ -285,7 +285,7 @@ fn default_of(view: &View<'_>) -> Option<String> {
     Some(if short.len() < text.len() { format!("{short}…") } else { short })
 }
 
-/// The members of an object schema, in the publisher's order; those of its `allOf` parts too.
+/// The members of an object schema that a request may have, in the publisher's order; those of its `allOf` parts too.
 pub fn members(schema: &Schema) -> Vec<Member> {
     let root = schema.value();
     let view = View::of(&root);
@@ -297,7 +297,10 @@ pub fn members(schema: &Schema) -> Vec<Member> {
 fn members_of(view: &View<'_>) -> Vec<Member> {
     let required = view.schema.get("required").and_then(Value::as_array);
     let properties = view.schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-    let members = properties.map(|(name, property)| {
+    let says = |schema: &Value| schema.get("readOnly") == Some(&Value::Bool(true));
+    // Beside a reference, or behind it.
+    let given = |property: &Value| !says(property) && !view.at(property).is_some_and(|view| says(view.schema));
+    let members = properties.filter(|(_, property)| given(property)).map(|(name, property)| {
         let description = property.get("description").and_then(Value::as_str).unwrap_or("");
         Member {
             name: name.clone(),
@@ -418,9 +421,9 @@ mod tests {
     #[test]
     fn members_of_bodies_are_found() {
         let schema = json!({
-            "allOf": [{"$ref": "#/$defs/base"}], "required": ["n"],
+            "allOf": [{"$ref": "#/$defs/base"}], "required": ["n", "made"],
             "properties": {"n": {"type": "integer", "description": "How many\nmore"}, "l": {"type": "array", "items": {"type": "string"}}},
-            "$defs": {"base": {"type": "object", "properties": {"id": {"type": "string"}}}}
+            "$defs": {"base": {"type": "object", "properties": {"id": {"type": "string"}, "made": {"type": "string", "readOnly": true}}}}
         });
         let found: Vec<String> = members(&Schema::new(&schema))
             .into_iter()
