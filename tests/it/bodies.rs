@@ -101,4 +101,5 @@ fn help_shows_files_and_defaults() {
         "(required, default none)",
         "--file [NAME=]PATH",
     ]);
+    world.run("open-cli explain forms upload --format table").stdout_has(&["open-cli forms upload --file photo=PATH"]);
 }
