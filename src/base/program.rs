@@ -75,7 +75,15 @@ impl Program<'_> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let started = |error: io::Error| ProgramError::Start(error.kind().to_string());
+        let started = |error: io::Error| {
+            ProgramError::Start(match error.kind() {
+                io::ErrorKind::NotFound if program.contains('/') => {
+                    "there is no such file, or its interpreter is missing".to_owned()
+                }
+                io::ErrorKind::NotFound => "there is none of that name in `PATH`".to_owned(),
+                kind => kind.to_string(),
+            })
+        };
         let mut child = command.spawn().map_err(started)?;
         let (news, arrivals) = mpsc::channel();
         let printed = self.watch(&mut child, news).map_err(started).and_then(|()| self.wait(&child, &arrivals));
@@ -190,13 +198,14 @@ mod tests {
         check("printf '%064d' 1 | tr 0 x", Ok(&format!("{}1", "x".repeat(63))));
         check("cat", Ok(""));
         check("echo $GIVEN${HOME-none}", Ok("yesnone\n"));
-        let missing = Program {
-            argv: &["/nonexistent/program".to_owned()],
-            env: &[],
-            limit: Duration::from_secs(1),
-            max_output: 1,
-        };
-        assert!(matches!(missing.output(), Err(ProgramError::Start(_))));
+        for (name, cause) in [
+            ("/nonexistent/program", "there is no such file, or its interpreter is missing"),
+            ("no-such-program", "there is none of that name in `PATH`"),
+        ] {
+            let argv = [name.to_owned()];
+            let missing = Program { argv: &argv, env: &[], limit: Duration::from_secs(1), max_output: 1 };
+            assert_eq!(missing.output(), Err(ProgramError::Start(cause.to_owned())));
+        }
     }
 
     #[test]

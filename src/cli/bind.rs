@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use crate::base::name::nearest;
+use crate::catalog::files::multipart;
 use crate::catalog::{Parameter, Tool};
 use crate::contract::ExecuteRequest;
 use crate::execute::idempotency;
@@ -302,23 +303,31 @@ fn unknown(tool: &Tool, known: &[(String, &Parameter)], name: &str) -> UsageErro
     let names = known.iter().map(|(name, _)| name.as_str());
     let all = names.clone().chain(flags::GLOBAL.iter().chain(flags::CALL).map(|flag| flag.name));
     match (nearest(name, all), names.clone().next()) {
+        // Catalogs come without the schemas of bodies, so that it may have been a member of the body.
+        (Some(near), _) if tool.request_body.is_some() => {
+            error.hint(format!("did you mean --{near}? members of the body stand in --body; --help lists them"))
+        }
         (Some(near), _) => error.hint(format!("did you mean --{near}?")),
         (None, None) if tool.request_body.is_some() => error.hint("it takes no flags; what it takes goes into --body"),
         (None, None) => error.hint("it takes no flags"),
         (None, Some(_)) => {
             let names: Vec<String> = names.take(12).map(|name| format!("--{name}")).collect();
-            error.hint(format!("known: {}; --help lists all", names.join(", ")))
+            let body = if tool.request_body.is_some() { ", and the members of the body" } else { "" };
+            error.hint(format!("known: {}; --help lists all{body}", names.join(", ")))
         }
     }
+}
+
+/// Whether a call must give it: an idempotency key is made by whoever is asked for the call.
+pub fn is_needed(tool: &Tool, flag: &Parameter) -> bool {
+    flag.required && !idempotency::parameter(tool).is_some_and(|key| std::ptr::eq(key, flag))
 }
 
 fn check_required(tool: &Tool, known: &[(String, &Parameter)], given: &Map<String, Value>) -> Result<(), UsageError> {
     let missing: Vec<String> = known
         .iter()
-        .filter(|(_, flag)| flag.required && !given.contains_key(&flag.name))
-        // Who is asked makes one.
-        .filter(|(_, flag)| !idempotency::parameter(tool).is_some_and(|key| std::ptr::eq(key, *flag)))
-        .map(|(name, flag)| format!("--{name} {}", value::label(flag.schema.as_ref())))
+        .filter(|(_, flag)| is_needed(tool, flag) && !given.contains_key(&flag.name))
+        .map(|(name, flag)| format!("--{name} {}", value::flag_label(flag.schema.as_ref())))
         .collect();
     if missing.is_empty() {
         return Ok(());
@@ -378,8 +387,9 @@ fn check_body(tool: &Tool, call: &CallOptions) -> Result<(), UsageError> {
     match (&tool.request_body, &call.body) {
         (None, Some(_)) => Err(UsageError::new(format!("{} takes no body", tool.id))),
         (Some(body), None) if body.required && call.files.is_empty() => {
+            let files = if multipart(tool).is_some() { ", its files as --file NAME=PATH" } else { "" };
             Err(UsageError::new(format!("{} needs a body", tool.id)).hint(format!(
-                "give it as --body '{{..}}', --body @FILE or --body -; `open-cli tool schema {}` shows its form",
+                "give it as --body '{{..}}', --body @FILE or --body -{files}; `open-cli tool schema {}` shows its form",
                 tool.id
             )))
         }
@@ -505,7 +515,8 @@ mod tests {
         wrong(&["", "1", "--per-page=5"], "owner: \"\" is empty");
         wrong(&["o", "1", "--per-page=x"], "--per-page: \"x\" is not a whole number");
         wrong(&["o", "1", "--per-page=5", "--per-page=6"], "more than once");
-        wrong(&["o", "1", "--per-pag=5"], "did you mean --per-page?");
+        wrong(&["o", "1", "--per-pag=5"], "did you mean --per-page? members of the body stand in --body");
+        wrong(&["o", "1", "--quite-another-name=5"], "--help lists all, and the members of the body");
         wrong(&["o", "1", "--query=5"], "not supported by this version");
         wrong(&["o", "1", "--archived=maybe", "--per-page=5"], "is not true or false");
         wrong(&["o", "1", "--per-page=5", "--body", "a", "--body", "b"], "more than once");
@@ -567,6 +578,14 @@ mod tests {
         assert_eq!(Value::Object(given.request.flags), json!({"idempotency-key-param": "k"}));
         let twice = vec![option("idempotency-key", "k"), option("Idempotency-Key", "k")];
         assert!(bind(twice).unwrap_err().message.contains("twice"));
+        let shown = crate::cli::help::tool(&tool, "s g c");
+        assert!(shown.contains("made when neither is given") && shown.contains("--idempotency-key KEY"), "{shown}");
+        assert!(!shown.contains("(required,"), "{shown}");
+    }
+
+    #[test]
+    fn help_offers_an_idempotency_key_only_where_one_is_taken() {
+        assert!(!crate::cli::help::tool(&tool(), "s g c").contains("--idempotency-key"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::catalog::{self, Parameter, Tool};
 use crate::client::index::{Row, Service};
+use crate::execute::idempotency;
 use crate::http;
 
 use super::commands::{BUILT_IN, BuiltIn};
@@ -129,13 +130,18 @@ pub fn tool(tool: &Tool, words: &str) -> String {
     }
     if !tool.path_params.is_empty() {
         out.push_str("\nArguments:\n");
-        let rows: Vec<_> =
-            tool.path_params.iter().map(|param| (format!("<{}>", param.name), explained(param, &param.name))).collect();
+        let rows: Vec<_> = tool
+            .path_params
+            .iter()
+            .map(|param| (format!("<{}>", param.name), explained(tool, param, &param.name)))
+            .collect();
         columns(&rows, &mut out);
     }
     let mut rows: Vec<(String, String)> = bind::flags_of(tool)
         .iter()
-        .map(|(name, flag)| (format!("--{name} {}", value::label(flag.schema.as_ref())), explained(flag, name)))
+        .map(|(name, flag)| {
+            (format!("--{name} {}", value::flag_label(flag.schema.as_ref())), explained(tool, flag, name))
+        })
         .collect();
     rows.extend(call_flags(tool));
     out.push_str("\nFlags:\n");
@@ -206,16 +212,20 @@ fn call_flags(tool: &Tool) -> Vec<(String, String)> {
                 rows.push((flag.usage(), flag.help.to_owned()));
             }
             ("body" | "content-type" | "file", _) => {}
+            ("idempotency-key", _) if idempotency::parameter(tool).is_none() => {}
             _ => rows.push((flag.usage(), flag.help.to_owned())),
         }
     }
     rows
 }
 
-fn explained(parameter: &Parameter, typed: &str) -> String {
+fn explained(tool: &Tool, parameter: &Parameter, typed: &str) -> String {
     let first = parameter.description.trim().lines().next().unwrap_or("").to_owned();
     let mut notes = Vec::new();
-    if parameter.required && parameter.location != catalog::Place::Path {
+    let is_key = idempotency::parameter(tool).is_some_and(|key| std::ptr::eq(key, parameter));
+    if is_key {
+        notes.push("the same as --idempotency-key; made when neither is given".to_owned());
+    } else if parameter.required && parameter.location != catalog::Place::Path {
         notes.push("required".to_owned());
     }
     if typed != parameter.original_name {

@@ -300,7 +300,7 @@ fn hint_of(code: ErrorCode) -> Option<&'static str> {
             "try again; the toolbox's log tells more"
         }
         ErrorCode::ExecutionError => {
-            "the toolbox's configuration holds what is missing: the secret, the address or the timeout; --dry-run shows the request"
+            "the toolbox's configuration holds what is missing: the secret, the address or the timeout"
         }
         ErrorCode::ExecutionTimeout => {
             "services.<id>.timeoutSeconds in the toolbox's configuration gives the upstream longer"
@@ -365,5 +365,33 @@ mod tests {
         for row in CODES {
             assert!(page.contains(&format!("| `{}` | {} | {} |", row.text, row.status, row.exit)), "{}", row.text);
         }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "reads the sources for the codes that they give")]
+    fn the_documentation_lists_every_code_of_the_command_line() {
+        let page = include_str!("../../docs/exit-codes.md");
+        let mut seen = 0;
+        let mut places = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli")];
+        while let Some(place) = places.pop() {
+            if place.is_dir() {
+                places.extend(std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path()));
+                continue;
+            }
+            let source = std::fs::read_to_string(&place).unwrap();
+            for call in source.split("::new(").skip(1) {
+                // An exit code of this module, then the code as text.
+                let Some((exit, rest)) = call.split_once(',') else { continue };
+                let exit = exit.trim().trim_start_matches("report::");
+                let Some(code) = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next()) else {
+                    continue;
+                };
+                if !exit.is_empty() && exit.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+                    seen += 1;
+                    assert!(page.contains(&format!("| `{code}` |")), "{code} of {}", place.display());
+                }
+            }
+        }
+        assert!(seen > 30, "{seen}");
     }
 }

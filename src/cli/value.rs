@@ -69,6 +69,11 @@ impl<'a> View<'a> {
             || self.list("allOf").iter().any(|part| part.can_be(name))
     }
 
+    /// Whether a flag takes it member by member.
+    fn is_by_member(&self) -> bool {
+        self.can_be("object") && !self.can_be("string") && !self.can_be("array")
+    }
+
     fn label(&self) -> String {
         let items = self.schema.get("items").and_then(|items| self.at(items)).filter(|_| self.can_be("array"));
         items.map_or_else(|| word(self), |items| format!("{}..", word(&items)))
@@ -177,12 +182,9 @@ pub fn read(schema: Option<&Schema>, values: &[String]) -> Result<Value, String>
         [one] => one_value(&view, one),
         _ => Err("is given more than once, and takes one value".to_owned()),
     };
-    if view.can_be("object")
-        && !view.can_be("string")
-        && !view.can_be("array")
-        && let Some(object) = members_given(values)
-    {
-        return Ok(object);
+    if view.is_by_member() {
+        let by_member = |error: String| format!("{error}; its members are given as NAME=VALUE, each once");
+        return members_given(values).map_or_else(|| scalar().map_err(by_member), Ok);
     }
     if !view.can_be("array") {
         return scalar();
@@ -241,6 +243,15 @@ pub fn label(schema: Option<&Schema>) -> String {
     View::of(&root).label()
 }
 
+/// What help calls the value of a flag.
+pub fn flag_label(schema: Option<&Schema>) -> String {
+    let root = schema.map(Schema::value);
+    match root.as_ref().map(View::of) {
+        Some(view) if view.is_by_member() && view.label() == "JSON" => "JSON|NAME=VALUE..".to_owned(),
+        _ => label(schema),
+    }
+}
+
 /// One member of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
@@ -274,7 +285,7 @@ fn default_of(view: &View<'_>) -> Option<String> {
     Some(if short.len() < text.len() { format!("{short}…") } else { short })
 }
 
-/// The members of an object schema, in the publisher's order; those of its `allOf` parts too.
+/// The members of an object schema that a request may have, in the publisher's order; those of its `allOf` parts too.
 pub fn members(schema: &Schema) -> Vec<Member> {
     let root = schema.value();
     let view = View::of(&root);
@@ -286,7 +297,10 @@ pub fn members(schema: &Schema) -> Vec<Member> {
 fn members_of(view: &View<'_>) -> Vec<Member> {
     let required = view.schema.get("required").and_then(Value::as_array);
     let properties = view.schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-    let members = properties.map(|(name, property)| {
+    let says = |schema: &Value| schema.get("readOnly") == Some(&Value::Bool(true));
+    // Beside a reference, or behind it.
+    let given = |property: &Value| !says(property) && !view.at(property).is_some_and(|view| says(view.schema));
+    let members = properties.filter(|(_, property)| given(property)).map(|(name, property)| {
         let description = property.get("description").and_then(Value::as_str).unwrap_or("");
         Member {
             name: name.clone(),
@@ -392,7 +406,9 @@ mod tests {
         for wrong in [&["a=1", "a=2"][..], &["a=1", "a.b=2"], &["=1", "a=1"]] {
             gives(&object, wrong, Err("is given more than once, and takes one value"));
         }
-        gives(&object, &["x"], Err("is not a JSON object"));
+        gives(&object, &["x"], Err("is not a JSON object; its members are given as NAME=VALUE, each once"));
+        assert_eq!(flag_label(Some(&Schema::new(&object))), "JSON|NAME=VALUE..");
+        assert_eq!(flag_label(Some(&Schema::new(&json!({"type": ["object", "string"]})))), "TEXT");
     }
 
     #[test]
@@ -405,9 +421,9 @@ mod tests {
     #[test]
     fn members_of_bodies_are_found() {
         let schema = json!({
-            "allOf": [{"$ref": "#/$defs/base"}], "required": ["n"],
+            "allOf": [{"$ref": "#/$defs/base"}], "required": ["n", "made"],
             "properties": {"n": {"type": "integer", "description": "How many\nmore"}, "l": {"type": "array", "items": {"type": "string"}}},
-            "$defs": {"base": {"type": "object", "properties": {"id": {"type": "string"}}}}
+            "$defs": {"base": {"type": "object", "properties": {"id": {"type": "string"}, "made": {"type": "string", "readOnly": true}}}}
         });
         let found: Vec<String> = members(&Schema::new(&schema))
             .into_iter()

@@ -90,6 +90,7 @@ fn what_the_schema_does_not_allow_is_sent_only_on_wish() {
         .stderr_has(&["--file photo=none.png cannot be read"])
         .status(2);
     world.run("open-cli demo items list --file a.png").stderr_has(&["takes no files"]).status(2);
+    world.run("open-cli forms upload").stderr_has(&["needs a body", "its files as --file NAME=PATH"]).status(2);
 }
 
 #[test]
@@ -100,4 +101,5 @@ fn help_shows_files_and_defaults() {
         "(required, default none)",
         "--file [NAME=]PATH",
     ]);
+    world.run("open-cli explain forms upload --format table").stdout_has(&["open-cli forms upload --file photo=PATH"]);
 }

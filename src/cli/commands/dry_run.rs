@@ -86,7 +86,8 @@ fn readable(answer: &DryRunResponse) -> String {
 /// The request as a line for a POSIX shell; placeholders like `<token>` are quoted with everything else.
 fn curl(answer: &DryRunResponse) -> String {
     let mut line = String::new();
-    if let Some(encoded) = &answer.body_base64 {
+    let encoded = through_a_pipe(answer);
+    if let Some(encoded) = &encoded {
         line.push_str(&format!("printf %s {} | base64 -d | ", quote(encoded)));
     }
     line.push_str("curl --globoff");
@@ -100,13 +101,24 @@ fn curl(answer: &DryRunResponse) -> String {
         let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
         line.push_str(&format!(" \\\n  --header {}", quote(&header)));
     }
-    match (&answer.body, &answer.body_base64) {
-        (Some(body), _) => line.push_str(&format!(" \\\n  --data-raw {}", quote(body))),
-        (None, Some(_)) => line.push_str(" \\\n  --data-binary @-"),
+    match (&answer.body, &encoded) {
+        (_, Some(_)) => line.push_str(" \\\n  --data-binary @-"),
+        (Some(body), None) => line.push_str(&format!(" \\\n  --data-raw {}", quote(body))),
         (None, None) => {}
     }
     line.push_str(&format!(" \\\n  {}", quote(&answer.url)));
     line
+}
+
+/// The base64 of a body that a line of a shell cannot hold, or not once it was copied from a terminal: of bytes that
+/// are no text, and of text with NUL, a carriage return or another control character.
+fn through_a_pipe(answer: &DryRunResponse) -> Option<String> {
+    let kept = |c: char| !c.is_control() || matches!(c, '\t' | '\n');
+    match &answer.body {
+        Some(body) if !body.chars().all(kept) => Some(STANDARD.encode(body)),
+        Some(_) => None,
+        None => answer.body_base64.clone(),
+    }
 }
 
 /// One word for a POSIX shell.
@@ -148,5 +160,10 @@ mod tests {
                 || curl(&binary).starts_with("printf %s /wA= | base64")
         );
         assert!(curl(&binary).contains("--data-binary @-"));
+        for text in ["PDF\0bin", "a\r\nb", "\u{1b}[m"] {
+            let line = curl(&DryRunResponse { body: Some(text.to_owned()), body_base64: None, ..binary.clone() });
+            let piped = format!("printf %s {} | base64 -d | curl", quote(&STANDARD.encode(text)));
+            assert!(line.starts_with(&piped) && line.contains("--data-binary @-"), "no shell keeps {text:?}: {line}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::catalog::{AuthAlternative, AuthRequirement, Tool};
+use crate::catalog::{AuthAlternative, AuthRequirement, Tool, files};
 use crate::cli::args::Options;
 use crate::cli::commands::{call, catalog};
 use crate::cli::report::Failure;
@@ -108,10 +108,15 @@ fn example(tool: &Tool, words: &str) -> String {
     for param in &tool.path_params {
         line.push_str(&format!(" <{}>", param.name));
     }
-    for (name, flag) in bind::flags_of(tool).iter().filter(|(_, flag)| flag.required) {
+    for (name, flag) in bind::flags_of(tool).iter().filter(|(_, flag)| bind::is_needed(tool, flag)) {
         line.push_str(&format!(" --{name} {}", value::label(flag.schema.as_ref())));
     }
-    if tool.request_body.as_ref().is_some_and(|body| body.required) {
+    let needed = files::multipart(tool).map(files::members).unwrap_or_default();
+    let needed: Vec<_> = needed.iter().filter(|file| file.required).collect();
+    for file in &needed {
+        line.push_str(&format!(" --file {}=PATH", file.name));
+    }
+    if needed.is_empty() && tool.request_body.as_ref().is_some_and(|body| body.required) {
         line.push_str(" --body @FILE");
     }
     if tool.safety.requires_approval {

@@ -97,7 +97,7 @@ impl From<UpstreamError> for Failure {
         match error {
             UpstreamError::Runtime(error) => Self::from(error),
             UpstreamError::Flow(_) => Self::new(report::AUTH, "login_failed", message)
-                .hint("try again with `open-cli auth upstream login`, on another machine with --no-browser"),
+                .hint("repeat the command; with --no-browser the browser may be on another machine"),
             UpstreamError::Address(_) => Self::new(report::UNREACHABLE, "runtime_answer", message)
                 .hint("check the URL: something between here and the toolbox may have answered"),
         }

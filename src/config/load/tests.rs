@@ -220,6 +220,11 @@ fn literals_outside_the_local_file_warn() {
     assert!(shown.starts_with("project/.cli.json:1:39: warning: a literal secret"), "{shown}");
     assert!(!shown.contains("sk-very-secret"));
     assert!(World::new().project("{}").local(literal).loaded().warnings.is_empty());
+    let client = r#"{"secrets": {"s": {"type": "oauth2", "mode": "clientCredentials",
+        "clientId": {"type": "literal", "value": "public"}, "clientSecret": {"type": "literal", "value": "hidden"}}}}"#;
+    let world = World::new().project(client);
+    let shown = world.shown(&world.loaded().warnings);
+    assert!(shown.contains("at /secrets/s/clientSecret/value") && !shown.contains("clientId"), "{shown}");
 }
 
 #[test]

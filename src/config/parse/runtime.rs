@@ -114,7 +114,7 @@ impl Reader<'_, '_> {
     fn oauth_client(&mut self, node: &Node) -> Option<RemoteAuthMode> {
         let fields = self.fields(node, &["tokenURL", "clientId", "clientSecret", "tokenEndpointAuthMethod"])?;
         let token_url = self.required(fields, "tokenURL").and_then(|node| self.url(node));
-        let client_id = self.required(fields, "clientId").and_then(|node| self.reference(node));
+        let client_id = self.required(fields, "clientId").and_then(|node| self.client_id(node));
         let client_secret = self.required(fields, "clientSecret").and_then(|node| self.reference(node));
         let authentication =
             fields.get("tokenEndpointAuthMethod").and_then(|node| self.choice(node, CLIENT_AUTHENTICATIONS));
@@ -209,7 +209,7 @@ impl Reader<'_, '_> {
         let issuer = fields.get("issuer").and_then(|node| self.url(node).and(node.text())).map(str::to_owned);
         let jwks_url = fields.get("jwksURL").and_then(|node| self.url(node));
         let introspection_url = fields.get("introspectionURL").and_then(|node| self.url(node));
-        let client_id = fields.get("clientId").and_then(|node| self.reference(node));
+        let client_id = fields.get("clientId").and_then(|node| self.client_id(node));
         let client_secret = fields.get("clientSecret").and_then(|node| self.reference(node));
         let cache = fields.get("introspectionCacheSeconds").and_then(|node| self.seconds(node, 0, MAX_CACHE));
         let authentication =

@@ -70,7 +70,9 @@ impl Reader<'_, '_> {
         if kind != Some("oauth2") {
             let fields = self.fields(node, &["type", "value", "command", "services"])?;
             let services = self.secret_services(fields);
-            return Some(Secret { services, kind: SecretKind::Value(self.reference_fields(fields, SECRET_TYPES)?) });
+            let reference = self.reference_fields(fields, SECRET_TYPES)?;
+            self.warn_of_literal(node, &reference);
+            return Some(Secret { services, kind: SecretKind::Value(reference) });
         }
         let known: Vec<&str> = ["type", "services"].iter().chain(OAUTH).copied().collect();
         let fields = self.fields(node, &known)?;
@@ -85,8 +87,15 @@ impl Reader<'_, '_> {
         services.into_iter().map(ServiceId::new).collect()
     }
 
-    /// A secret reference outside `secrets`: `clientId`, `clientSecret`.
+    /// A secret reference outside `secrets`: `clientSecret`.
     pub(super) fn reference(&mut self, node: &Node) -> Option<SecretRef> {
+        let reference = self.client_id(node)?;
+        self.warn_of_literal(node, &reference);
+        Some(reference)
+    }
+
+    /// `clientId`: a reference too, but what it leads to is no secret (RFC 6749 section 2.2) and may stand anywhere.
+    pub(super) fn client_id(&mut self, node: &Node) -> Option<SecretRef> {
         let fields = self.fields(node, &["type", "value", "command"])?;
         let values: Vec<_> = SECRET_TYPES.iter().copied().filter(|(_, kind)| *kind != SecretType::OAuth2).collect();
         self.reference_fields(fields, &values)
@@ -107,10 +116,7 @@ impl Reader<'_, '_> {
             SecretType::Env => SecretRef::Env(value),
             SecretType::File => SecretRef::File(self.beside(&node.origin, &value)),
             SecretType::OsKeychain => SecretRef::OsKeychain(value),
-            _ => {
-                self.literal_warning(node);
-                SecretRef::Literal(Redacted::new(value))
-            }
+            _ => SecretRef::Literal(Redacted::new(value)),
         })
     }
 
@@ -138,8 +144,10 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn literal_warning(&mut self, node: &Node) {
-        if self.problems.file(&node.origin).scope != Scope::Local {
+    fn warn_of_literal(&mut self, node: &Node, reference: &SecretRef) {
+        if let (SecretRef::Literal(_), Some(node)) = (reference, node.get("value"))
+            && self.problems.file(&node.origin).scope != Scope::Local
+        {
             self.problems.warning(
                 &node.origin,
                 "a literal secret stands in a file that is likely to be shared",
@@ -165,12 +173,11 @@ impl Reader<'_, '_> {
         let mode = fields.get("mode").and_then(|node| self.choice(node, OAUTH_MODES));
         let url = |reader: &mut Self, key: &str| fields.get(key).and_then(|node| reader.url(node));
         let text = |reader: &mut Self, key: &str| fields.get(key).and_then(|node| reader.text(node));
-        let secret = |reader: &mut Self, key: &str| fields.get(key).and_then(|node| reader.reference(node));
         let issuer = url(self, "issuer");
         let authorization_url = url(self, "authorizationURL");
         let token_url = url(self, "tokenURL");
-        let client_id = secret(self, "clientId");
-        let client_secret = secret(self, "clientSecret");
+        let client_id = fields.get("clientId").and_then(|node| self.client_id(node));
+        let client_secret = fields.get("clientSecret").and_then(|node| self.reference(node));
         let (audience, resource) = (text(self, "audience"), text(self, "resource"));
         let redirect_uri = fields.get("redirectURI").and_then(|node| self.loopback_url(node));
         let storage = fields.get("tokenStorage").and_then(|node| self.choice(node, STORAGES));

@@ -145,7 +145,7 @@ fn chosen<'a>(mut logins: Vec<Needed<'a>>, secret: Option<&str>) -> Result<Neede
 fn nothing_needs_one() -> Failure {
     Failure::new(
         ErrorCode::BadRequest,
-        "no tool of yours there needs a login; `GET /v1/auth/upstream` lists those that do",
+        "no tool of yours there needs a login; `open-cli auth upstream status` (`GET /v1/auth/upstream`) lists those that do",
     )
 }
 
