@@ -4,6 +4,7 @@
 //! lead to nodes, so that the result is as large as the text, cycles or not.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use regex_lite::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
@@ -126,10 +127,25 @@ pub(super) struct ObjectRules {
 impl Compiled {
     /// Compiles a schema.
     pub(super) fn new(schema: Value) -> Self {
-        let mut compiler = Compiler { root: &schema, nodes: vec![Node::default()], known: HashMap::new() };
-        let root = compiler.node(&schema, &BTreeSet::new());
+        let mut compiler =
+            Compiler { root: &schema, nodes: vec![Node::default()], known: HashMap::new(), read_only: HashMap::new() };
+        let root = compiler.node(&schema, &Hidden::default());
         let nodes = compiler.nodes;
         Self { nodes, root, schema }
+    }
+}
+
+/// Members that a schema and those around it call read-only. What is outside is not copied: it may be long, and there may be many inside.
+#[derive(Default)]
+struct Hidden<'h> {
+    names: Vec<Rc<BTreeSet<String>>>,
+    outer: Option<&'h Self>,
+}
+
+impl Hidden<'_> {
+    fn contains(&self, name: &str) -> bool {
+        let mut all = std::iter::successors(Some(self), |hidden| hidden.outer);
+        all.any(|hidden| hidden.names.iter().any(|names| names.contains(name)))
     }
 }
 
@@ -138,11 +154,13 @@ struct Compiler<'a> {
     nodes: Vec<Node>,
     /// By the address of what a reference leads to.
     known: HashMap<usize, Id>,
+    /// The read-only members of a schema's own, by its address: many others may lead to it.
+    read_only: HashMap<usize, Rc<BTreeSet<String>>>,
 }
 
 impl<'a> Compiler<'a> {
     /// `hidden`: members that an enclosing `allOf` calls read-only. Nesting is bounded by the depth of JSON that is read.
-    fn node(&mut self, schema: &'a Value, hidden: &BTreeSet<String>) -> Id {
+    fn node(&mut self, schema: &'a Value, hidden: &Hidden<'_>) -> Id {
         let address = std::ptr::from_ref(schema).addr();
         if let Some(known) = self.known.get(&address) {
             return *known;
@@ -164,9 +182,9 @@ impl<'a> Compiler<'a> {
         id
     }
 
-    fn described(&mut self, keywords: &'a Map<String, Value>, hidden: &BTreeSet<String>) -> Node {
-        let mut hidden = hidden.clone();
-        self.read_only(keywords, &mut Vec::new(), &mut hidden);
+    fn described(&mut self, keywords: &'a Map<String, Value>, hidden: &Hidden<'_>) -> Node {
+        let mut hidden = Hidden { names: Vec::new(), outer: Some(hidden) };
+        self.read_only(keywords, &mut Vec::new(), &mut hidden.names);
         let nullable = keywords.get("nullable") == Some(&Value::Bool(true));
         let mut node = Node { types: types(keywords), nullable, ..Node::default() };
         node.allowed = match (keywords.get("enum"), keywords.get("const")) {
@@ -189,9 +207,9 @@ impl<'a> Compiler<'a> {
         node
     }
 
-    fn combined(&mut self, keywords: &'a Map<String, Value>, hidden: &BTreeSet<String>, node: &mut Node) {
+    fn combined(&mut self, keywords: &'a Map<String, Value>, hidden: &Hidden<'_>, node: &mut Node) {
         if let Some(target) = keywords.get("$ref").and_then(Value::as_str).and_then(|text| target(self.root, text)) {
-            let id = self.node(target, &BTreeSet::new());
+            let id = self.node(target, &Hidden::default());
             node.all.push(id);
         }
         if let Some(Value::Array(parts)) = keywords.get("allOf") {
@@ -213,7 +231,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn array_rules(&mut self, keywords: &'a Map<String, Value>) -> Option<ArrayRules> {
-        let none = BTreeSet::new();
+        let none = Hidden::default();
         let mut rules = ArrayRules {
             min: count(keywords, "minItems"),
             max: count(keywords, "maxItems"),
@@ -238,12 +256,8 @@ impl<'a> Compiler<'a> {
     }
 
     /// Also whether all patterns of names can be enforced.
-    fn object_rules(
-        &mut self,
-        keywords: &'a Map<String, Value>,
-        hidden: &BTreeSet<String>,
-    ) -> (Option<ObjectRules>, bool) {
-        let none = BTreeSet::new();
+    fn object_rules(&mut self, keywords: &'a Map<String, Value>, hidden: &Hidden<'_>) -> (Option<ObjectRules>, bool) {
+        let none = Hidden::default();
         let members = |keyword: &str| keywords.get(keyword).and_then(Value::as_object).into_iter().flatten();
         let names = |value: &Value| -> Vec<String> {
             value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
@@ -282,19 +296,29 @@ impl<'a> Compiler<'a> {
     }
 
     /// Collects the read-only members of a schema and of its parts; `seen` keeps parts that refer to each other from multiplying.
-    fn read_only(&self, keywords: &Map<String, Value>, seen: &mut Vec<usize>, found: &mut BTreeSet<String>) {
+    fn read_only(
+        &mut self,
+        keywords: &Map<String, Value>,
+        seen: &mut Vec<usize>,
+        found: &mut Vec<Rc<BTreeSet<String>>>,
+    ) {
         let address = std::ptr::from_ref(keywords).addr();
         if seen.len() >= MAX_PARTS || seen.contains(&address) {
             return;
         }
         seen.push(address);
-        for (name, property) in keywords.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            if self.is_read_only(property, MAX_HOPS) {
-                found.insert(name.clone());
-            }
+        if let Some(Value::Object(properties)) = keywords.get("properties") {
+            let known = self.read_only.get(&address).cloned();
+            let own = known.unwrap_or_else(|| {
+                let names = properties.iter().filter(|(_, property)| self.is_read_only(property, MAX_HOPS));
+                Rc::new(names.map(|(name, _)| name.clone()).collect::<BTreeSet<_>>())
+            });
+            self.read_only.insert(address, Rc::clone(&own));
+            found.extend(Some(own).filter(|own| !own.is_empty()));
         }
+        let root = self.root;
         let parts = keywords.get("allOf").and_then(Value::as_array).into_iter().flatten();
-        let reference = keywords.get("$ref").and_then(Value::as_str).and_then(|text| target(self.root, text));
+        let reference = keywords.get("$ref").and_then(Value::as_str).and_then(|text| target(root, text));
         for part in parts.chain(reference).filter_map(Value::as_object) {
             self.read_only(part, seen, found);
         }
