@@ -156,7 +156,8 @@ fn printed(argv: &[String], env: &[(String, String)]) -> Result<Redacted<String>
 
 fn from_file(path: &std::path::Path) -> Result<Redacted<String>, SecretError> {
     let failed = |cause: String| SecretError::File { path: path.to_owned(), cause };
-    let bytes = disk::read(path, MAX_SECRET).map_err(|error| failed(error.to_string()))?;
+    // A pipe that nobody writes to would hold the call for ever.
+    let bytes = disk::read_regular(path, MAX_SECRET).map_err(|error| failed(error.to_string()))?;
     let text = String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8 text".to_owned()))?;
     let value = without_line_break(&text);
     match value.is_empty() {
@@ -216,6 +217,7 @@ mod tests {
         check(&SecretRef::Literal(Redacted::new(String::new())), Err("literal secret is empty"));
         check(&SecretRef::File(file("empty", b"\n")), Err("is empty"));
         check(&SecretRef::File("/nonexistent/x".into()), Err("/nonexistent/x cannot be read"));
+        check(&SecretRef::File("/dev/zero".into()), Err("is not a regular file"));
         check(&SecretRef::File(file("binary", b"s3cret\xFF")), Err("not UTF-8"));
         check(&SecretRef::File(file("large", &vec![b'x'; MAX_SECRET + 1])), Err("larger than"));
         check(&SecretRef::Exec(vec!["s3cret".into()]), Err("policy.allowExecSecrets"));

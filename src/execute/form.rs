@@ -1,6 +1,8 @@
 //! `application/x-www-form-urlencoded` bodies: members of an object to pairs, each as the description's `encoding` says. Also what forms of
 //! both kinds share. Pure.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use super::style::{self, Coding};
@@ -41,19 +43,39 @@ pub(super) fn styled_parts(content: Option<&BodyContent>, name: &str, value: &Va
 
 /// Members as the schema wants them: a form's values are texts, so that `"5"` is a number where one is wanted.
 pub(super) fn fitted(schema: &Value, members: Map<String, Value>) -> Map<String, Value> {
+    let properties = Properties::of(schema);
     let fit = |(name, value): (String, Value)| {
-        let fitted = value::fit_within(&value, property(schema, &name), schema).unwrap_or(value);
+        let fitted = value::fit_within(&value, properties.get(&name), schema).unwrap_or(value);
         (name, fitted)
     };
     members.into_iter().map(fit).collect()
 }
 
-/// What a schema says of a member.
-pub(super) fn property<'a>(schema: &'a Value, name: &str) -> &'a Value {
-    let root = resolved(schema, schema);
-    let holders = std::iter::once(root).chain(root["allOf"].as_array().into_iter().flatten());
-    let found = holders.map(|holder| &resolved(schema, holder)["properties"][name]).find(|found| !found.is_null());
-    found.map_or(&Value::Null, |found| resolved(schema, found))
+/// What a schema says of members, itself or in a part of its `allOf`.
+pub(super) struct Properties<'a> {
+    schema: &'a Value,
+    own: &'a Value,
+    /// Of all parts together: there may be many of both, members and parts.
+    of_parts: HashMap<&'a str, &'a Value>,
+}
+
+impl<'a> Properties<'a> {
+    pub(super) fn of(schema: &'a Value) -> Self {
+        let root = resolved(schema, schema);
+        let parts = root["allOf"].as_array().into_iter().flatten();
+        let all = parts.filter_map(|part| resolved(schema, part)["properties"].as_object()).flatten();
+        let mut of_parts = HashMap::new();
+        for (name, property) in all.filter(|(_, property)| !property.is_null()) {
+            of_parts.entry(name.as_str()).or_insert(property);
+        }
+        Self { schema, own: &root["properties"], of_parts }
+    }
+
+    /// What it says of one.
+    pub(super) fn get(&self, name: &str) -> &'a Value {
+        let own = Some(&self.own[name]).filter(|own| !own.is_null());
+        own.or_else(|| self.of_parts.get(name).copied()).map_or(&Value::Null, |found| resolved(self.schema, found))
+    }
 }
 
 /// What a schema within `root` leads to.
@@ -76,6 +98,17 @@ mod tests {
         let content = BodyContent { encoding: serde_json::from_value(encoding).unwrap(), ..BodyContent::default() };
         let bytes = encode(Some(&content), members.as_object().unwrap());
         assert_eq!(String::from_utf8(bytes).unwrap(), expected, "{members}");
+    }
+
+    #[test]
+    fn h28_many_members_and_many_parts_are_fitted() {
+        let parts: Vec<Value> =
+            (0..10_000).map(|at| json!({"properties": {format!("p{at}"): {"type": "integer"}}})).collect();
+        let schema = json!({"allOf": parts, "properties": {"own": {"type": "integer"}}});
+        let mut members: Map<String, Value> = (0..10_000).map(|at| (format!("m{at}"), json!("1"))).collect();
+        members.extend(["own", "p7"].map(|name| (name.to_owned(), json!("1"))));
+        let fitted = fitted(&schema, members);
+        assert_eq!([&fitted["own"], &fitted["p7"], &fitted["m1"]], [&json!(1), &json!(1), &json!("1")]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::body::{Body, BodyError, MAX_BODY};
-use super::form;
+use super::form::{self, Properties};
 use super::style;
 use crate::catalog::{BodyContent, Encoding};
 use crate::contract::RequestFile;
@@ -34,14 +34,14 @@ pub(super) fn encode(
     members: &Map<String, Value>,
     files: &[RequestFile],
 ) -> Result<Body, BodyError> {
-    let mut parts = Vec::new();
+    let (mut parts, properties) = (Vec::new(), Properties::of(schema));
     for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
         if let Some(pairs) = form::styled_parts(content, name, value) {
             parts.extend(pairs.into_iter().map(|(name, text)| plain(name, text)));
             continue;
         }
         let encoding = content.and_then(|content| content.encoding.get(name));
-        let property = form::property(schema, name);
+        let property = properties.get(name);
         let (items, described) = match value {
             Value::Array(items) => (items.as_slice(), form::resolved(schema, &property["items"])),
             one => (std::slice::from_ref(one), property),

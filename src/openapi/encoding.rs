@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::document::Version;
 use super::parameters::{Place, Style};
 use super::refs::{Object, Reading};
-use crate::http::media_type;
+use crate::http::{Headers, media_type};
 
 /// Properties of one body that have an encoding.
 const MAX_ENCODINGS: usize = 200;
@@ -94,7 +94,8 @@ fn headers<'r>(reading: &Reading<'r>, encoding: &Object<'r>) -> BTreeMap<String,
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         // The body itself says these two.
         let own = ["content-type", "content-disposition"].iter().any(|own| name.eq_ignore_ascii_case(own));
-        (!own && is_plain(name) && is_plain(&text)).then(|| (name.to_owned(), text))
+        let is_header = Headers::new().append(name, &text).is_ok();
+        (!own && is_header && is_plain(name) && is_plain(&text)).then(|| (name.to_owned(), text))
     });
     fixed.take(MAX_ENCODINGS).collect()
 }

@@ -530,7 +530,7 @@ fn encodings_are_kept_where_they_say_something() {
         &json!({"a": {"style": "form", "explode": true, "allowReserved": true}}),
     );
     check_encoding("3.1.0", "application/json", "{a: {style: form}}", &json!({}));
-    let headers = "{a: {contentType: 'image/png, image/jpeg', headers: {X-A: {schema: {const: 1}}, X-B: {schema: {enum: [b]}}, X-C: {schema: {default: c}}, X-D: {schema: {}}, Content-Type: {schema: {const: x}}}}}";
+    let headers = "{a: {contentType: 'image/png, image/jpeg', headers: {X-A: {schema: {const: 1}}, X-B: {schema: {enum: [b]}}, X-C: {schema: {default: c}}, X-D: {schema: {}}, 'X E: f': {schema: {const: x}}, X-\u{fc}: {schema: {const: x}}, Content-Type: {schema: {const: x}}}}}";
     check_encoding(
         "3.0.0",
         multipart,

@@ -27,11 +27,16 @@ const MAX_COMPARED: usize = 1_000;
 
 /// What is wrong with a value.
 pub(super) fn problems(compiled: &Compiled, value: &Value, texts: bool) -> Vec<Problem> {
+    found_in_time(compiled, value, texts).unwrap_or_default()
+}
+
+/// The same; `None` when it takes more steps than there are.
+pub(super) fn found_in_time(compiled: &Compiled, value: &Value, texts: bool) -> Option<Vec<Problem>> {
     let walk =
         Walk { nodes: &compiled.nodes, texts, steps: Cell::new(0), loose: Cell::new(0), quiet: Cell::new(false) };
     let mut found = Vec::new();
     walk.node(compiled.root, value, &Place::Root, 0, &mut found);
-    if walk.is_spent() { Vec::new() } else { found }
+    (!walk.is_spent()).then_some(found)
 }
 
 /// Where a value stands, told only when something is wrong there.
