@@ -2,7 +2,8 @@
 //! decision.
 //!
 //! `validator` with `keystore` and `remembered` finds out who calls, `bearer` where the token stands in a request, `envelope` what
-//! that one may see and run, `policy` whether it may do so now, and `explain` why.
+//! that one may see and run, `policy` whether it may do so now, and `explain` why; `idle` finds what of a
+//! configuration does nothing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub mod bearer;
 mod docs_test;
 pub mod envelope;
 pub mod explain;
+pub mod idle;
 mod keystore;
 pub mod policy;
 mod remembered;

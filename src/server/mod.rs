@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::access::idle;
 use crate::access::validator::Tools;
 use crate::audit::{self, AuditLog, Event, EventType, Upkeep};
 use crate::base::count::Counter;
@@ -172,6 +173,9 @@ fn check(host: &mut Host, flags: &Flags) -> Result<(), StartError> {
         return Err(config(errors));
     }
     let catalog = snapshot.shelf.catalog.catalog();
+    for problem in idle::idle(&snapshot.served.config, catalog) {
+        log.warn("configuration", &[("problem", &problem)]);
+    }
     let (tools, sources) = (catalog.tools.len(), catalog.sources.len());
     print(host, &format!("ok: {tools} tools from {sources} sources\n"));
     Ok(())

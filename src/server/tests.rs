@@ -304,6 +304,10 @@ fn the_program_says_what_is_wrong_and_how_it_ends() {
     world.runs(&["--nonsense"], 2, "no flag `--nonsense`");
     world.runs(&["--config", "none.json"], 3, "none.json");
     world.runs(&["--check", "--config", ".cli.json"], 0, "ok: 1 tools from 1 sources");
+    let mut slip = config();
+    slip["policy"] = json!({"deny": ["shop:lsitItems"]});
+    world.write(".cli.json", &slip);
+    world.runs(&["--check", "--config", ".cli.json"], 0, "`shop:lsitItems` of policy.deny matches no tool");
     world.runs(&["--check"], 3, "trust");
     let mut away = closed(&json!({"type": "literal", "value": "x"}));
     away["runtime"]["server"]["auth"]["introspectionURL"] = json!("http://127.0.0.1:1/");

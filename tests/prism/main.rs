@@ -3,12 +3,7 @@
 //! `scripts/integration/prism.sh` installs Prism and runs this; `PRISM` names the program. Each tool is asked twice: with the least
 //! that it takes, and with everything.
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a test that starts processes"
-)]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that starts processes")]
 
 #[path = "../it/program.rs"]
 #[expect(dead_code, reason = "shared with tests/it, which uses all of it")]

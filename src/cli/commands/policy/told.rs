@@ -11,10 +11,15 @@ use super::cases::Case;
 /// Columns in front of what a rule says.
 const RULE: usize = 20;
 
-/// Every explanation, with an empty line between them.
+/// Every explanation, with an empty line between them; of several, those that nothing denies take one line.
 pub(super) fn answer(answer: &PolicyExplainResponse) -> String {
     let who = who(answer);
-    let one = |explanation: &PolicyExplanation| format!("{}{}", head(explanation, &who), rules(explanation));
+    let several = answer.explanations.len() > 1;
+    let one = |explanation: &PolicyExplanation| match several && explanation.verdict == ALLOWED {
+        // Of many, those that nothing stands in the way of are only named.
+        true => format!("{}: {ALLOWED}\n", explanation.tool_id),
+        false => format!("{}{}", head(explanation, &who), rules(explanation)),
+    };
     let mut text = answer.explanations.iter().map(one).collect::<Vec<_>>().join("\n");
     if answer.left_out > 0 {
         text.push_str(&format!("\n{} more tools match; a narrower pattern explains them\n", answer.left_out));
