@@ -161,19 +161,18 @@ fn check(scene: &Scene, log: &Path) -> f64 {
     millis(|| assert!(verifying(scene, log).wait().unwrap().success(), "the trail is whole"))
 }
 
-/// MiB that it holds at most. The kernel keeps the mark itself, but nobody can read it once the process has ended, so it is looked at until
-/// then, apart from what takes time.
+/// MiB that it holds at most. The kernel keeps the mark itself, but nobody can read it once the process has ended, so it is read until then,
+/// apart from what takes time.
 fn peak(scene: &Scene, log: &Path) -> f64 {
-    const LOOK: Duration = Duration::from_millis(2);
     let (mut child, mut peak) = (verifying(scene, log), 0.0);
+    let status = format!("/proc/{}/status", child.id());
     loop {
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        peak = number(&status, "VmHWM").map_or(peak, |kib| kib / 1024.0);
+        let told = fs::read_to_string(&status).unwrap_or_default();
+        peak = number(&told, "VmHWM").map_or(peak, |kib| kib / 1024.0);
         if let Some(status) = child.try_wait().unwrap() {
             assert!(status.success(), "the trail is whole");
             return peak;
         }
-        std::thread::sleep(LOOK);
     }
 }
 
