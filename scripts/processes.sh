@@ -25,6 +25,13 @@ enter_scratch() {
     unset "${!OPEN_CLI_@}"
 }
 
+# Installs packages of PyPI for `python/bin/python` in the scratch directory; before it is entered, since pip's own settings are wanted.
+python_with() {
+    python3 -c 'import venv, ensurepip' 2>/dev/null || fail "Python's venv is missing; install it (Debian: python3-venv)"
+    python3 -m venv "$scratch/python"
+    "$scratch/python/bin/pip" install --quiet --disable-pip-version-check "$@"
+}
+
 # Starts a program in the background, with its output in NAME.log, and sets `url` to the address it prints.
 start() {
     local name=$1

@@ -17,10 +17,7 @@ fail() {
     exit 1
 }
 
-python3 -c 'import venv, ensurepip' 2>/dev/null || fail "Python's venv is missing; install it (Debian: python3-venv)"
-cd "$scratch"
-python3 -m venv python
-python/bin/pip install --quiet --disable-pip-version-check schemathesis==4.32.5 openapi-spec-validator==0.9.0
+python_with schemathesis==4.32.5 openapi-spec-validator==0.9.0
 
 enter_scratch
 umask 077

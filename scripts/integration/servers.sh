@@ -16,10 +16,7 @@ fail() {
     exit 1
 }
 
-python3 -c 'import venv, ensurepip' 2>/dev/null || fail "Python's venv is missing; install it (Debian: python3-venv)"
-cd "$scratch"
-python3 -m venv python
-python/bin/pip install --quiet --disable-pip-version-check httpbin==0.10.4 jupyter_server==2.21.1
+python_with httpbin==0.10.4 jupyter_server==2.21.1
 enter_scratch
 umask 077
 cp "$here"/servers/*.yaml .
