@@ -3,65 +3,25 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
-use open_cli::base::host::Clock;
-use open_cli::base::id::SourceId;
 use open_cli::base::url::Url;
-use open_cli::catalog::gather::gather;
 use open_cli::catalog::{Parameter, Place, Style, Tool};
-use open_cli::config::{Config, Location, Refresh, Source, SourceKind};
 use open_cli::contract::{ExecuteRequest, RequestFile};
 use open_cli::execute::check::Checks;
 use open_cli::execute::request::build;
-use open_cli::fetch::run::Fetcher;
-use open_cli::http::{Limits, Request, Response, Transport, TransportError};
+use open_cli::http::Request;
 use serde_json::{Map, Value, json};
 
+#[path = "described/mod.rs"]
+mod described;
 #[path = "requests/parse.rs"]
 mod parse;
 #[path = "sample/mod.rs"]
 #[expect(dead_code, reason = "shared with others, which use all of it")]
 mod sample;
 
+use described::{corpus, gathered};
 use sample::{Sampler, Size};
-
-/// Nothing here goes over the network.
-struct NoNetwork;
-
-impl Transport for NoNetwork {
-    fn send(&self, request: &Request, _: Limits) -> Result<Response, TransportError> {
-        panic!("{:?} was requested", request.url);
-    }
-}
-
-fn corpus() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let listed = fs::read_dir(&folder).unwrap_or_else(|error| {
-        panic!("the corpus is missing at {} ({error}); this test reads it from there", folder.display())
-    });
-    let is_description = |path: &PathBuf| path.extension().is_some_and(|end| end == "json" || end == "yaml");
-    let mut found: Vec<_> = listed.map(|entry| entry.unwrap().path()).filter(is_description).collect();
-    found.sort();
-    found
-}
-
-fn tools(path: &Path) -> Vec<Tool> {
-    let source = Source {
-        enabled: true,
-        refresh: Refresh::default(),
-        uri: path.display().to_string(),
-        kind: SourceKind::OpenApi(Location::File(path.to_owned())),
-    };
-    let mut config = Config::default();
-    config.sources.insert(SourceId::new("it"), source);
-    let clock = Clock::from_fn(|| UNIX_EPOCH);
-    let fetcher = Fetcher::new(Arc::new(NoNetwork), None, clock.clone());
-    gather(&config, &fetcher, None, false, &clock).catalog.tools
-}
 
 /// What one call gives.
 #[derive(Default)]
@@ -203,7 +163,7 @@ fn every_tool_of_the_corpus_is_sent_as_it_was_asked() {
     let mut of: BTreeMap<String, usize> = BTreeMap::new();
     for path in corpus() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        for tool in tools(&path) {
+        for tool in gathered(&path).catalog.tools {
             assert!(!tool.flags.iter().any(has_other_meaning), "{}: a header that is not the caller's", tool.id);
             *of.entry(name.clone()).or_default() += 1;
             let medias = tool.request_body.as_ref().map_or(0, |body| body.content_types.len());

@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
+use crate::heard::Heard;
 use crate::program::{PATIENCE, Program};
 use crate::world::World;
 
@@ -87,15 +88,8 @@ impl Upstream {
 /// Reads a request's head and body, and answers by its path.
 fn answer(mut stream: TcpStream, released: &Mutex<Receiver<()>>, gone: &Sender<()>) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).unwrap_or(0) == 0 {
-            return;
-        }
-    }
-    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-    reader.read_exact(&mut vec![0; length.unwrap_or(0)]).unwrap();
-    let path = head.split(' ').nth(1).unwrap();
+    let Some(heard) = Heard::read(&mut reader) else { return };
+    let path = heard.target();
     let mut whole = |more: &str, body: &[u8]| {
         let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n{more}\r\n", body.len());
         stream.write_all(&[head.as_bytes(), body].concat()).ok();
@@ -103,7 +97,7 @@ fn answer(mut stream: TcpStream, released: &Mutex<Receiver<()>>, gone: &Sender<(
     let coded = "Content-Type: application/json\r\nContent-Encoding: gzip\r\n";
     match path {
         "/openapi.json" => whole(coded, &gzip(description().as_bytes())),
-        "/coded" if head.to_lowercase().contains("accept-encoding: gzip, deflate\r\n") => {
+        "/coded" if heard.header("accept-encoding") == Some("gzip, deflate") => {
             whole(coded, &gzip(b"{\"n\": 1.50}\n"));
         }
         "/bomb" => whole(coded, &gzip(&vec![b'0'; 64 << 20])),

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use open_cli::base::form::Form;
 use serde_json::{Value, json};
 
+use crate::heard::Heard;
 use crate::program::eventually;
 use crate::world::World;
 
@@ -110,24 +111,10 @@ fn serve(stream: TcpStream, scene: &Mutex<Scene>, own: &str) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut stream = stream;
     loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
-        let (mut length, mut authorization, mut etag) = (0, None, None);
-        loop {
-            let mut header = String::new();
-            reader.read_line(&mut header).ok()?;
-            let Some((name, value)) = header.trim_end().split_once(": ") else { break };
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.parse().ok()?,
-                "if-none-match" => etag = Some(value.to_owned()),
-                "authorization" => authorization = Some(value.to_owned()),
-                _ => {}
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        let line = line.trim_end().trim_end_matches(" HTTP/1.1").to_owned();
-        let seen = Seen { line, authorization, etag, body: String::from_utf8_lossy(&body).into_owned() };
+        let heard = Heard::read(&mut reader)?;
+        let field = |name: &str| heard.header(name).map(str::to_owned);
+        let (authorization, etag) = (field("authorization"), field("if-none-match"));
+        let seen = Seen { line: heard.line().to_owned(), authorization, etag, body: heard.text() };
         let (status, media, text) = answer(&seen, &mut scene.lock().unwrap(), own);
         scene.lock().unwrap().seen.push(seen);
         let head = format!(

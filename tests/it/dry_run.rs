@@ -1,12 +1,13 @@
 //! What `--dry-run` shows is what is sent: the bytes that an upstream gets are compared with those shown before.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
 
 use open_cli::base::host;
 use serde_json::{Value, json};
 
+use crate::heard::Heard;
 use crate::program::PATIENCE;
 use crate::world::World;
 
@@ -25,10 +26,10 @@ impl Echo {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let mut reader = BufReader::new(stream.try_clone().unwrap());
-                while let Some(request) = read_request(&mut reader) {
+                while let Some(request) = Heard::read(&mut reader) {
                     let answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
                     stream.write_all(answer).ok();
-                    if tell.send(request).is_err() {
+                    if tell.send(request.bytes()).is_err() {
                         return;
                     }
                 }
@@ -37,21 +38,6 @@ impl Echo {
         host::spawn("echo", serve).unwrap();
         Self { origin, seen }
     }
-}
-
-/// One request as it came; `None` at the end of the connection.
-fn read_request(reader: &mut impl BufRead) -> Option<Vec<u8>> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        if reader.read_until(b'\n', &mut head).unwrap_or(0) == 0 {
-            return None;
-        }
-    }
-    let length =
-        String::from_utf8_lossy(&head).lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-    let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body).ok()?;
-    Some([head, body].concat())
 }
 
 fn description(origin: &str) -> Value {

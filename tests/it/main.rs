@@ -5,6 +5,7 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests that start processes and read their files")]
 
+mod heard;
 mod program;
 mod ran;
 mod world;

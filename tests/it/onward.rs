@@ -1,12 +1,13 @@
 //! Calls that go on: all pages of a list, operations that take a while, and calls that are repeated, against a small upstream in this process.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use open_cli::base::form::Form;
 use serde_json::{Value, json};
 
+use crate::heard::Heard;
 use crate::world::World;
 
 /// What the upstream is asked: `GET /path`, the query, the headers it looks at.
@@ -69,23 +70,10 @@ impl Upstream {
 
 fn serve(stream: &TcpStream, seen: &Mutex<Vec<Asked>>, answer: &impl Fn(&Asked, usize) -> Answer) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let (mut length, mut key, mut authorization) = (0, None, None);
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header).ok()?;
-        let Some((name, value)) = header.trim_end().split_once(": ") else { break };
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.parse().ok()?,
-            "idempotency-key" => key = Some(value.to_owned()),
-            "authorization" => authorization = Some(value.to_owned()),
-            _ => {}
-        }
-    }
-    reader.read_exact(&mut vec![0; length]).ok()?;
-    let line = line.trim_end().trim_end_matches(" HTTP/1.1");
-    let (line, query) = line.split_once('?').unwrap_or((line, ""));
+    let heard = Heard::read(&mut reader)?;
+    let field = |name: &str| heard.header(name).map(str::to_owned);
+    let (key, authorization) = (field("idempotency-key"), field("authorization"));
+    let (line, query) = heard.line().split_once('?').unwrap_or((heard.line(), ""));
     let asked = Asked { line: line.to_owned(), query: Form::parse(query), key, authorization };
     let mut seen = seen.lock().unwrap();
     let answer = answer(&asked, seen.len());

@@ -3,7 +3,7 @@
 //! API, its issuer and the toolbox's own are one listener in this process that counts what it is asked.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use open_cli::base::form::Form;
 use serde_json::{Value, json};
 
+use crate::heard::Heard;
 use crate::program::eventually;
 use crate::world::{World, free_address};
 
@@ -103,23 +104,9 @@ fn serve(stream: TcpStream, scene: &Mutex<Scene>) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut stream = stream;
     loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
-        let (mut length, mut token) = (0, String::new());
-        loop {
-            let mut header = String::new();
-            reader.read_line(&mut header).ok()?;
-            let Some((name, value)) = header.trim_end().split_once(": ") else { break };
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.parse().ok()?,
-                "authorization" => token = value.trim_start_matches("Bearer ").to_owned(),
-                _ => {}
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        let path = line.split_whitespace().nth(1)?;
-        let (status, answer) = answer(path, &token, &String::from_utf8_lossy(&body), &mut scene.lock().unwrap());
+        let heard = Heard::read(&mut reader)?;
+        let token = heard.header("authorization").unwrap_or_default().trim_start_matches("Bearer ");
+        let (status, answer) = answer(heard.target(), token, &heard.text(), &mut scene.lock().unwrap());
         let answer = answer.to_string();
         let head = format!(
             "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
