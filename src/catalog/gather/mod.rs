@@ -1,27 +1,28 @@
 //! Brings the documents of all sources and makes the catalog of them.
 //!
 //! Sources are independent: each is fetched and read by itself, several at a time, and one that fails costs only itself. Its last
-//! good part stays for a day (H25). Threads start here; everything that decides is in `build` and `openapi`.
+//! good part stays for a day (H25). Threads start here; everything that decides is in `build` and `openapi`. `load` makes the part of
+//! one source, `bring` fetches its documents.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::build::{self, Part, Problem, Severity, configured};
-use super::{Catalog, FetchRecord, Provenance, SourceRecord};
-use crate::base::host::{Clock, Deadline};
+use super::build::{self, Part, Problem, Severity};
+use super::{Catalog, FetchRecord};
+use crate::base::host::Clock;
 use crate::base::id::SourceId;
 use crate::base::time::{parse_rfc3339, rfc3339};
-use crate::base::url::Url;
-use crate::config::{Config, Location, Source, SourceKind};
-use crate::fetch::run::{Ask, FetchError, Fetcher};
-use crate::http::Reach;
-use crate::openapi::refs::Want;
-use crate::openapi::{self, Description, Document, Resolver};
+use crate::config::{Config, Source};
+use crate::fetch::run::Fetcher;
+
+mod bring;
+mod load;
+
+use load::{Failure, Load, load, record};
 
 /// How long the last good part of a broken source is served.
 pub const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -31,15 +32,6 @@ const MAX_THREADS: usize = 8;
 
 /// Deeply nested schemas are walked by recursion, in bounded depth; this is ample.
 const STACK: usize = 8 << 20;
-
-/// When all documents of one source must be here.
-const SOURCE_DEADLINE: Duration = Duration::from_secs(60);
-
-/// Passes over one description; each brings at least one document that was not there.
-const MAX_PASSES: usize = openapi::refs::MAX_DOCUMENTS;
-
-/// Problems kept of one source.
-const MAX_PROBLEMS: usize = 1000;
 
 /// A catalog and how it came about.
 #[derive(Debug)]
@@ -97,29 +89,6 @@ pub fn gather(config: &Config, fetcher: &Fetcher, previous: Option<&Catalog>, fo
     Gathered { catalog, report, problems: gathering.problems }
 }
 
-/// What one source brought.
-struct Load {
-    fetches: Vec<FetchRecord>,
-    part: Result<(Part, Vec<Problem>), Failure>,
-}
-
-/// Why a source has no present part.
-struct Failure {
-    message: String,
-    /// Whether the last good part may stand in.
-    keep: bool,
-}
-
-impl Failure {
-    fn keeping(message: &dyn fmt::Display) -> Self {
-        Self { message: message.to_string(), keep: true }
-    }
-
-    fn lasting(message: &dyn fmt::Display) -> Self {
-        Self { message: message.to_string(), keep: false }
-    }
-}
-
 /// Does `work` for every item on a few threads; results in the order of the items.
 fn in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) -> Load + Sync) -> Vec<Load> {
     let next = AtomicUsize::new(0);
@@ -141,133 +110,6 @@ fn in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) -> Load + Sync) -> Vec<Lo
         || Load { fetches: Vec::new(), part: Err(Failure::keeping(&"reading it broke off; please report this")) };
     let taken = done.into_iter().map(|load| load.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
     taken.map(|load| load.unwrap_or_else(broken)).collect()
-}
-
-fn load(config: &Config, id: &SourceId, source: &Source, fetcher: &Fetcher, force: bool, now: SystemTime) -> Load {
-    let mut bringer =
-        Bringer { config, source, fetcher, force, deadline: Deadline::after(SOURCE_DEADLINE), fetches: Vec::new() };
-    let part = supported(config, id, source).and_then(|location| {
-        let description = bringer.description(config, id, location)?;
-        let record = record(id, source, &bringer.fetches, now);
-        let found = description.problems.iter().cloned().map(|problem| Problem::new(id, problem));
-        let mut problems: Vec<Problem> = found.collect();
-        let (part, more) = build::part(config, record, &description).map_err(|error| Failure::keeping(&error))?;
-        problems.extend(more);
-        problems.truncate(MAX_PROBLEMS);
-        Ok((part, problems))
-    });
-    Load { fetches: bringer.fetches, part }
-}
-
-/// Where the description is; an error for what this version does not do, which never passes as if it were done.
-fn supported<'a>(config: &Config, id: &SourceId, source: &'a Source) -> Result<&'a Location, Failure> {
-    for (service, wanted) in configured(config, id) {
-        let lists = [("overlays", &wanted.overlays), ("skills", &wanted.skills), ("workflows", &wanted.workflows)];
-        if let Some((name, _)) = lists.iter().find(|(_, list)| !list.is_empty()) {
-            let message = format!(
-                "`services.{service}.{name}` is not supported by this version; remove it to load the source without"
-            );
-            return Err(Failure::lasting(&message));
-        }
-    }
-    match &source.kind {
-        SourceKind::OpenApi(location) => Ok(location),
-        other => {
-            let kind = other.as_str();
-            Err(Failure::lasting(&format!("sources of type `{kind}` are not supported by this version; `openapi` is")))
-        }
-    }
-}
-
-fn record(id: &SourceId, source: &Source, fetches: &[FetchRecord], now: SystemTime) -> SourceRecord {
-    // A document that could not be checked is as old as its last check, so that staleness does not add up.
-    let unchecked = fetches.iter().find(|fetch| fetch.stale).map(|fetch| fetch.fetched_at.clone());
-    SourceRecord {
-        id: id.clone(),
-        kind: source.kind.as_str().to_owned(),
-        uri: source.uri.clone(),
-        provenance: Provenance {
-            method: "explicit".to_owned(),
-            at: unchecked.unwrap_or_else(|| rfc3339(now)),
-            fetches: fetches.to_vec(),
-        },
-    }
-}
-
-/// Fetches the documents of one source.
-struct Bringer<'a> {
-    config: &'a Config,
-    source: &'a Source,
-    fetcher: &'a Fetcher,
-    force: bool,
-    deadline: Deadline,
-    fetches: Vec<FetchRecord>,
-}
-
-impl Bringer<'_> {
-    /// Reads the description, and again as long as it leads to documents that are not there.
-    fn description(&mut self, config: &Config, id: &SourceId, location: &Location) -> Result<Description, Failure> {
-        let (url, document) = self
-            .document(location, Reach::Named)
-            .map_err(|error| Failure { keep: !is_gone(&error), message: error.message })?;
-        let servers_matter = configured(config, id).iter().any(|(_, service)| service.server.is_none())
-            || configured(config, id).is_empty();
-        let mut resolver = Resolver::new(&url, document);
-        let mut description = openapi::read(&resolver, servers_matter).map_err(|error| Failure::keeping(&error))?;
-        for _ in 0..MAX_PASSES {
-            if description.wants.is_empty() {
-                break;
-            }
-            for want in &description.wants {
-                let found = self.wanted(want, &url);
-                resolver.supply(&want.url, found);
-            }
-            description = openapi::read(&resolver, servers_matter).map_err(|error| Failure::keeping(&error))?;
-        }
-        Ok(description)
-    }
-
-    fn wanted(&mut self, want: &Want, root: &Url) -> Result<(Url, Document), String> {
-        let location = match want.url.to_file_path() {
-            Some(path) => Location::File(path),
-            None => Location::Remote(want.url.clone()),
-        };
-        let reach = if self.is_named(want, root) { Reach::Named } else { Reach::PublicOnly };
-        self.document(&location, reach).map_err(|error| error.message)
-    }
-
-    /// Whether a document that another leads to may stand at any address: beside the source, named by the config, or referred to
-    /// by a local file.
-    fn is_named(&self, want: &Want, root: &Url) -> bool {
-        let (host, port) = (want.url.host().to_ascii_lowercase(), want.url.port());
-        let beside = want.url.origin().is_some() && want.url.origin() == root.origin();
-        let allowed = self.config.policy.egress_allow.iter().flatten().any(|pattern| pattern.matches(&host, port));
-        let mut servers = self.config.services.values().filter_map(|service| service.server.as_ref());
-        let server = servers.any(|server| server.origin() == want.url.origin());
-        !want.from.is_http() || beside || allowed || server
-    }
-
-    fn document(&mut self, location: &Location, reach: Reach) -> Result<(Url, Document), FetchError> {
-        let ask = Ask {
-            location,
-            refresh: self.source.refresh,
-            force: self.force,
-            reach,
-            method: "explicit",
-            deadline: self.deadline,
-        };
-        let fetched = self.fetcher.fetch(&ask).inspect_err(|error| self.fetches.extend(error.record.clone()))?;
-        self.fetches.push(fetched.record);
-        let document =
-            Document::parse(fetched.bytes).map_err(|error| FetchError { message: error.to_string(), record: None })?;
-        Ok((fetched.url, document))
-    }
-}
-
-/// The publisher took the description away, or keeps it from us: then it is not served from memory either (H31).
-fn is_gone(error: &FetchError) -> bool {
-    let status = error.record.as_ref().and_then(|record| record.status_code);
-    matches!(status, Some(401 | 403 | 404 | 410))
 }
 
 /// Decides what of each source is served.
