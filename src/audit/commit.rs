@@ -1,7 +1,10 @@
 //! Group commit: records that come while others are being written wait together, and one of their writers writes them all.
 //!
-//! Key type: [`Commits`]. It knows nothing of files: who is the first to find nobody writing is given everything that waits.
+//! Key type: [`Commits`]. It knows nothing of files: who is the first to find nobody writing is given everything that waits. Whoever
+//! needs not wait leaves word what is to be done afterwards ([`Then`]); what only such records wait for is written by a thread of its own.
 
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread::{self, Thread};
@@ -44,6 +47,21 @@ impl Outcomes {
 
 type Outcome = Arc<OnceLock<Outcomes>>;
 
+/// What is done once a record is written, or was refused. It does not block.
+pub(super) type Then = Box<dyn FnOnce(Result<(), AuditError>) + Send>;
+
+/// What is done for one record.
+struct Next {
+    promised: bool,
+    then: Then,
+}
+
+impl fmt::Debug for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Next")
+    }
+}
+
 /// Records on their way.
 #[derive(Debug, Default)]
 pub(super) struct Commits {
@@ -52,6 +70,10 @@ pub(super) struct Commits {
     writing: AtomicBool,
     /// Threads that wait without doing anything.
     asleep: AtomicUsize,
+    /// Writes what nobody waits for.
+    writer: Mutex<Option<Thread>>,
+    /// Whether that thread is to end.
+    over: AtomicBool,
 }
 
 /// Those who are written together next.
@@ -62,6 +84,8 @@ struct Queue {
     outcome: Outcome,
     /// Whose records these are, but for the one who writes them. The first of them writes when nobody else does.
     threads: Vec<Thread>,
+    /// What is done for the others.
+    nexts: Vec<Next>,
 }
 
 impl Commits {
@@ -76,12 +100,12 @@ impl Commits {
         records: impl IntoIterator<Item = String>,
         promised: bool,
         clock: &Clock,
-        write: impl FnOnce(Vec<Record>) -> Outcomes,
+        write: impl Fn(Vec<Record>) -> Outcomes,
     ) -> Result<(), AuditError> {
         let mut queue = host::lock(&self.queue);
         queue.records.extend(records.into_iter().map(|json| Record { at: clock.now(), json, promised }));
         if !self.writing.load(Ordering::SeqCst) {
-            return self.lead(queue, write).of(promised);
+            return self.lead(queue, &write).of(promised);
         }
         let outcome = Arc::clone(&queue.outcome);
         queue.threads.push(thread::current());
@@ -95,7 +119,7 @@ impl Commits {
                 let queue = host::lock(&self.queue);
                 // Somebody may have taken these records to write them in between.
                 if Arc::ptr_eq(&queue.outcome, &outcome) && !self.writing.load(Ordering::SeqCst) {
-                    return self.lead(queue, write).of(promised);
+                    return self.lead(queue, &write).of(promised);
                 }
                 continue;
             }
@@ -105,10 +129,80 @@ impl Commits {
         }
     }
 
+    /// As [`Commits::commit`], for one record that nobody waits for: the thread that writes for others writes it, and does `then`. Without such
+    /// a thread this one does both, unless somebody else is writing.
+    pub(super) fn commit_then(
+        &self,
+        json: String,
+        promised: bool,
+        clock: &Clock,
+        write: impl Fn(Vec<Record>) -> Outcomes,
+        then: Then,
+    ) {
+        let mut queue = host::lock(&self.queue);
+        queue.records.push(Record { at: clock.now(), json, promised });
+        queue.nexts.push(Next { promised, then });
+        // Whoever writes sees to it that somebody writes the next, and whoever came first has told.
+        if self.writing.load(Ordering::SeqCst) || queue.nexts.len() > 1 {
+            return;
+        }
+        let writer = host::lock(&self.writer).clone();
+        match writer {
+            Some(writer) => {
+                drop(queue);
+                writer.unpark();
+            }
+            None => drop(self.lead(queue, &write)),
+        }
+    }
+
+    /// Writes what nobody waits for, until [`Commits::end`].
+    pub(super) fn write_for_others(&self, write: impl Fn(Vec<Record>) -> Outcomes) {
+        *host::lock(&self.writer) = Some(thread::current());
+        loop {
+            self.write_left(&write);
+            if self.over.load(Ordering::SeqCst) {
+                break;
+            }
+            thread::park();
+        }
+        *host::lock(&self.writer) = None;
+        self.write_left(&write);
+    }
+
+    fn write_left(&self, write: &impl Fn(Vec<Record>) -> Outcomes) {
+        while let Some(queue) = self.unled() {
+            // What panics promises nothing, and the next is written all the same.
+            catch_unwind(AssertUnwindSafe(|| self.lead_once(queue, write))).ok();
+        }
+    }
+
+    /// Lets the thread that writes for others end, once nothing waits for it.
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        host::lock(&self.writer).iter().for_each(Thread::unpark);
+    }
+
+    /// What waits while nobody writes and nobody is about to.
+    fn unled(&self) -> Option<MutexGuard<'_, Queue>> {
+        let queue = host::lock(&self.queue);
+        let free = !self.writing.load(Ordering::SeqCst) && queue.threads.is_empty() && !queue.nexts.is_empty();
+        free.then_some(queue)
+    }
+
+    /// Writes everything that waits, and what comes meanwhile if there is nobody else who would.
+    fn lead(&self, queue: MutexGuard<'_, Queue>, write: &impl Fn(Vec<Record>) -> Outcomes) -> Outcomes {
+        let outcomes = self.lead_once(queue, write);
+        if host::lock(&self.writer).is_none() {
+            self.write_left(write);
+        }
+        outcomes
+    }
+
     /// Writes everything that waits. Should `write` panic, nothing of it is promised, and the next one may lead.
-    fn lead(&self, mut queue: MutexGuard<'_, Queue>, write: impl FnOnce(Vec<Record>) -> Outcomes) -> Outcomes {
-        let Queue { records, outcome, threads } = std::mem::take(&mut *queue);
-        let lead = Lead { commits: self, outcome, threads };
+    fn lead_once(&self, mut queue: MutexGuard<'_, Queue>, write: &impl Fn(Vec<Record>) -> Outcomes) -> Outcomes {
+        let Queue { records, outcome, threads, nexts } = std::mem::take(&mut *queue);
+        let lead = Lead { commits: self, outcome, threads, nexts };
         self.writing.store(true, Ordering::SeqCst);
         drop(queue);
         lead.outcome.get_or_init(|| write(records)).clone()
@@ -129,17 +223,24 @@ struct Lead<'a> {
     commits: &'a Commits,
     outcome: Outcome,
     threads: Vec<Thread>,
+    nexts: Vec<Next>,
 }
 
 impl Drop for Lead<'_> {
-    /// Wakes those whose records were written, and the one who writes next.
+    /// Wakes those whose records were written, and the one who writes next; then does what was left to be done.
     fn drop(&mut self) {
-        self.outcome.get_or_init(|| Outcomes::all(Err(AuditError::Uncertain)));
+        let outcomes = self.outcome.get_or_init(|| Outcomes::all(Err(AuditError::Uncertain))).clone();
         let queue = host::lock(&self.commits.queue);
         self.commits.writing.store(false, Ordering::SeqCst);
-        let next = queue.threads.first().cloned();
+        let heir = queue.threads.first().cloned();
+        let orphaned = heir.is_none() && !queue.nexts.is_empty();
         drop(queue);
-        next.iter().chain(&self.threads).for_each(Thread::unpark);
+        let heir = if orphaned { host::lock(&self.commits.writer).clone() } else { heir };
+        heir.iter().chain(&self.threads).for_each(Thread::unpark);
+        for Next { promised, then } in self.nexts.drain(..) {
+            // One that panics must not cost the others.
+            catch_unwind(AssertUnwindSafe(|| then(outcomes.of(promised)))).ok();
+        }
     }
 }
 
@@ -195,18 +296,74 @@ mod tests {
         assert_eq!(*written.lock().unwrap(), [5]);
     }
 
+    /// Leaves word for a record, which says into `told` how it went.
+    fn leave_word(
+        commits: &Commits,
+        json: &str,
+        told: &mpsc::Sender<(String, bool)>,
+        write: impl Fn(Vec<Record>) -> Outcomes,
+    ) {
+        let (told, name) = (told.clone(), json.to_owned());
+        let then = Box::new(move |kept: Result<(), AuditError>| drop(told.send((name, kept.is_ok()))));
+        commits.commit_then(json.to_owned(), false, &Clock::system(), write, then);
+    }
+
+    #[test]
+    fn whoever_leaves_word_does_not_wait_for_what_is_written_meanwhile() {
+        let commits = Arc::new(Commits::default());
+        let (told, tells) = mpsc::channel();
+        let (began, begins) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
+        let others = Arc::clone(&commits);
+        let writer = host::spawn("writer", move || {
+            others.write_for_others(|records| {
+                began.send(texts(&records).join(",")).unwrap();
+                may_go.recv().unwrap();
+                Outcomes::all(Ok(()))
+            });
+        });
+        while host::lock(&commits.writer).is_none() {
+            thread::yield_now();
+        }
+        let never = |_| -> Outcomes { panic!("it has a thread of its own") };
+        leave_word(&commits, "a", &told, never);
+        assert_eq!(begins.recv().unwrap(), "a");
+        leave_word(&commits, "b", &told, never);
+        leave_word(&commits, "c", &told, never);
+        assert!(tells.try_recv().is_err(), "nothing is told before it is written");
+        go.send(()).unwrap();
+        assert_eq!(tells.recv().unwrap(), ("a".to_owned(), true));
+        assert_eq!(begins.recv().unwrap(), "b,c");
+        commits.end();
+        go.send(()).unwrap();
+        writer.unwrap().join().unwrap();
+        assert_eq!(tells.try_iter().map(|(name, _)| name).collect::<String>(), "bc");
+        leave_word(&commits, "d", &told, |_| Outcomes::all(Ok(())));
+        assert_eq!(tells.try_recv(), Ok(("d".to_owned(), true)), "without that thread it is done here");
+    }
+
+    #[test]
+    fn word_that_was_left_is_kept_when_writing_or_another_word_panics() {
+        let commits = Commits::default();
+        let (told, tells) = mpsc::channel();
+        let panics = || leave_word(&commits, "a", &told, |_| panic!("as if out of memory"));
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        assert_eq!(tells.try_recv(), Ok(("a".to_owned(), false)));
+        let write = |_| Outcomes::all(Ok(()));
+        commits.commit_then("b".to_owned(), false, &Clock::system(), write, Box::new(|_| panic!("a word too many")));
+        leave_word(&commits, "c", &told, write);
+        assert_eq!(tells.try_recv(), Ok(("c".to_owned(), true)));
+    }
+
     #[test]
     fn a_panic_promises_nothing_and_lets_the_next_one_write() {
         let (commits, clock) = (Commits::default(), Clock::system());
         let panics = || commits.commit(["a".to_owned()], false, &clock, |_| panic!("as if out of memory"));
         assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
-        let mut seen = Vec::new();
-        commits
-            .commit(["b".to_owned()], false, &clock, |records| {
-                seen = records;
-                Outcomes::all(Ok(()))
-            })
-            .unwrap();
-        assert_eq!(texts(&seen), ["b"]);
+        let write = |records: Vec<Record>| {
+            assert_eq!(texts(&records), ["b"]);
+            Outcomes::all(Ok(()))
+        };
+        commits.commit(["b".to_owned()], false, &clock, write).unwrap();
     }
 }

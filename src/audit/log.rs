@@ -156,12 +156,12 @@ struct Standing {
 
 /// Room for one record, held until it is written or not needed any more.
 #[derive(Debug)]
-pub struct Promise<'a> {
-    log: &'a AuditLog,
+pub struct Promise {
+    log: Arc<AuditLog>,
     bytes: u64,
 }
 
-impl Promise<'_> {
+impl Promise {
     /// As [`AuditLog::record`], on a disk that may be full by now.
     pub fn record(self, event: &Event) -> Result<(), AuditError> {
         if WRITES_NOTHING {
@@ -171,11 +171,39 @@ impl Promise<'_> {
         let fits = chain::sealed_length(json.len()) <= self.bytes;
         self.log.commit([json], fits)
     }
+
+    /// As [`Promise::record`], for whoever does not wait: `then` is told how it went, from some thread, and must not block.
+    pub fn record_then(self, event: Event, then: impl FnOnce(Event, Result<(), AuditError>) + Send + 'static) {
+        if WRITES_NOTHING {
+            return then(event, Ok(()));
+        }
+        let json = event.to_json();
+        let fits = chain::sealed_length(json.len()) <= self.bytes;
+        let log = Arc::clone(&self.log);
+        // The room is kept until the record is in it.
+        let then = Box::new(move |kept| {
+            drop(self);
+            then(event, kept);
+        });
+        log.commits.commit_then(json, fits, &log.clock, |records| log.write(records), then);
+    }
 }
 
-impl Drop for Promise<'_> {
+impl Drop for Promise {
     fn drop(&mut self) {
         self.log.room.give_back(self.bytes);
+    }
+}
+
+/// Room that is kept while records are written that nobody was promised any for.
+struct Claim<'a> {
+    room: &'a Room,
+    bytes: u64,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.room.give_back(self.bytes);
     }
 }
 
@@ -255,14 +283,14 @@ impl AuditLog {
 
     /// Keeps room for the record of an outcome, so that it can be written although the disk fills up meanwhile. An error says that
     /// records cannot be kept at the moment, as far as is known without writing one.
-    pub fn promise(&self, event: &Event) -> Result<Promise<'_>, AuditError> {
+    pub fn promise(self: &Arc<Self>, event: &Event) -> Result<Promise, AuditError> {
         if WRITES_NOTHING {
-            return Ok(Promise { log: self, bytes: 0 });
+            return Ok(Promise { log: Arc::clone(self), bytes: 0 });
         }
         self.check()?;
         let bytes = chain::sealed_length(event.most_bytes());
         self.found_room(self.room.promise(bytes))?;
-        Ok(Promise { log: self, bytes })
+        Ok(Promise { log: Arc::clone(self), bytes })
     }
 
     /// Whether records can be kept, as far as is known without writing one; whether there is room for them is what the last one found.
@@ -313,6 +341,7 @@ impl AuditLog {
         // Held while somebody writes, so that what it says is the end.
         let end = lock(&self.end);
         lock(&self.standing).closed = true;
+        self.commits.end();
         end.head.clone()
     }
 
@@ -421,9 +450,16 @@ impl AuditLog {
     }
 
     fn commit(&self, records: impl IntoIterator<Item = String>, promised: bool) -> Result<(), AuditError> {
-        self.commits.commit(records, promised, &self.clock, |records| {
-            self.append(records).unwrap_or_else(|error| Outcomes::all(Err(error)))
-        })
+        self.commits.commit(records, promised, &self.clock, |records| self.write(records))
+    }
+
+    /// Writes records that nobody waits for ([`Promise::record_then`]) until [`AuditLog::close`]; for a thread of its own.
+    pub fn write_for_others(&self) {
+        self.commits.write_for_others(|records| self.write(records));
+    }
+
+    fn write(&self, records: Vec<Record>) -> Outcomes {
+        self.append(records).unwrap_or_else(|error| Outcomes::all(Err(error)))
     }
 
     /// Puts records behind the chain's end, all or none but for those that find no room, and returns when they are on disk. What somebody
@@ -489,13 +525,13 @@ impl AuditLog {
     }
 
     /// For the records that nobody was promised room for.
-    fn make_room(&self, records: &[Record]) -> Result<Promise<'_>, AuditError> {
+    fn make_room(&self, records: &[Record]) -> Result<Claim<'_>, AuditError> {
         let others = records.iter().filter(|record| !record.promised);
         let bytes: u64 = others.map(|record| chain::sealed_length(record.json.len())).sum();
         if bytes > 0 {
             self.found_room(self.room.promise(bytes))?;
         }
-        Ok(Promise { log: self, bytes })
+        Ok(Claim { room: &self.room, bytes })
     }
 
     /// Whether another file was begun; when that did not work, the present one goes on for a while.

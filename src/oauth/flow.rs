@@ -269,7 +269,7 @@ struct Expected {
 }
 
 impl Handler for Callback {
-    fn handle(&self, request: Inbound) -> Answer {
+    fn handle(self: Arc<Self>, request: Inbound) -> Answer {
         let is_there = |expected: &&Expected| request.method == "GET" && request.path == expected.path;
         let Some(expected) = self.expected.get().filter(is_there) else {
             return page(404, "Nothing here", "This is the way back of a login at the command line, and nothing else.");

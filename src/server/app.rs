@@ -122,28 +122,47 @@ impl Handler for App {
         self.audit.waiting()
     }
 
-    fn handle(&self, request: Inbound) -> Answer {
+    fn handle(self: Arc<Self>, request: Inbound) -> Answer {
         let watch = Stopwatch::start();
         let asked = Asked::new(&request.headers, router::find(&request.path), &self.ids);
-        let outcome = self.admit(&request).and_then(|()| router::answer(self, &request, &asked));
+        let outcome = self.admit(&request).and_then(|()| router::answer(&self, &request, &asked));
         let code = outcome.as_ref().err().map(|failure| failure.code);
         let answer = outcome.unwrap_or_else(|failure| {
             let challenge = failure.challenge(self.metadata_url().as_deref());
             failure.answer(request.headers.get("Accept"), &asked.id, challenge.as_deref())
         });
-        let (status, took) = (answer.status, watch.elapsed());
-        self.metrics.answered(asked.route, status, code, took);
-        access_log::tell(
-            &self.log,
-            self.log_requests,
-            &asked,
-            Answered { method: &request.method, status, code, took },
-        );
-        error::with_request_id(answer, &asked.id)
+        let mut answer = answer;
+        match answer.held.take() {
+            None => self.answered(answer, code, &asked, &request.method, &watch),
+            Some(held) => {
+                let (app, method) = (Arc::clone(&self), request.method);
+                answer.held = Some(held.then(move |answer| {
+                    // What it waits for is its record, and another answer says that this could not be kept.
+                    let code = code.or((answer.status >= 500).then_some(ErrorCode::Internal));
+                    app.answered(answer, code, &asked, &method, &watch)
+                }));
+                answer
+            }
+        }
     }
 }
 
 impl App {
+    /// Counts and tells of an answer, and puts the request's id on it.
+    fn answered(
+        &self,
+        answer: Answer,
+        code: Option<ErrorCode>,
+        asked: &Asked,
+        method: &str,
+        watch: &Stopwatch,
+    ) -> Answer {
+        let (status, took) = (answer.status, watch.elapsed());
+        self.metrics.answered(asked.route, status, code, took);
+        access_log::tell(&self.log, self.log_requests, asked, Answered { method, status, code, took });
+        error::with_request_id(answer, &asked.id)
+    }
+
     fn admit(&self, request: &Inbound) -> Result<(), Failure> {
         let listening = self.listening.get();
         let port = listening.map_or(0, std::net::SocketAddr::port);
@@ -261,7 +280,7 @@ impl App {
     }
 
     /// Keeps room for the record of what is about to be done.
-    pub fn promise(&self, event: &Event) -> Result<Promise<'_>, Failure> {
+    pub fn promise(&self, event: &Event) -> Result<Promise, Failure> {
         self.audit.promise(event).map_err(|error| {
             self.metrics.not_recordable();
             self.not_kept(&error)
@@ -269,9 +288,20 @@ impl App {
     }
 
     /// As [`App::record`], in the room that was kept for it.
-    pub fn record_promised(&self, promise: Promise<'_>, event: &Event) -> Result<(), Failure> {
+    pub fn record_promised(&self, promise: Promise, event: &Event) -> Result<(), Failure> {
         let watch = Stopwatch::start();
         self.kept(event, promise.record(event), &watch)
+    }
+
+    /// As [`App::record_promised`], for an answer that leaves without a worker that waits: `then` is told how it went.
+    pub fn record_then(
+        self: &Arc<Self>,
+        promise: Promise,
+        event: Event,
+        then: impl FnOnce(Result<(), Failure>) + Send + 'static,
+    ) {
+        let (app, watch) = (Arc::clone(self), Stopwatch::start());
+        promise.record_then(event, move |event, kept| then(app.kept(&event, kept, &watch)));
     }
 
     fn kept(&self, event: &Event, kept: Result<(), AuditError>, watch: &Stopwatch) -> Result<(), Failure> {

@@ -353,6 +353,9 @@ impl Toolbox {
         app.listening.get_or_init(|| running.addr());
         app.metrics.watch_front(running.counts());
         open_for_business(&app, &started_at)?;
+        let audit = Arc::clone(&app.audit);
+        // Without it whoever writes goes on as long as there is something to write.
+        host::spawn("audit", move || audit.write_for_others()).ok();
         let (kept, counts, ended) = (Arc::clone(&app), Arc::clone(running.counts()), running.ended());
         let keeper = host::spawn("keeper", move || keep(&kept, &counts, &ended, &inbox).then_some(inbox))
             .map_err(|error| StartError::other(format!("no thread can be started: {error}")))?;

@@ -1,5 +1,6 @@
 //! Which path and method is answered by what: one table (contract 4).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{ADMIN, Principal};
@@ -22,7 +23,7 @@ use super::routes::{
 #[derive(Debug)]
 pub struct Exchange<'a> {
     /// The toolbox.
-    pub app: &'a App,
+    pub app: &'a Arc<App>,
     /// The request.
     pub request: &'a Inbound,
     /// Its query; of several values with one name the first counts.
@@ -180,7 +181,7 @@ pub fn find(path: &str) -> Option<usize> {
 }
 
 /// Finds the handler of a request, and asks it. Nothing is loaded, fetched or looked up before the caller is known (H02).
-pub fn answer(app: &App, request: &Inbound, asked: &Asked) -> Outcome {
+pub fn answer(app: &Arc<App>, request: &Inbound, asked: &Asked) -> Outcome {
     let Some(route) = asked.route.map(|at| &ROUTES[at]) else {
         let later = LATER.contains(&request.path.as_str());
         let detail = if later { "not supported by this version" } else { "there is nothing at this path" };
@@ -202,7 +203,7 @@ pub fn answer(app: &App, request: &Inbound, asked: &Asked) -> Outcome {
 }
 
 /// As [`answer`], for a listener that answers some paths to whoever asks, and knows no others.
-pub fn answer_openly(app: &App, request: &Inbound, asked: &Asked, paths: &[&str]) -> Outcome {
+pub fn answer_openly(app: &Arc<App>, request: &Inbound, asked: &Asked, paths: &[&str]) -> Outcome {
     let Some(route) = ROUTES.iter().find(|route| route.path == request.path && paths.contains(&route.path)) else {
         return Err(Failure::new(ErrorCode::NotFound, "there is nothing at this path"));
     };

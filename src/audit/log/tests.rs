@@ -5,6 +5,7 @@ use super::super::event::EventType;
 use super::*;
 use crate::base::host;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc;
 use std::time::SystemTime;
 
 fn scratch() -> PathBuf {
@@ -13,8 +14,13 @@ fn scratch() -> PathBuf {
     dir.join("audit.log")
 }
 
-fn open(path: &Path) -> (AuditLog, Opened) {
-    AuditLog::open(path, Rotation::default(), Clock::from_fn(|| std::time::UNIX_EPOCH)).unwrap()
+fn open(path: &Path) -> (Arc<AuditLog>, Opened) {
+    let (log, opened) = AuditLog::open(path, Rotation::default(), Clock::from_fn(|| std::time::UNIX_EPOCH)).unwrap();
+    (Arc::new(log), opened)
+}
+
+fn set_trust(log: &mut Arc<AuditLog>, trust: Duration) {
+    Arc::get_mut(log).unwrap().trust = trust;
 }
 
 #[test]
@@ -24,7 +30,7 @@ fn h37_a_file_that_was_removed_or_cut_keeps_nothing_more() {
     log.record(&started()).unwrap();
     assert!(log.promise(&started()).is_ok());
     disk::remove(&path).unwrap();
-    log.trust = Duration::ZERO;
+    set_trust(&mut log, Duration::ZERO);
     assert!(log.promise(&started()).is_err(), "a read is not begun either");
     assert!(matches!(log.record(&started()), Err(AuditError::Gone { .. })));
     let cut = scratch();
@@ -103,8 +109,8 @@ fn h37_what_somebody_else_appends_costs_no_record() {
 #[test]
 fn a_flush_waits_for_what_another_one_has_begun() {
     let path = scratch();
-    let (asked, asks) = std::sync::mpsc::channel();
-    let (go, may_go) = std::sync::mpsc::channel::<()>();
+    let (asked, asks) = mpsc::channel();
+    let (go, may_go) = mpsc::channel::<()>();
     let may_go = Mutex::new(may_go);
     let clock = Clock::from_fn(move || {
         // Only the first one waits; all the others find the channel closed.
@@ -357,12 +363,30 @@ fn what_others_write_at_the_same_moment_stands_on_its_own_line() {
 fn h37_a_file_that_is_cut_after_the_last_look_keeps_nothing_more() {
     let path = scratch();
     let (mut log, _) = open(&path);
-    log.trust = Duration::from_secs(3600);
+    set_trust(&mut log, Duration::from_secs(3600));
     log.record(&started()).unwrap();
     let promise = log.promise(&started()).unwrap();
     disk::open_append(&path).unwrap().set_len(3).unwrap();
     assert!(matches!(promise.record(&started()), Err(AuditError::Write(_))), "no second look was taken");
     assert!(matches!(log.record(&started()), Err(AuditError::Uncertain)));
+}
+
+#[test]
+fn h37_whoever_leaves_word_is_told_once_the_record_is_on_disk() {
+    let path = scratch();
+    let (log, _) = open(&path);
+    let (told, tells) = mpsc::channel();
+    let there = Arc::clone(&log);
+    log.promise(&started()).unwrap().record_then(started(), move |event, kept| {
+        told.send((event.event_type, kept.is_ok(), there.last())).unwrap();
+    });
+    assert_eq!(tells.recv().unwrap(), (EventType::RuntimeStart, true, 1));
+    assert!(log.promise(&started()).is_ok(), "the room was given back");
+    let promise = log.promise(&started()).unwrap();
+    log.close();
+    let (told, tells) = mpsc::channel();
+    promise.record_then(started(), move |_, kept| told.send(kept).unwrap());
+    assert!(matches!(tells.recv().unwrap(), Err(AuditError::Closed)));
 }
 
 #[test]

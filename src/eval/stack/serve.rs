@@ -21,7 +21,7 @@ use crate::http::server::{self, Answer, Handler, Inbound, Running, ServerOptions
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 impl Handler for DemoApi {
-    fn handle(&self, request: Inbound) -> Answer {
+    fn handle(self: Arc<Self>, request: Inbound) -> Answer {
         let reply = self.answer(&request);
         if !reply.wait.is_zero() {
             host::sleep(reply.wait);
@@ -38,7 +38,7 @@ struct Desk {
 }
 
 impl Handler for Desk {
-    fn handle(&self, request: Inbound) -> Answer {
+    fn handle(self: Arc<Self>, request: Inbound) -> Answer {
         let Some(broker) = self.broker.get() else { return Answer::empty(503) };
         let reply = broker.answer(&request, self.clock.now());
         if reply.stop {

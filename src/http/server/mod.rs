@@ -8,8 +8,8 @@
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::counts::Counts;
@@ -57,6 +57,52 @@ pub struct Answer {
     pub headers: Headers,
     /// The body.
     pub body: Body,
+    /// What it waits for, if it is not to leave at once.
+    pub held: Option<Held>,
+}
+
+/// What an answer waits for without keeping a thread: it is given the answer, and lets it go, or another one, when that is done.
+pub struct Held(Box<dyn FnOnce(Answer, Release) + Send>);
+
+impl Held {
+    /// Until `wait` says so. It is called once the handler has come back, and does not block.
+    pub fn until(wait: impl FnOnce(Answer, Release) + Send + 'static) -> Self {
+        Self(Box::new(wait))
+    }
+
+    /// The answer is changed by `finish` before it leaves.
+    #[must_use]
+    pub fn then(self, finish: impl FnOnce(Answer) -> Answer + Send + 'static) -> Self {
+        Self::until(move |answer, release| {
+            (self.0)(answer, Release::new(move |answer| release.send(finish(answer))));
+        })
+    }
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held")
+    }
+}
+
+/// Lets an answer go, from any thread.
+pub struct Release(Box<dyn FnOnce(Answer) + Send>);
+
+impl Release {
+    fn new(send: impl FnOnce(Answer) + Send + 'static) -> Self {
+        Self(Box::new(send))
+    }
+
+    /// Lets it go.
+    pub fn send(self, answer: Answer) {
+        (self.0)(answer);
+    }
+}
+
+impl std::fmt::Debug for Release {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Release")
+    }
 }
 
 /// The body of an answer.
@@ -98,19 +144,39 @@ impl std::fmt::Debug for Body {
 impl Answer {
     /// An answer with a body of one media type.
     pub fn new(status: u16, content_type: &str, body: impl Into<Arc<[u8]>>) -> Self {
-        Self { status, headers: Headers::new().with("Content-Type", content_type), body: Body::Bytes(body.into()) }
+        let headers = Headers::new().with("Content-Type", content_type);
+        Self { status, headers, body: Body::Bytes(body.into()), held: None }
     }
 
     /// An answer without body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Headers::new(), body: Body::Bytes(Arc::from([])) }
+        Self { status, headers: Headers::new(), body: Body::Bytes(Arc::from([])), held: None }
+    }
+
+    /// Gives the answer to `send` once it may leave.
+    fn when_released(mut self, send: impl FnOnce(Self) + Send + 'static) {
+        match self.held.take() {
+            Some(held) => (held.0)(self, Release::new(send)),
+            None => send(self),
+        }
+    }
+
+    /// The answer once it may leave, for a thread that waits for that; `None` when it is lost.
+    pub fn awaited(self) -> Option<Self> {
+        if self.held.is_none() {
+            return Some(self);
+        }
+        let (sender, receiver) = mpsc::sync_channel(1);
+        // Whoever waits has gone only by a panic.
+        self.when_released(move |answer| drop(sender.send(answer)));
+        receiver.recv().ok()
     }
 }
 
 /// What answers requests; called from many threads at once. A panic inside becomes a 500.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request.
-    fn handle(&self, request: Inbound) -> Answer;
+    fn handle(self: Arc<Self>, request: Inbound) -> Answer;
 
     /// How many calls of it wait for a disk at present: so many more may be made at once without one of them coming later for it.
     fn waiting(&self) -> usize {

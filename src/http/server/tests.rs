@@ -8,7 +8,7 @@ use super::*;
 struct Echo;
 
 impl Handler for Echo {
-    fn handle(&self, request: Inbound) -> Answer {
+    fn handle(self: Arc<Self>, request: Inbound) -> Answer {
         match request.path.as_str() {
             "/panic" => panic!("on purpose"),
             "/stream" => {

@@ -40,6 +40,8 @@ struct Attendance {
     given_up: BTreeSet<u64>,
     /// Given up before.
     revoked: BTreeSet<u64>,
+    /// Nobody is at work on them any more, but their answers are held.
+    held: BTreeSet<u64>,
 }
 
 impl Attendance {
@@ -52,6 +54,15 @@ impl Attendance {
         may
     }
 
+    /// Its answer leaves later, without a worker, if no more than so many do.
+    fn hold(&mut self, number: u64, most: usize) -> bool {
+        let may = self.held.len() < most;
+        if may {
+            self.held.insert(number);
+        }
+        may
+    }
+
     /// Whether it was still waited for.
     fn end(&mut self, number: u64) -> bool {
         self.at_work.remove(&number);
@@ -60,12 +71,12 @@ impl Attendance {
 
     /// Whether somebody is at work on it, who counts no more now.
     fn give_up(&mut self, number: u64) -> bool {
-        !self.revoke(number) && self.given_up.insert(number)
+        !self.revoke(number) && self.at_work.contains(&number) && self.given_up.insert(number)
     }
 
-    /// Whether nobody is at work on it, and nobody will be.
+    /// Whether nobody is at work on it, and nobody will be, and no answer is on its way.
     fn revoke(&mut self, number: u64) -> bool {
-        if self.at_work.contains(&number) {
+        if self.at_work.contains(&number) || self.held.contains(&number) {
             return false;
         }
         self.revoked.insert(number);
@@ -269,15 +280,31 @@ impl Crew {
             // The front has closed the pair, which is no fault of the client's.
             return self.answer(number, (self.error)(Rejection::Failed, &told), bodiless, &told);
         }
-        let answer = catch_unwind(AssertUnwindSafe(|| self.handler.handle(inbound))).unwrap_or_else(|_| {
-            self.counts.failed.bump();
-            (self.error)(Rejection::Failed, &told)
-        });
-        self.answer(number, answer, bodiless, &told);
+        let answer = catch_unwind(AssertUnwindSafe(|| Arc::clone(&self.handler).handle(inbound)));
+        let answer = answer.unwrap_or_else(|_| self.failed(&told));
+        match self.owed(&answer, number, bodiless, &told) {
+            Some(owed) => answer.when_released(move |answer| owed.pay(answer)),
+            None => {
+                let answer = answer.awaited().unwrap_or_else(|| self.failed(&told));
+                self.answer(number, answer, bodiless, &told);
+            }
+        }
+    }
+
+    fn failed(&self, told: &Headers) -> Answer {
+        self.counts.failed.bump();
+        (self.error)(Rejection::Failed, told)
+    }
+
+    /// What sends an answer that is held; `None` for one that a worker has to send.
+    fn owed(&self, answer: &Answer, number: u64, bodiless: bool, told: &Headers) -> Option<Owed> {
+        let whole = answer.held.is_some() && matches!(answer.body, Body::Bytes(_));
+        let crew = self.me.upgrade().filter(|_| whole && self.attendance().hold(number, self.most))?;
+        Some(Owed { crew, number, bodiless, told: told.clone(), is_paid: false })
     }
 
     fn answer(&self, number: u64, answer: Answer, bodiless: bool, told: &Headers) {
-        let Answer { status, headers, body } = answer;
+        let Answer { status, headers, body, .. } = answer;
         let bodiless = bodiless || !framing::status_has_body(status);
         let nothing = || Payload::Bytes(Arc::from([]));
         // Whatever the answer is, nobody sends another one past the front (H46).
@@ -353,6 +380,36 @@ impl Crew {
     }
 }
 
+/// An answer that leaves without a worker. Should it get lost, the client is told so.
+struct Owed {
+    crew: Arc<Crew>,
+    number: u64,
+    bodiless: bool,
+    told: Headers,
+    is_paid: bool,
+}
+
+impl Owed {
+    fn pay(mut self, answer: Answer) {
+        // Whoever sends it here does not wait for a stream.
+        if matches!(answer.body, Body::Bytes(_)) {
+            self.is_paid = true;
+            self.crew.answer(self.number, answer, self.bodiless, &self.told);
+        }
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        if !self.is_paid {
+            let answer = self.crew.failed(&self.told);
+            self.crew.answer(self.number, answer, self.bodiless, &self.told);
+        }
+        // Whatever is held no more has been answered.
+        self.crew.attendance().held.remove(&self.number);
+    }
+}
+
 impl front::Crew for Crew {
     fn hire(&self, wanted: usize) {
         let wanted = (wanted + self.streams.running() + self.handler.waiting()).min(self.most);
@@ -365,7 +422,7 @@ impl front::Crew for Crew {
     }
 
     fn waiting(&self) -> usize {
-        self.handler.waiting()
+        self.handler.waiting() + self.attendance().held.len()
     }
 
     fn is_deaf(&self) -> bool {

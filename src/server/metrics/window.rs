@@ -51,7 +51,7 @@ struct Window {
 }
 
 impl Handler for Window {
-    fn handle(&self, request: Inbound) -> Answer {
+    fn handle(self: Arc<Self>, request: Inbound) -> Answer {
         let asked = Asked::new(&request.headers, None, &self.app.ids);
         let outcome = match self.may_ask(&request) {
             true => router::answer_openly(&self.app, &request, &asked, &PATHS),

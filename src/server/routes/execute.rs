@@ -1,6 +1,8 @@
 //! `POST /v1/tools/execute`: decide, record what is begun, send, record what came of it, answer. What came of a stream is the head of its
 //! answer; the rest is passed on as it comes.
 
+use std::sync::Arc;
+
 use crate::access::policy::{self, Selection, Standing};
 use crate::audit::log::Promise;
 use crate::audit::{Event, EventType, Verdict};
@@ -10,7 +12,7 @@ use crate::catalog::Tool;
 use crate::contract::{ErrorCode, ExecuteRequest, ExecuteResponse, STREAM_TYPE};
 use crate::execute::continuation::{Kind, Owner};
 use crate::execute::run::{Coming, ExecuteError, Outcome as Executed, Prepared};
-use crate::http::server::{Answer, Body, Permit, Stream};
+use crate::http::server::{Answer, Body, Held, Permit, Stream};
 use crate::upstream::{Caller, News};
 
 use super::super::error::Failure;
@@ -60,11 +62,41 @@ pub fn execute(exchange: &Exchange<'_>) -> Outcome {
         },
     };
     exchange.called(&outcome, watch.elapsed());
-    let done = call.finish(event, promise, outcome, &watch)?;
-    Ok(match coming {
-        None => json_of_size(&done.response, size(&done.response)),
-        Some((coming, permit)) => streamed(coming, permit, exchange.owner_of_streams()),
-    })
+    let event = ended(event, &outcome, &watch);
+    match (outcome, coming) {
+        (Ok(done), None) => Ok(call.answered(event, promise, &done)),
+        (Ok(_), Some((coming, permit))) => {
+            app.record_promised(promise, &event).map_err(|_| withheld())?;
+            Ok(streamed(coming, permit, exchange.owner_of_streams()))
+        }
+        (Err(error), _) => {
+            app.record_promised(promise, &event).map_err(|_| withheld())?;
+            Err(Failure::new(error.code, error.detail))
+        }
+    }
+}
+
+/// The record of an outcome.
+fn ended(mut event: Event, outcome: &Result<Executed, ExecuteError>, watch: &Stopwatch) -> Event {
+    match outcome {
+        Ok(done) => {
+            event.event_type = EventType::ToolExecution;
+            event.status_code = Some(done.response.status_code);
+            event.retry_count = Some(done.retries);
+        }
+        Err(error) => {
+            (event.event_type, event.decision) = (EventType::ExecutionError, Some(Verdict::Error));
+            event.reason_code = Some(error.code.to_string());
+            event.retry_count = Some(error.retries);
+        }
+    }
+    event.latency_ms = Some(u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX));
+    event
+}
+
+fn withheld() -> Failure {
+    let detail = "the request was sent, but its audit record could not be kept, so its answer is withheld";
+    Failure::new(ErrorCode::Internal, detail)
 }
 
 /// An answer that is passed on as it comes. What it begins with is on record.
@@ -192,7 +224,7 @@ impl Call<'_> {
 
     /// The record of the outcome, as far as it is known before anything is sent, and room for it. What may change something leaves a
     /// trace before it does; what continues only reads.
-    fn begin(&self, prepared: &Prepared<'_>, continued: Option<Kind>) -> Result<(Event, Promise<'_>), Failure> {
+    fn begin(&self, prepared: &Prepared<'_>, continued: Option<Kind>) -> Result<(Event, Promise), Failure> {
         let app = self.exchange.app;
         let mut event = self.event_of_sending(prepared);
         if let Some(kind) = continued {
@@ -216,30 +248,20 @@ impl Call<'_> {
         event
     }
 
-    fn finish(
-        &self,
-        mut event: Event,
-        promise: Promise<'_>,
-        outcome: Result<Executed, ExecuteError>,
-        watch: &Stopwatch,
-    ) -> Result<Executed, Failure> {
-        match &outcome {
-            Ok(done) => {
-                event.event_type = EventType::ToolExecution;
-                event.status_code = Some(done.response.status_code);
-                event.retry_count = Some(done.retries);
-            }
-            Err(error) => {
-                (event.event_type, event.decision) = (EventType::ExecutionError, Some(Verdict::Error));
-                event.reason_code = Some(error.code.to_string());
-                event.retry_count = Some(error.retries);
-            }
-        }
-        event.latency_ms = Some(u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX));
-        self.exchange.app.record_promised(promise, &event).map_err(|_| {
-            let detail = "the request was sent, but its audit record could not be kept, so its answer is withheld";
-            Failure::new(ErrorCode::Internal, detail)
-        })?;
-        outcome.map_err(|error| Failure::new(error.code, error.detail))
+    /// The answer, which leaves once its record is on disk; no worker waits for that.
+    fn answered(&self, event: Event, promise: Promise, done: &Executed) -> Answer {
+        let Exchange { app, request, asked, .. } = self.exchange;
+        let mut answer = json_of_size(&done.response, size(&done.response));
+        let (app, id) = (Arc::clone(app), asked.id.clone());
+        let accept = request.headers.get("Accept").map(str::to_owned);
+        answer.held = Some(Held::until(move |answer, release| {
+            app.record_then(promise, event, move |kept| {
+                release.send(match kept {
+                    Ok(()) => answer,
+                    Err(_) => withheld().answer(accept.as_deref(), &id, None),
+                });
+            });
+        }));
+        answer
     }
 }

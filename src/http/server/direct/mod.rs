@@ -179,8 +179,8 @@ impl Pool {
             client,
             streams: Admission::default(),
         };
-        let answer = catch_unwind(AssertUnwindSafe(|| self.handler.handle(inbound)))
-            .unwrap_or_else(|_| (self.error)(Rejection::Failed, &headers));
+        let answer = catch_unwind(AssertUnwindSafe(|| Arc::clone(&self.handler).handle(inbound).awaited()));
+        let answer = answer.ok().flatten().unwrap_or_else(|| (self.error)(Rejection::Failed, &headers));
         send(request.into_writer(), &head, answer);
     }
 

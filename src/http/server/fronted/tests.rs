@@ -8,22 +8,36 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::http::Halt;
-use crate::http::server::{Answer, Body, Handler, Inbound, Permit, Running, ServerOptions, Stream, start};
+use crate::http::server::{
+    Answer, Body, Handler, Held, Inbound, Permit, Release, Running, ServerOptions, Stream, start,
+};
 
 /// What it waits for, and how often it was dropped.
 struct Gates {
     release: Arc<Mutex<Receiver<()>>>,
     arrived: Sender<String>,
     streams_dropped: Arc<AtomicUsize>,
+    held: Kept,
 }
 
+/// Answers that are held, and what lets them go.
+type Kept = Arc<Mutex<Vec<(Answer, Release)>>>;
+
 impl Handler for Gates {
-    fn handle(&self, request: Inbound) -> Answer {
+    fn handle(self: Arc<Self>, request: Inbound) -> Answer {
         self.arrived.send(request.path.clone()).ok();
         match request.path.as_str() {
             "/wait" => {
                 self.release.lock().unwrap().recv_timeout(PATIENCE).ok();
                 Answer::new(200, "text/plain", *b"waited")
+            }
+            "/held" => {
+                let mut answer = Answer::new(200, "text/plain", request.query.into_bytes());
+                answer.held = Some(Held::until(move |answer, release| {
+                    self.arrived.send("held".to_owned()).ok();
+                    self.held.lock().unwrap().push((answer, release));
+                }));
+                answer
             }
             "/large" => Answer::new(200, "text/plain", vec![b'x'; 32 << 20]),
             "/stream" => stream("ada", Endless(Arc::clone(&self.streams_dropped))),
@@ -164,6 +178,7 @@ struct Scene {
     release: Sender<()>,
     arrived: Receiver<String>,
     streams_dropped: Arc<AtomicUsize>,
+    held: Kept,
 }
 
 fn scene(change: impl FnOnce(&mut ServerOptions)) -> Scene {
@@ -172,9 +187,14 @@ fn scene(change: impl FnOnce(&mut ServerOptions)) -> Scene {
     let (release, gate) = mpsc::channel();
     let (bell, arrived) = mpsc::channel();
     let streams_dropped = Arc::new(AtomicUsize::new(0));
-    let gates =
-        Gates { release: Arc::new(Mutex::new(gate)), arrived: bell, streams_dropped: Arc::clone(&streams_dropped) };
-    Scene { server: start(options, Arc::new(gates)).unwrap(), release, arrived, streams_dropped }
+    let held = Kept::default();
+    let gates = Gates {
+        release: Arc::new(Mutex::new(gate)),
+        arrived: bell,
+        streams_dropped: Arc::clone(&streams_dropped),
+        held: Arc::clone(&held),
+    };
+    Scene { server: start(options, Arc::new(gates)).unwrap(), release, arrived, streams_dropped, held }
 }
 
 impl Scene {
@@ -801,5 +821,61 @@ fn a_stream_that_a_stop_cuts_does_not_look_whole() {
     release.send(()).unwrap();
     let rest = client.rest();
     assert!(rest.contains("two") && !rest.ends_with("0\r\n\r\n"), "{rest:?}");
+    stopping.join().unwrap();
+}
+
+/// A client whose answer is held.
+fn held(scene: &Scene) -> Connection {
+    let mut client = scene.connect();
+    let before = scene.held.lock().unwrap().len();
+    client.request("GET", &format!("/held?{before}"), "");
+    scene.until("it is held", || scene.held.lock().unwrap().len() == before + 1);
+    client
+}
+
+#[test]
+fn h46_answers_that_are_held_keep_no_worker_and_each_reaches_its_caller() {
+    let scene = scene(|options| options.workers = 1);
+    let mut clients = [held(&scene), held(&scene)];
+    scene.is_alive();
+    for (answer, release) in scene.held.lock().unwrap().drain(..).rev() {
+        release.send(answer);
+    }
+    for (nth, client) in clients.iter_mut().enumerate() {
+        assert_eq!(client.answer().2, nth.to_string());
+        assert_eq!(client.ask("GET", "/alive", ""), "GET /alive 0", "and the connection goes on");
+    }
+}
+
+#[test]
+fn an_answer_that_is_lost_while_it_is_held_is_told_as_failed() {
+    let scene = scene(|_| ());
+    let mut client = held(&scene);
+    scene.held.lock().unwrap().clear();
+    assert_eq!(client.answer().0, 500);
+    scene.is_alive();
+    assert_eq!(scene.server.counts().failed.value(), 1);
+}
+
+#[test]
+fn h46_an_answer_that_is_held_for_too_long_reaches_nobody() {
+    let scene = scene(|options| options.request_timeout = SHORT);
+    let mut client = held(&scene);
+    assert_eq!(client.answer().0, 504);
+    let (answer, release) = scene.held.lock().unwrap().pop().unwrap();
+    release.send(answer);
+    scene.until("it was dropped", || scene.server.counts().late_answers.value() == 1);
+    scene.is_alive();
+}
+
+#[test]
+fn a_stop_waits_for_answers_that_are_held() {
+    let scene = scene(|_| ());
+    let mut client = held(&scene);
+    let Scene { server, held, .. } = scene;
+    let stopping = std::thread::spawn(move || server.stop(PATIENCE));
+    let (answer, release) = held.lock().unwrap().pop().unwrap();
+    release.send(answer);
+    assert_eq!(client.answer().2, "0");
     stopping.join().unwrap();
 }

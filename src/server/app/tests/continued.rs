@@ -59,7 +59,7 @@ fn h17_what_was_not_made_here_is_refused_and_nothing_is_sent() {
     }
     world.execute(&json!({"toolId": "api:put", "continue": next})).is(400, "bad_request");
     world.execute(&json!({"toolId": "api:get", "continue": next, "dryRun": true})).is(400, "bad_request");
-    world.app.clock = Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(3600));
+    world.app_mut().clock = Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(3600));
     world.execute(&json!({"toolId": "api:get", "continue": next})).is(400, "bad_request");
     let other = World::new();
     other.execute(&json!({"toolId": "api:get", "continue": next})).is(400, "bad_request");
@@ -85,7 +85,7 @@ fn h17_the_origin_is_that_of_the_present_config() {
         },
     );
     let mut moved = World::with(config);
-    std::mem::swap(&mut moved.app.continuations, &mut world.app.continuations);
+    std::mem::swap(&mut moved.app_mut().continuations, &mut world.app_mut().continuations);
     moved.execute(&json!({"toolId": "api:get", "continue": next})).is(400, "bad_request");
     assert!(moved.sent().is_empty());
 }

@@ -42,7 +42,7 @@ impl Transport for Upstream {
 }
 
 struct World {
-    app: App,
+    app: Arc<App>,
     upstream: Arc<Upstream>,
     orders: Receiver<Order>,
     dir: PathBuf,
@@ -183,7 +183,12 @@ impl World {
             failures: Counter::default(),
             failures_told: Pace::new(TELL_FAILURES),
         };
-        Self { app, upstream, orders: inbox, dir }
+        Self { app: Arc::new(app), upstream, orders: inbox, dir }
+    }
+
+    /// Nobody else has it before it is asked.
+    fn app_mut(&mut self) -> &mut App {
+        Arc::get_mut(&mut self.app).unwrap()
     }
 
     fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Reply {
@@ -193,7 +198,7 @@ impl World {
             all = all.with("Content-Type", "application/json");
         }
         headers.iter().for_each(|(name, value)| all.set(name, value).unwrap());
-        let answer = self.app.handle(Inbound {
+        let answer = Arc::clone(&self.app).handle(Inbound {
             method: method.to_owned(),
             path: path.to_owned(),
             query: query.to_owned(),
@@ -202,6 +207,7 @@ impl World {
             client: ([127, 0, 0, 1], 40_000).into(),
             streams: Admission::default(),
         });
+        let answer = answer.awaited().unwrap();
         let Body::Bytes(bytes) = answer.body else { panic!("no route streams") };
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let reply = Reply { status: answer.status, headers: answer.headers, text };
@@ -211,7 +217,7 @@ impl World {
 
     /// The stream of `GET /v1/audit/events` with this query.
     fn follow(&self, query: &str) -> Box<dyn std::io::Read + Send> {
-        let answer = self.app.handle(Inbound {
+        let answer = Arc::clone(&self.app).handle(Inbound {
             method: "GET".to_owned(),
             path: path::AUDIT.to_owned(),
             query: query.to_owned(),
@@ -350,7 +356,7 @@ fn executions_are_decided_sent_and_recorded() {
 #[test]
 fn h37_a_stream_is_on_record_before_its_first_byte() {
     let world = World::new();
-    let answer = world.app.handle(Inbound {
+    let answer = Arc::clone(&world.app).handle(Inbound {
         method: "POST".to_owned(),
         path: path::EXECUTE.to_owned(),
         query: String::new(),

@@ -22,8 +22,8 @@ impl World {
     /// Lets the log be read.
     fn telling(mut self, which: Requests) -> (Self, Text) {
         let text = Text::default();
-        self.app.log = Log::new(Box::new(text.clone()), Format::Json, Clock::from_fn(|| UNIX_EPOCH));
-        self.app.log_requests = which;
+        self.app_mut().log = Log::new(Box::new(text.clone()), Format::Json, Clock::from_fn(|| UNIX_EPOCH));
+        self.app_mut().log_requests = which;
         (self, text)
     }
 }

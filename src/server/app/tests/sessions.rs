@@ -13,7 +13,7 @@ fn attach(world: &mut World, share: Share, shutdown: Shutdown) -> Arc<AtomicU64>
     let seconds = Arc::clone(&clock);
     let now = Clock::from_fn(move || UNIX_EPOCH + Duration::from_secs(seconds.load(Ordering::SeqCst)));
     let terms = Terms { heartbeat_seconds: 10, missed_heartbeat_limit: 2, share, shutdown, ..Terms::default() };
-    world.app.sessions = Sessions::new(Some(terms), now);
+    world.app_mut().sessions = Sessions::new(Some(terms), now);
     clock
 }
 
@@ -111,7 +111,7 @@ fn an_exclusive_runtime_has_one_session() {
 fn a_wrong_config_fingerprint_is_a_mismatch() {
     let mut world = World::new();
     let terms = Terms { config_fingerprint: "sha256:1".to_owned(), ..Terms::default() };
-    world.app.sessions = Sessions::new(Some(terms), Clock::steady());
+    world.app_mut().sessions = Sessions::new(Some(terms), Clock::steady());
     let beat = |more: &str| world.ask("POST", path::HEARTBEAT, &[], &format!(r#"{{"sessionId":"a"{more}}}"#));
     beat(r#","configFingerprint":"sha256:2""#).is(409, "runtime_attach_mismatch");
     for good in ["", r#","configFingerprint":"""#, r#","configFingerprint":"sha256:1""#] {
