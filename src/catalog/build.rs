@@ -10,6 +10,7 @@ use std::fmt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::safety::Granted;
 use super::tool::{self, Target};
 use super::{CATALOG_VERSION, Catalog, ServiceRecord, SourceRecord, Tool, View, ViewTool};
 use crate::base::digest::hex;
@@ -93,7 +94,7 @@ pub fn part(config: &Config, record: SourceRecord, description: &Description) ->
 impl Part {
     fn add(&mut self, id: &ServiceId, service: Option<&Service>, found: &Description, problems: &mut Vec<Problem>) {
         let server = service.and_then(|service| service.server.as_ref());
-        let (tools, notes) = tool::tools(&Target { id, server }, found);
+        let (tools, notes) = tool::tools(&Target { id, server, granted: &Granted::default() }, found);
         problems.extend(notes.into_iter().map(|note| Problem::new(&self.source.id, note)));
         self.tools.extend(tools);
         self.services.push(ServiceRecord {

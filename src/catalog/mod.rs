@@ -1,7 +1,7 @@
 //! The normalized tool catalog (NTC, contract 6): its format, and how it is made from operations.
 //!
 //! Key types: [`Catalog`] and what it holds, exactly as on the wire. `files` tells which members of a
-//! multipart body are files, `naming` decides groups, commands and flag names, `tool`
+//! multipart body are files, `naming` decides groups, commands and flag names, `safety` what a call may do, `tool`
 //! turns one operation into a [`Tool`], `build` puts a catalog together (pure), `view` filters and serializes it, `gather`
 //! brings the documents.
 
@@ -19,6 +19,7 @@ pub mod build;
 pub mod files;
 pub mod gather;
 pub mod naming;
+pub mod safety;
 pub mod slim;
 pub mod tool;
 pub mod view;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::naming::{self, FlagWish, Wish};
+use super::safety::{self, Granted};
 use super::{
     AuthRequirement, BodyContent, Output, Pagination, Parameter, Place, RequestBody, Retry, Safety, Schema, Tool,
 };
@@ -25,6 +26,8 @@ pub struct Target<'a> {
     pub id: &'a ServiceId,
     /// `services.<id>.server`, which replaces all of the publisher's.
     pub server: Option<&'a Url>,
+    /// What the config says of the safety of its operations.
+    pub granted: &'a Granted,
 }
 
 /// All tools of a service, in document order, and what had to be changed.
@@ -96,7 +99,7 @@ impl<'a> Drafts<'a> {
             command,
             aliases: extensions.aliases(),
             hidden: extensions.boolean("x-cli-hidden") || matches!(operation.method, Method::Head | Method::Options),
-            safety: extensions.safety(),
+            safety: extensions.safety(self.target.granted),
             output: extensions.output(),
             pagination: extensions.pagination(),
             retry: extensions.retry(),
@@ -259,13 +262,6 @@ fn flattened(operation: &Operation) -> Vec<AuthRequirement> {
     all
 }
 
-/// What a method promises by itself (RFC 9110).
-pub fn default_safety(method: Method) -> Safety {
-    let read_only = matches!(method, Method::Get | Method::Head | Method::Options);
-    let destructive = method == Method::Delete;
-    Safety { read_only, destructive, requires_approval: false, idempotent: method.is_idempotent() }
-}
-
 /// The `x-cli-*` extensions of one operation.
 struct Extensions<'a> {
     operation: &'a Operation,
@@ -325,35 +321,10 @@ impl Extensions<'_> {
         }
     }
 
-    /// A publisher may only tighten: what would make a call look safer than its method is ignored.
-    fn safety(&mut self) -> Safety {
-        let mut safety = default_safety(self.operation.method);
-        let Some(said) = self.object("x-cli-safety") else { return safety };
-        for (name, value) in &said {
-            let Value::Bool(value) = value else {
-                self.warn(format!("`x-cli-safety.{name}` is neither true nor false; it is ignored"));
-                continue;
-            };
-            let (field, tight) = match name.as_str() {
-                "readOnly" => (&mut safety.read_only, false),
-                "destructive" => (&mut safety.destructive, true),
-                "requiresApproval" => (&mut safety.requires_approval, true),
-                "idempotent" => (&mut safety.idempotent, false),
-                _ => {
-                    self.warn(format!("`x-cli-safety.{}` is not known; it is ignored", name.escape_debug()));
-                    continue;
-                }
-            };
-            if *value == tight {
-                *field = tight;
-            } else if *field != *value {
-                let method = self.operation.method;
-                self.warn(format!(
-                    "`x-cli-safety.{name}: {value}` would loosen what {method} is taken for; it is ignored"
-                ));
-            }
-        }
-        safety.read_only &= !safety.destructive;
+    fn safety(&mut self, granted: &Granted) -> Safety {
+        let said = self.object(safety::NAME);
+        let (safety, ignored) = safety::of(self.operation.method, &self.operation.pointer, said.as_ref(), granted);
+        ignored.into_iter().for_each(|message| self.warn(message));
         safety
     }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::base::form::Form;
 use crate::base::id::ServiceId;
 use crate::base::url::{Url, decode};
+use crate::catalog::safety::Granted;
 use crate::catalog::tool::{self, Target};
 use crate::catalog::{Place, Style, Tool};
 use crate::contract::ExecuteRequest;
@@ -25,7 +26,7 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
     let resolver = Resolver::new(&Url::parse(BASE).expect("this is a URL"), document);
     let description = openapi::read(&resolver, true).expect("request.yaml is a description");
     assert_eq!(description.problems, [], "request.yaml");
-    tool::tools(&Target { id: &ServiceId::new("s"), server: None }, &description).0
+    tool::tools(&Target { id: &ServiceId::new("s"), server: None, granted: &Granted::default() }, &description).0
 });
 
 pub(super) fn request(bytes: &[u8]) {
