@@ -1,14 +1,16 @@
 //! What kind of document this is: Swagger 2.0, OpenAPI 3.0, 3.1, 3.2, or something else and which.
 //!
-//! Key types: [`Document`], JSON text that is known to be an object or array; [`Version`]. People name the wrong file often, so
+//! Key types: [`Document`], JSON text that is known to be an object or array; [`Version`]; [`Unreadable`]. People name the wrong file often, so
 //! every other well-known kind of document gets an answer of its own.
 
 use std::fmt;
 
 use serde_json::Value;
 
+use super::page;
 use crate::base::document::{self, DocumentError};
 use crate::base::members::Members;
+use crate::base::url::Url;
 
 /// A document as JSON text; YAML has been turned into it.
 #[derive(Clone)]
@@ -20,6 +22,12 @@ impl Document {
     /// Reads JSON or YAML (H28).
     pub fn parse(bytes: Vec<u8>) -> Result<Self, DocumentError> {
         Ok(Self { text: document::json_text(bytes)? })
+    }
+
+    /// Reads what was found at `url`; the error of an HTML page says where the description that it shows is.
+    pub fn found(url: &Url, bytes: Vec<u8>) -> Result<Self, Unreadable> {
+        let hint = is_html(&bytes).then(|| page::hint(&bytes, url)).flatten();
+        Self::parse(bytes).map_err(|error| Unreadable { error, hint })
     }
 
     /// From a tree, for documents that were changed after reading.
@@ -38,6 +46,27 @@ impl fmt::Debug for Document {
         write!(f, "Document({} bytes)", self.text.len())
     }
 }
+
+fn is_html(bytes: &[u8]) -> bool {
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    text.trim_ascii_start().starts_with(b"<")
+}
+
+/// Why what was found is no document, and what to name instead if that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    error: DocumentError,
+    hint: Option<String>,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.error)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "; {hint}"))
+    }
+}
+
+impl std::error::Error for Unreadable {}
 
 /// The minor versions that differ for a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,6 +176,18 @@ mod tests {
         ] {
             assert_eq!(kind(text), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_page_is_answered_with_the_description_it_shows() {
+        let url = Url::parse("https://h/docs").unwrap();
+        let found = |text: &str| Document::found(&url, text.as_bytes().to_vec()).map_err(|error| error.to_string());
+        let page = "\u{feff}\n<!DOCTYPE html><redoc spec-url='/o.yaml'></redoc>";
+        let message = "the document is an HTML page, not an API description; it is a page of Redoc; name the description that it \
+                       shows: https://h/o.yaml";
+        assert_eq!(found(page).unwrap_err(), message);
+        assert_eq!(found("<p>redo").unwrap_err(), "the document is an HTML page, not an API description");
+        assert_eq!(found("a: 1").unwrap().text(), "{\"a\":1}");
     }
 
     #[test]
