@@ -3,15 +3,20 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use open_cli::base::document;
 use open_cli::catalog::Tool;
 use open_cli::catalog::gather::{Gathered, SourceState};
 use open_cli::catalog::view::{Detail, Mask, ReadyCatalog};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[path = "described/mod.rs"]
 mod described;
+#[path = "corpus/golden.rs"]
+mod golden;
+#[path = "corpus/permuted.rs"]
+mod permuted;
 
 use described::{corpus, gathered};
 
@@ -112,4 +117,61 @@ fn bodies_put_together_from_bytes_are_the_catalog() {
             }
         }
     }
+}
+
+/// `CATALOGS=write cargo test --test corpus` writes the files anew; the difference is what there is to review.
+#[test]
+fn catalogs_are_what_was_reviewed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/catalogs");
+    let write = std::env::var("CATALOGS").is_ok_and(|wish| wish == "write");
+    let mut seen = 0;
+    for path in corpus() {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        // The two largest would be longer than anybody reads.
+        if ["github", "kubernetes-v2"].contains(&name.as_str()) {
+            continue;
+        }
+        seen += 1;
+        let (file, found) = (folder.join(format!("{name}.txt")), golden::text(&gathered(&path)));
+        if write {
+            fs::write(&file, &found).unwrap();
+        }
+        let expected = fs::read_to_string(&file).unwrap_or_default();
+        let differs = expected.lines().zip(found.lines()).find(|(expected, found)| expected != found);
+        assert!(differs.is_none(), "{name}: expected, found: {differs:#?}");
+        assert_eq!(found.lines().count(), expected.lines().count(), "{name} has another number of lines");
+    }
+    assert!(seen >= 10, "only {seen} catalogs were compared");
+}
+
+#[test]
+fn the_order_of_members_changes_nothing() {
+    for path in corpus() {
+        let name = path.display();
+        let mut root = document::parse(&fs::read(&path).unwrap()).unwrap();
+        let expected = permuted::catalog(&root);
+        for mut seed in [1, 7] {
+            root = permuted::shuffled(root, &mut seed);
+            let found = permuted::catalog(&root);
+            let differs = permuted::told(&expected).into_iter().zip(permuted::told(&found)).find(|(a, b)| a != b);
+            assert!(differs.is_none(), "{name}: {differs:#?}");
+            assert_eq!(found.tools.len(), expected.tools.len(), "{name}");
+            assert_eq!(found.source_fingerprint, expected.source_fingerprint, "{name}");
+        }
+    }
+}
+
+#[test]
+fn only_the_suffix_of_an_id_used_twice_follows_the_order() {
+    let of = |first: &str, second: &str| {
+        let operation = json!({"get": {"operationId": "same", "responses": {}}});
+        let paths =
+            Value::Object([first, second].map(|path| (path.to_owned(), operation.clone())).into_iter().collect());
+        let catalog = permuted::catalog(&json!({"openapi": "3.0.3", "info": {"title": "T"}, "paths": paths}));
+        let told = catalog.tools.iter().map(|tool| (tool.id.to_string(), tool.path.clone()));
+        told.collect::<Vec<_>>()
+    };
+    let row = |id: &str, path: &str| (format!("a:{id}"), path.to_owned());
+    assert_eq!(of("/a", "/b"), [row("same", "/a"), row("same-2", "/b")]);
+    assert_eq!(of("/b", "/a"), [row("same", "/b"), row("same-2", "/a")]);
 }
