@@ -9,6 +9,8 @@ use open_cli::base::document;
 use open_cli::catalog::Tool;
 use open_cli::catalog::gather::{Gathered, SourceState};
 use open_cli::catalog::view::{Detail, Mask, ReadyCatalog};
+use open_cli::cli::tree;
+use open_cli::client::index::{self, Index};
 use serde_json::{Value, json};
 
 #[path = "described/mod.rs"]
@@ -87,6 +89,22 @@ fn every_operation_of_every_description_becomes_a_tool() {
         assert!(broken.is_empty(), "{name}: {broken:?}");
     }
     assert!(seen >= 12, "only {seen} descriptions were found");
+}
+
+#[test]
+fn the_words_of_every_tool_lead_to_it() {
+    for path in corpus() {
+        let ready = ReadyCatalog::new(gathered(&path).catalog);
+        let sent = ready.effective(&Mask::all(ready.len()), "discover", Detail::Summary).unwrap();
+        let index = Index::from_bytes(index::encode(&sent, None).unwrap()).unwrap();
+        for wanted in &ready.catalog().tools {
+            for command in std::iter::once(&wanted.command).chain(&wanted.aliases) {
+                let words = [wanted.service_id.as_str(), wanted.group.as_str(), command.as_str()];
+                let found = tree::tool(&index, &words).map(|row| row.id.to_owned());
+                assert_eq!(found.ok().as_deref(), Some(wanted.id.as_str()), "{}: {words:?}", path.display());
+            }
+        }
+    }
 }
 
 #[test]

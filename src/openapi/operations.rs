@@ -301,7 +301,8 @@ impl<'r> Reader<'r> {
             return Ok(None);
         };
         let contents = content.iter().map(|(media_type, node)| {
-            let media = node.object();
+            // Since 3.2 it may be a reference.
+            let media = self.reading.resolve(&node).ok();
             let schema = media.as_ref().and_then(|media| media.get("schema"));
             Content {
                 media_type: media_type.trim().to_owned(),

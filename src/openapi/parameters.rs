@@ -215,7 +215,7 @@ impl<'r> Parameters<'r> {
         let content = content.as_ref().and_then(|content| content.iter().next());
         let (content_type, schema) = match (&content, object.get("schema")) {
             (Some((media_type, node)), None) => {
-                (Some((*media_type).to_owned()), node.object().and_then(|media| media.get("schema")))
+                (Some((*media_type).to_owned()), self.reading.resolve(node).ok().and_then(|media| media.get("schema")))
             }
             (_, schema) => (None, schema),
         };

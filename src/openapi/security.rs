@@ -126,7 +126,13 @@ impl<'r> Security<'r> {
             self.reading.report(Severity::Warning, used, message);
             AuthRequirement { name: name.to_owned(), ..AuthRequirement::default() }
         };
-        let Some(node) = self.schemes.as_ref().and_then(|schemes| schemes.get(name)) else {
+        let component = self.schemes.as_ref().and_then(|schemes| schemes.get(name));
+        // Since 3.2 a requirement may name a scheme by its address.
+        let by_address = || {
+            let is_address = self.reading.version(used) >= Version::V32 && name.contains(['#', '/']);
+            if is_address { self.reading.follow(&used.scope, name).ok() } else { None }
+        };
+        let Some(node) = component.or_else(by_address) else {
             return undefined(format!("the security scheme `{}` is not defined", name.escape_debug()));
         };
         let scheme = match self.reading.resolve(&node) {
