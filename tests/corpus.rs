@@ -3,15 +3,22 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use open_cli::base::document;
 use open_cli::catalog::Tool;
 use open_cli::catalog::gather::{Gathered, SourceState};
 use open_cli::catalog::view::{Detail, Mask, ReadyCatalog};
-use serde_json::Value;
+use open_cli::cli::tree;
+use open_cli::client::index::{self, Index};
+use serde_json::{Value, json};
 
 #[path = "described/mod.rs"]
 mod described;
+#[path = "corpus/golden.rs"]
+mod golden;
+#[path = "corpus/permuted.rs"]
+mod permuted;
 
 use described::{corpus, gathered};
 
@@ -67,9 +74,6 @@ fn every_operation_of_every_description_becomes_a_tool() {
     let mut seen = 0;
     for path in corpus() {
         let root = document::parse(&fs::read(&path).unwrap()).unwrap();
-        if root.get("openapi").is_none() {
-            continue;
-        }
         seen += 1;
         let name = path.display();
         let Gathered { catalog, report, problems } = gathered(&path);
@@ -84,7 +88,23 @@ fn every_operation_of_every_description_becomes_a_tool() {
         let broken: Vec<_> = problems.iter().filter(|problem| problem.message.contains("leads")).collect();
         assert!(broken.is_empty(), "{name}: {broken:?}");
     }
-    assert!(seen >= 10, "only {seen} OpenAPI 3.x descriptions were found");
+    assert!(seen >= 12, "only {seen} descriptions were found");
+}
+
+#[test]
+fn the_words_of_every_tool_lead_to_it() {
+    for path in corpus() {
+        let ready = ReadyCatalog::new(gathered(&path).catalog);
+        let sent = ready.effective(&Mask::all(ready.len()), "discover", Detail::Summary).unwrap();
+        let index = Index::from_bytes(index::encode(&sent, None).unwrap()).unwrap();
+        for wanted in &ready.catalog().tools {
+            for command in std::iter::once(&wanted.command).chain(&wanted.aliases) {
+                let words = [wanted.service_id.as_str(), wanted.group.as_str(), command.as_str()];
+                let found = tree::tool(&index, &words).map(|row| row.id.to_owned());
+                assert_eq!(found.ok().as_deref(), Some(wanted.id.as_str()), "{}: {words:?}", path.display());
+            }
+        }
+    }
 }
 
 #[test]
@@ -96,23 +116,6 @@ fn every_schema_stands_alone() {
             }
         }
     }
-}
-
-#[test]
-fn swagger_2_is_answered_clearly() {
-    let mut seen = 0;
-    for path in corpus() {
-        let root = document::parse(&fs::read(&path).unwrap()).unwrap();
-        if root.get("swagger").is_some() {
-            seen += 1;
-            let gathered = gathered(&path);
-            let error = gathered.report[0].error.clone().unwrap_or_default();
-            assert_eq!(gathered.report[0].state, SourceState::Failed);
-            assert!(error.contains("Swagger 2.0") && error.contains("not supported by this version"), "{error}");
-            assert!(gathered.catalog.tools.is_empty());
-        }
-    }
-    assert!(seen >= 3, "only {seen} Swagger 2.0 descriptions were found");
 }
 
 #[test]
@@ -132,4 +135,61 @@ fn bodies_put_together_from_bytes_are_the_catalog() {
             }
         }
     }
+}
+
+/// `CATALOGS=write cargo test --test corpus` writes the files anew; the difference is what there is to review.
+#[test]
+fn catalogs_are_what_was_reviewed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/catalogs");
+    let write = std::env::var("CATALOGS").is_ok_and(|wish| wish == "write");
+    let mut seen = 0;
+    for path in corpus() {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        // The two largest would be longer than anybody reads.
+        if ["github", "kubernetes-v2"].contains(&name.as_str()) {
+            continue;
+        }
+        seen += 1;
+        let (file, found) = (folder.join(format!("{name}.txt")), golden::text(&gathered(&path)));
+        if write {
+            fs::write(&file, &found).unwrap();
+        }
+        let expected = fs::read_to_string(&file).unwrap_or_default();
+        let differs = expected.lines().zip(found.lines()).find(|(expected, found)| expected != found);
+        assert!(differs.is_none(), "{name}: expected, found: {differs:#?}");
+        assert_eq!(found.lines().count(), expected.lines().count(), "{name} has another number of lines");
+    }
+    assert!(seen >= 10, "only {seen} catalogs were compared");
+}
+
+#[test]
+fn the_order_of_members_changes_nothing() {
+    for path in corpus() {
+        let name = path.display();
+        let mut root = document::parse(&fs::read(&path).unwrap()).unwrap();
+        let expected = permuted::catalog(&root);
+        for mut seed in [1, 7] {
+            root = permuted::shuffled(root, &mut seed);
+            let found = permuted::catalog(&root);
+            let differs = permuted::told(&expected).into_iter().zip(permuted::told(&found)).find(|(a, b)| a != b);
+            assert!(differs.is_none(), "{name}: {differs:#?}");
+            assert_eq!(found.tools.len(), expected.tools.len(), "{name}");
+            assert_eq!(found.source_fingerprint, expected.source_fingerprint, "{name}");
+        }
+    }
+}
+
+#[test]
+fn only_the_suffix_of_an_id_used_twice_follows_the_order() {
+    let of = |first: &str, second: &str| {
+        let operation = json!({"get": {"operationId": "same", "responses": {}}});
+        let paths =
+            Value::Object([first, second].map(|path| (path.to_owned(), operation.clone())).into_iter().collect());
+        let catalog = permuted::catalog(&json!({"openapi": "3.0.3", "info": {"title": "T"}, "paths": paths}));
+        let told = catalog.tools.iter().map(|tool| (tool.id.to_string(), tool.path.clone()));
+        told.collect::<Vec<_>>()
+    };
+    let row = |id: &str, path: &str| (format!("a:{id}"), path.to_owned());
+    assert_eq!(of("/a", "/b"), [row("same", "/a"), row("same-2", "/b")]);
+    assert_eq!(of("/b", "/a"), [row("same", "/b"), row("same-2", "/a")]);
 }

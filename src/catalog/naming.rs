@@ -48,7 +48,7 @@ pub const RESERVED_FLAGS: &[&str] = &[
 pub fn group(operation: &Operation) -> String {
     let wished = extension(operation, "x-cli-group").map(slug);
     let tag = || operation.tags.first().map(|tag| slug(tag));
-    let segment = || literal_segments(&operation.path).next().map(slug);
+    let segment = || literal_segments(without_query(&operation.path)).next().map(slug);
     let filled = |name: &String| !name.is_empty();
     let found = wished.filter(filled).or_else(|| tag().filter(filled)).or_else(|| segment().filter(filled));
     found.unwrap_or_else(|| "misc".to_owned())
@@ -81,7 +81,7 @@ fn verb(method: Method, path: &str) -> &'static str {
 /// The id of a service that nobody configured: the first path segment of the smallest path that is no parameter, else the
 /// title, else the file's name.
 pub fn service_id(first_path: Option<&str>, title: &str, file: &str) -> Option<String> {
-    let segment = first_path.and_then(|path| literal_segments(path).next().map(slug));
+    let segment = first_path.and_then(|path| literal_segments(without_query(path)).next().map(slug));
     let stem = file.split('.').find(|part| !part.is_empty()).unwrap_or("");
     let mut candidates = [segment.unwrap_or_default(), slug(title), slug(stem)].into_iter();
     candidates.find(|id| !id.is_empty())
@@ -89,6 +89,11 @@ pub fn service_id(first_path: Option<&str>, title: &str, file: &str) -> Option<S
 
 fn literal_segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|segment| !segment.is_empty() && !segment.contains('{'))
+}
+
+/// Publishers tell operations on one path apart by a query or a fragment behind it.
+fn without_query(path: &str) -> &str {
+    path.split(['?', '#']).next().unwrap_or(path)
 }
 
 fn extension<'a>(operation: &'a Operation, name: &str) -> Option<&'a str> {

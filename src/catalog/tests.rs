@@ -18,6 +18,8 @@ use crate::config::{Config, HostPattern, Location, Mode, Profile, Refresh, Servi
 use crate::fetch::run::Fetcher;
 use crate::http::{Headers, Limits, Reach, Request, Response, Transport, TransportError, TransportErrorKind};
 
+mod odd;
+
 /// Answers from a table and remembers what was asked, with what reach.
 #[derive(Default)]
 struct Web {

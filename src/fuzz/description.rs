@@ -14,11 +14,12 @@ use crate::client::index::{self, Index};
 use crate::config::Config;
 use crate::openapi::operations::template_names;
 use crate::openapi::refs::MAX_DOCUMENTS;
-use crate::openapi::{self, Description, Document, Resolver};
+use crate::openapi::{self, Description, Document, Resolver, page};
 
 const ROOT: &str = "https://api.example/docs/openapi.json";
 
 pub(super) fn description(bytes: &[u8]) {
+    check_page(bytes);
     let parts: Vec<&[u8]> = bytes.split(|byte| *byte == SEPARATOR as u8).collect();
     let Some(catalog) = catalog(&parts) else { return };
     let again = self::catalog(&parts).expect("what was read once is read again");
@@ -43,6 +44,15 @@ fn catalog(parts: &[&[u8]]) -> Option<Catalog> {
         found = openapi::read(&resolver, true).ok()?;
     }
     part(&found)
+}
+
+/// Whatever a page says, it leads to the network, and what a person is told is one line without the query.
+fn check_page(bytes: &[u8]) {
+    let root = Url::parse(ROOT).expect("this is a URL");
+    let found = [page::description_url(bytes, &root), page::script_url(bytes, &root)];
+    assert!(found.iter().flatten().all(Url::is_http), "a page leads to {found:?}");
+    let hint = page::hint(bytes, &root).unwrap_or_default();
+    assert!(!hint.contains(['?', '\n']) && !hint.contains(char::is_control), "{hint:?}");
 }
 
 /// `1` is the first part behind the document.
