@@ -239,6 +239,7 @@ mod tests {
             state: if error.is_some() { SourceState::Failed } else { SourceState::Ok },
             error: error.map(str::to_owned),
             fetches: if error.is_some() { vec![] } else { vec![FetchRecord::default(), FetchRecord::default()] },
+            ..SourceReport::default()
         };
         let served = Served { config: Config::default(), path: None, fingerprint: String::new(), validator: None };
         Snapshot {

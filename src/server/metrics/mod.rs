@@ -247,10 +247,14 @@ const FETCHED: [&str; 6] = ["miss", "fresh_hit", "revalidated_hit", "refreshed",
 
 impl Builds {
     /// A build is done.
-    pub fn built(&self, report: &[SourceReport], took: Duration) {
+    pub fn ended(&self, took: Duration) {
         self.took.observe(took);
+    }
+
+    /// Sources were looked at.
+    pub fn visited<'a>(&self, report: impl Iterator<Item = &'a SourceReport>) {
         // Files have no cache, and no method.
-        let remote = report.iter().flat_map(|source| &source.fetches).filter(|fetch| !fetch.request_method.is_empty());
+        let remote = report.flat_map(|source| &source.fetches).filter(|fetch| !fetch.request_method.is_empty());
         for fetch in remote {
             let brought = fetch.cache_outcome != "miss" || fetch.status_code == Some(200);
             let at = FETCHED.iter().position(|outcome| brought && *outcome == fetch.cache_outcome);
