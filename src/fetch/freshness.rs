@@ -215,7 +215,7 @@ pub fn variant(answer: &Response, request: &Headers) -> String {
 fn varying(answer: &Response) -> impl Iterator<Item = String> {
     let names = answer.headers.all("vary").flat_map(|value| value.split(','));
     let names = names.map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty());
-    names.map(|name| if name.contains('=') { "*".to_owned() } else { name })
+    names.map(|name| if name.contains(['*', '=']) { "*".to_owned() } else { name })
 }
 
 /// The transport adds `User-Agent` by itself, and its value changes with the version alone.

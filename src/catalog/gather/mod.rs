@@ -62,6 +62,8 @@ pub struct SourceReport {
     pub since: Option<SystemTime>,
     /// Why it is stale or failed.
     pub error: Option<String>,
+    /// The same as one of few words.
+    pub cause: Option<Cause>,
     /// When its publisher was asked last, or its files were read.
     pub checked: Option<SystemTime>,
     /// When what is served of it was last known to be present.
@@ -90,6 +92,40 @@ pub enum SourceState {
     /// The config turns it off.
     #[default]
     Disabled,
+}
+
+/// Why a source is stale or failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// No answer came, or none could be asked for.
+    Unreachable,
+    /// It answered 401 or 403.
+    Refused,
+    /// It answered 404 or 410.
+    Gone,
+    /// It answered something else that is no document.
+    BadAnswer,
+    /// There is a document, or a file that is named, but no description can be read from it.
+    Unreadable,
+    /// The service id that is derived for it belongs to another.
+    IdConflict,
+    /// This version does not do what is configured for it.
+    NotSupported,
+}
+
+impl Cause {
+    /// As programs read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::Gone => "gone",
+            Self::BadAnswer => "bad_answer",
+            Self::Unreadable => "unreadable",
+            Self::IdConflict => "id_conflict",
+            Self::NotSupported => "not_supported",
+        }
+    }
 }
 
 impl SourceState {
@@ -177,3 +213,6 @@ pub fn services<'a>(catalog: &'a Catalog, source: &'a str) -> impl Iterator<Item
     let own = catalog.services.iter().filter(move |service| service.source_id.as_str() == source);
     own.map(|service| &service.id)
 }
+
+#[cfg(test)]
+mod tests;

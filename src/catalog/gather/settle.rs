@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::load::{Failure, Load, record};
 use super::reuse::Trail;
-use super::{MAX_STALE, SourceReport, SourceState, Trails, Visits, schedule};
+use super::{Cause, MAX_STALE, SourceReport, SourceState, Trails, Visits, schedule};
 use crate::base::id::SourceId;
 use crate::base::time::{parse_rfc3339, rfc3339};
 use crate::catalog::build::{self, Part, Problem, Severity};
@@ -102,6 +102,29 @@ pub fn settle(
     Settled { catalog, report: news, trails, visited, problems }
 }
 
+/// What kind of failure it is, by what was fetched.
+fn cause(failure: &Failure, fetches: &[FetchRecord]) -> Cause {
+    let bad = |fetch: &&FetchRecord| {
+        !fetch.request_method.is_empty() && (fetch.cache_outcome.is_empty() || fetch.cache_outcome == "miss")
+            && !matches!(fetch.status_code, Some(200 | 203))
+    };
+    match (failure.keep, fetches.iter().rev().find(bad)) {
+        (false, Some(fetch)) => unanswered(fetch),
+        (false, None) => Cause::NotSupported,
+        // What a description refers to may be missing without harm; its own document may not.
+        (true, _) => fetches.first().filter(bad).map_or(Cause::Unreadable, unanswered),
+    }
+}
+
+fn unanswered(fetch: &FetchRecord) -> Cause {
+    match fetch.status_code {
+        None => Cause::Unreachable,
+        Some(401 | 403) => Cause::Refused,
+        Some(404 | 410) => Cause::Gone,
+        Some(_) => Cause::BadAnswer,
+    }
+}
+
 struct Settling<'a> {
     config: &'a Config,
     previous: Option<&'a Previous<'a>>,
@@ -137,7 +160,8 @@ impl Settling<'_> {
     /// A source that nobody looked at.
     fn carry(&mut self, id: &SourceId, source: &Source, kept: &mut Vec<Part>) {
         let Some(before) = self.before(id).cloned() else {
-            kept.extend(self.stand_in(id, source, Vec::new(), &Failure::keeping(&"it was not looked at yet")));
+            let unseen = Failure::keeping(&"it was not looked at yet");
+            kept.extend(self.stand_in(id, source, Vec::new(), &unseen, Cause::Unreachable));
             return;
         };
         if before.state != SourceState::Failed {
@@ -177,7 +201,10 @@ impl Settling<'_> {
                 let report = self.present(load.fetches, problems);
                 self.note(id, source, report);
             }
-            Err(failure) => kept.extend(self.stand_in(id, source, load.fetches, &failure)),
+            Err(failure) => {
+                let cause = cause(&failure, &load.fetches);
+                kept.extend(self.stand_in(id, source, load.fetches, &failure, cause));
+            }
         }
     }
 
@@ -189,6 +216,7 @@ impl Settling<'_> {
         SourceReport {
             state: if stale { SourceState::Stale } else { SourceState::Ok },
             error: stale.then(|| "it cannot be reached; the stored description is served".to_owned()),
+            cause: fetches.iter().find(|fetch| fetch.stale).map(unanswered),
             checked: if unasked { times().max() } else { Some(self.now) },
             good: times().min().or(Some(self.now)),
             fetches,
@@ -218,7 +246,8 @@ impl Settling<'_> {
     fn fail(&mut self, id: &SourceId, source: &Source, failure: &Failure) -> Option<Part> {
         let noted = self.news.iter().position(|report| report.id == *id).map(|at| self.news.remove(at));
         self.trails.0.remove(id);
-        self.stand_in(id, source, noted.map_or_else(Vec::new, |report| report.fetches), failure)
+        let fetches = noted.map_or_else(Vec::new, |report| report.fetches);
+        self.stand_in(id, source, fetches, failure, Cause::IdConflict)
     }
 
     fn stand_in(
@@ -227,6 +256,7 @@ impl Settling<'_> {
         source: &Source,
         fetches: Vec<FetchRecord>,
         failure: &Failure,
+        cause: Cause,
     ) -> Option<Part> {
         let record = record(id, source, &[], self.now);
         let before = self.before(id).cloned();
@@ -244,6 +274,7 @@ impl Settling<'_> {
         let report = SourceReport {
             state,
             error: Some(message.clone()),
+            cause: Some(cause),
             checked: Some(self.now),
             good: good.filter(|_| earlier.is_some()),
             stands_in: earlier.is_some(),

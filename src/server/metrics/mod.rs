@@ -2,7 +2,8 @@
 //!
 //! Key types: [`Metrics`], bumped by every request without a lock or an allocation; [`table::METRICS`], one row a metric, which the
 //! page and the documentation are held to; `text`, the format; `window`, the listener of `--metrics-addr`. Labels are words of this
-//! program: a route of the table, a code, an outcome. Nothing that a caller chose becomes one, nor a principal, nor a tool (H09, H24).
+//! program (a route of the table, a code, an outcome) or keys of `sources`. Nothing that a caller chose becomes one, nor a principal, nor
+//! a tool (H09, H24).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
