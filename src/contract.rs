@@ -42,6 +42,9 @@ pub const CAPABILITY_UPSTREAM_LOGIN: &str = "upstream-login";
 /// `continue` and `idempotencyKey` in executions, `next` and `operation` in their answers (ours).
 pub const CAPABILITY_CONTINUATIONS: &str = "continuations";
 
+/// `GET /v1/sources` (ours).
+pub const CAPABILITY_SOURCES: &str = "sources";
+
 /// Scope prefixes of an authorization envelope.
 pub const SCOPE_PREFIXES: [&str; 3] = ["bundle:", "profile:", "tool:"];
 
@@ -57,6 +60,8 @@ pub mod path {
     pub const POLICY_EXPLAIN: &str = "/v1/policy/explain";
     /// Refetch.
     pub const REFRESH: &str = "/v1/refresh";
+    /// How sources fare (ours).
+    pub const SOURCES: &str = "/v1/sources";
     /// Audit records.
     pub const AUDIT: &str = "/v1/audit/events";
     /// Handshake.
@@ -422,6 +427,12 @@ pub struct RefreshedSource {
     /// Why this source failed, when it did (ours).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// `ok`, `stale`, `failed` or `disabled`: that of the whole source (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// RFC 3339: since when it is in that state (ours).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
 }
 
 impl RefreshedSource {
@@ -434,9 +445,69 @@ impl RefreshedSource {
             // A file has no status of its own; a remote fetch without one never got an answer.
             status_code: fetch.status_code.unwrap_or(if fetch.request_method.is_empty() { 200 } else { 0 }),
             stale: fetch.stale,
-            error: None,
+            ..Self::default()
         }
     }
+}
+
+/// `GET /v1/sources` (ours): how the sources fare that the caller may see.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourcesResponse {
+    /// RFC 3339: when some of them were looked at last.
+    pub built_at: String,
+    /// By id.
+    pub sources: Vec<SourceStatus>,
+}
+
+/// How one source fares (ours).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceStatus {
+    /// Key of `sources`.
+    pub id: String,
+    /// `openapi`, `serviceRoot`, `apiCatalog` or `mcp`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// As configured, without query.
+    pub uri: String,
+    /// `ok`: its present description is served; `stale`: an earlier one; `failed`: nothing of it; `disabled`: by configuration.
+    pub state: String,
+    /// RFC 3339: since when that is so.
+    pub since: String,
+    /// Why it is stale or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The same as one of few words: `unreachable`, `refused`, `gone`, `bad_answer`, `unreadable`, `id_conflict`, `not_supported`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<String>,
+    /// RFC 3339: when its publisher was asked last, or its files were read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<String>,
+    /// RFC 3339: when it is looked at again by itself; absent for what waits for its files to change, or for a refresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_check_at: Option<String>,
+    /// Ids of its services.
+    pub services: Vec<String>,
+    /// How many tools it gives.
+    pub tools: usize,
+    /// What is wrong with its descriptions; empty for callers who see only a part of the catalog.
+    pub problems: Vec<SourceProblem>,
+    /// What was fetched, in order.
+    pub fetches: Vec<FetchRecord>,
+}
+
+/// Something that is wrong with a description (ours).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceProblem {
+    /// `error` or `warning`.
+    pub severity: String,
+    /// Where in the description: a JSON pointer, or an address with one; empty for the whole.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub place: String,
+    /// What is wrong, and what was done about it.
+    pub message: String,
 }
 
 /// `GET /v1/runtime/info`.

@@ -47,7 +47,13 @@ pub fn entries(path: &Path) -> io::Result<usize> {
 
 /// Replaces a file whole or not at all, with mode 0600.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, private(OpenOptions::new().write(true).create_new(true)), None)
+    replace(path, bytes, private(OpenOptions::new().write(true).create_new(true)), None, true)
+}
+
+/// As [`write_private`], without waiting until it is durable: for what may be lost with the power, but never be seen by halves by
+/// another process.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, private(OpenOptions::new().write(true).create_new(true)), None, false)
 }
 
 /// Writes a file of a person's own: whole or not at all, with the mode that it had, else the usual one. What is no regular file, such as
@@ -56,10 +62,10 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(about) if about.is_file() => {
             let place = fs::canonicalize(path)?;
-            replace(&place, bytes, OpenOptions::new().write(true).create_new(true), Some(about.permissions()))
+            replace(&place, bytes, OpenOptions::new().write(true).create_new(true), Some(about.permissions()), true)
         }
         Ok(_) => OpenOptions::new().write(true).open(path)?.write_all(bytes),
-        Err(_) => replace(path, bytes, OpenOptions::new().write(true).create_new(true), None),
+        Err(_) => replace(path, bytes, OpenOptions::new().write(true).create_new(true), None, true),
     }
 }
 
@@ -88,28 +94,40 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
-fn replace(path: &Path, bytes: &[u8], new: &OpenOptions, mode: Option<fs::Permissions>) -> io::Result<()> {
+fn replace(
+    path: &Path,
+    bytes: &[u8],
+    new: &OpenOptions,
+    mode: Option<fs::Permissions>,
+    durable: bool,
+) -> io::Result<()> {
     let parent = parent(path);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut random = [0u8; 8];
     getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
     let temporary = parent.join(format!(".{}.{:016x}.tmp", name.to_string_lossy(), u64::from_ne_bytes(random)));
-    let written = write_new(&temporary, bytes, new, mode).and_then(|()| fs::rename(&temporary, path));
+    let written = write_new(&temporary, bytes, new, mode, durable).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // The error that matters is the first one.
         fs::remove_file(&temporary).ok();
         return written;
     }
-    sync_directory(parent)
+    if durable { sync_directory(parent) } else { Ok(()) }
 }
 
-fn write_new(path: &Path, bytes: &[u8], new: &OpenOptions, mode: Option<fs::Permissions>) -> io::Result<()> {
+fn write_new(
+    path: &Path,
+    bytes: &[u8],
+    new: &OpenOptions,
+    mode: Option<fs::Permissions>,
+    durable: bool,
+) -> io::Result<()> {
     let mut file = new.open(path)?;
     if let Some(mode) = mode {
         file.set_permissions(mode)?;
     }
     file.write_all(bytes)?;
-    file.sync_all()
+    if durable { file.sync_all() } else { Ok(()) }
 }
 
 /// Makes a rename or creation in `directory` durable; a no-op where directories cannot be opened.

@@ -128,8 +128,8 @@ mod tests {
 
     /// `published`, then with the config's overlay, then with the publisher's own.
     #[track_caller]
-    fn check(published: Value, overlaid: Value, finally: Value, expected: [bool; 4], ignored: usize) {
-        let granted = Granted::between(&document(&published), &document(&overlaid));
+    fn check(published: &Value, overlaid: &Value, finally: &Value, expected: [bool; 4], ignored: usize) {
+        let granted = Granted::between(&document(published), &document(overlaid));
         let (safety, told) = of(Method::Post, "/paths/~1a~1b/post", finally.as_object(), &granted);
         let Safety { read_only, destructive, requires_approval, idempotent } = safety;
         assert_eq!(
@@ -143,39 +143,24 @@ mod tests {
     #[test]
     fn the_config_may_loosen_and_the_publisher_only_tighten() {
         let (nothing, loose) = (json!({}), json!({"readOnly": true, "idempotent": true}));
-        check(nothing.clone(), nothing.clone(), nothing.clone(), [false, false, false, false], 0);
-        check(loose.clone(), loose.clone(), loose.clone(), [false, false, false, false], 2);
-        check(nothing.clone(), loose.clone(), loose.clone(), [true, false, false, true], 0);
-        check(nothing.clone(), nothing.clone(), loose.clone(), [false, false, false, false], 2);
+        check(&nothing, &nothing, &nothing, [false, false, false, false], 0);
+        check(&loose, &loose, &loose, [false, false, false, false], 2);
+        check(&nothing, &loose, &loose, [true, false, false, true], 0);
+        check(&nothing, &nothing, &loose, [false, false, false, false], 2);
         // The publisher's overlays come after the config's.
-        check(
-            nothing.clone(),
-            loose.clone(),
-            json!({"readOnly": false, "idempotent": true}),
-            [false, false, false, true],
-            0,
-        );
-        check(
-            nothing.clone(),
-            json!({"requiresApproval": true}),
-            json!({"requiresApproval": false}),
-            [false, false, true, false],
-            1,
-        );
+        let tightened = json!({"readOnly": false, "idempotent": true});
+        check(&nothing, &loose, &tightened, [false, false, false, true], 0);
+        let (asking, loosened) = (json!({"requiresApproval": true}), json!({"requiresApproval": false}));
+        check(&nothing, &asking, &loosened, [false, false, true, false], 1);
     }
 
     #[test]
     fn the_config_may_take_back_what_is_published() {
         let strict = json!({"requiresApproval": true, "destructive": true});
-        check(
-            strict.clone(),
-            json!({"requiresApproval": false, "destructive": true}),
-            json!({"requiresApproval": false, "destructive": true}),
-            [false, true, false, false],
-            0,
-        );
-        check(strict.clone(), json!({}), json!({}), [false, false, false, false], 0);
-        check(strict, json!(null), json!(null), [false, false, false, false], 0);
+        let without = json!({"requiresApproval": false, "destructive": true});
+        check(&strict, &without, &without, [false, true, false, false], 0);
+        check(&strict, &json!({}), &json!({}), [false, false, false, false], 0);
+        check(&strict, &json!(null), &json!(null), [false, false, false, false], 0);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::base::url::Url;
 use crate::contract::policy::{PolicyExplainRequest, PolicyExplainResponse};
 use crate::contract::{
     BrowserConfig, DryRunResponse, ErrorCode, ExecuteRequest, ExecuteResponse, Problem, RefreshResponse, RuntimeInfo,
-    STREAM_TYPE, SessionCloseRequest, UpstreamFinishRequest, UpstreamLogin, UpstreamLogoutRequest,
+    STREAM_TYPE, SessionCloseRequest, SourcesResponse, UpstreamFinishRequest, UpstreamLogin, UpstreamLogoutRequest,
     UpstreamStartRequest, UpstreamStarted, path,
 };
 use crate::http::{
@@ -298,6 +298,13 @@ impl Runtime<'_> {
         let call = Call::post(path::REFRESH, Vec::new());
         let response = self.send(&call, &query, self.timeouts.work)?;
         Ok((read(&call, &response.body)?, response.body))
+    }
+
+    /// `GET /v1/sources`; the caller has seen the capability.
+    pub fn sources(&self, config: Option<&str>) -> Result<SourcesResponse, ClientError> {
+        let query: Vec<_> = config.map(|config| ("config", config)).into_iter().collect();
+        let call = Call::get(path::SOURCES);
+        read(&call, &self.send(&call, &query, self.timeouts.ask)?.body)
     }
 
     /// `GET /v1/audit/events`: a JSON array, as it came, and the number with which the next page's `Link` goes on.

@@ -30,8 +30,9 @@ mod tests {
     use crate::contract::{
         AuthInfo, BrowserConfig, BrowserLoginInfo, DryRunResponse, EnvelopeInfo, ExecuteRequest, ExecuteResponse,
         HeartbeatRequest, HeartbeatResponse, Lifecycle, Problem, ProtectedResource, RefreshResponse, RefreshedSource,
-        RequestFile, RuntimeInfo, SessionCloseRequest, SessionCloseResponse, UpstreamFinishRequest, UpstreamLoggedOut,
-        UpstreamLogin, UpstreamLogins, UpstreamLogoutRequest, UpstreamStartRequest, UpstreamStarted,
+        RequestFile, RuntimeInfo, SessionCloseRequest, SessionCloseResponse, SourceProblem, SourceStatus,
+        SourcesResponse, UpstreamFinishRequest, UpstreamLoggedOut, UpstreamLogin, UpstreamLogins,
+        UpstreamLogoutRequest, UpstreamStartRequest, UpstreamStarted,
     };
 
     /// Learns a struct's members as its derived reader asks for them, and gives nothing.
@@ -101,7 +102,7 @@ mod tests {
             Parameter, PolicyExplainRequest, PolicyExplainResponse, PolicyExplanation, PolicyPattern, PolicyPlace,
             PolicyRule, Problem, ProtectedResource, Provenance, RefreshResponse, RefreshedSource, RequestBody,
             RequestFile, Retry, RuntimeInfo, Safety, ServiceRecord, SessionCloseRequest, SessionCloseResponse,
-            SourceRecord, Tool, UpstreamFinishRequest, UpstreamLoggedOut, UpstreamLogin, UpstreamLogins,
+            SourceProblem, SourceRecord, SourceStatus, SourcesResponse, Tool, UpstreamFinishRequest, UpstreamLoggedOut, UpstreamLogin, UpstreamLogins,
             UpstreamLogoutRequest, UpstreamStartRequest, UpstreamStarted, View, Workflow, WorkflowStep,
         );
     }
@@ -113,7 +114,7 @@ mod tests {
             EnvelopeInfo, ExecuteResponse, FetchRecord, Guidance, GuidanceExample, HeartbeatResponse, Lifecycle, OAuthFlow,
             Output, Pagination, PolicyExplainResponse, PolicyExplanation, PolicyPattern, PolicyPlace, PolicyRule,
             ProtectedResource, Provenance, RefreshResponse, RefreshedSource, Retry, RuntimeInfo, Safety,
-            SessionCloseResponse, Tool, UpstreamLoggedOut, UpstreamLogin, UpstreamLogins, UpstreamStarted,
+            SessionCloseResponse, SourceProblem, SourceStatus, SourcesResponse, Tool, UpstreamLoggedOut, UpstreamLogin, UpstreamLogins, UpstreamStarted,
         );
     }
 

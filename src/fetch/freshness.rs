@@ -3,13 +3,14 @@
 //! Key types: [`Meta`], what is kept beside a body; [`Plan`], what to do before asking; [`Verdict`], what to do with the answer.
 //! No heuristics: an answer that says nothing about its life is checked every time, unless the config says otherwise.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::{parse_http_date, parse_rfc3339, rfc3339};
 use crate::config::Refresh;
-use crate::http::Response;
+use crate::http::{Headers, Response};
 
 /// How long a document that cannot be checked is still served.
 pub const MAX_STALE: Duration = Duration::from_secs(24 * 3600);
@@ -35,8 +36,28 @@ pub struct Meta {
     pub last_modified: String,
     /// `Cache-Control`, empty for none.
     pub cache_control: String,
+    /// The request's fields that `Vary` names, with their values; empty for none. Another request gets another document.
+    pub variant: String,
     /// Hex SHA-256 of the body: a pair that does not fit together is recognised.
     pub body_sha256: String,
+}
+
+/// When a stored document is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// When it is not fresh any more.
+    WhenOld,
+    /// Also when the last quarter of its life has begun: whoever checks in time never serves an old one.
+    Ahead,
+    /// Whatever its age.
+    Now,
+}
+
+impl Check {
+    /// As a forced refresh asks, or not.
+    pub fn forced(force: bool) -> Self {
+        if force { Self::Now } else { Self::WhenOld }
+    }
 }
 
 /// What to do before asking.
@@ -66,8 +87,8 @@ pub enum Verdict {
 }
 
 impl Meta {
-    /// From a whole answer.
-    pub fn new(answer: &Response, final_url: &str, body_sha256: String, now: SystemTime) -> Self {
+    /// From a whole answer to a request that was sent at `now`: the time on the way counts as age (RFC 9111 section 4.2.3).
+    pub fn new(answer: &Response, final_url: &str, variant: String, body_sha256: String, now: SystemTime) -> Self {
         let header = |name: &str| answer.headers.get(name).unwrap_or_default().to_owned();
         let mut meta = Self {
             final_url: final_url.to_owned(),
@@ -77,6 +98,7 @@ impl Meta {
             etag: header("etag"),
             last_modified: header("last-modified"),
             cache_control: String::new(),
+            variant,
             body_sha256,
         };
         meta.confirm(answer, now);
@@ -111,53 +133,94 @@ impl Meta {
         }
     }
 
+    /// From when on it is checked by whoever keeps it fresh.
+    fn ahead_at(&self, refresh: Refresh) -> Option<SystemTime> {
+        let life = refresh.max_age.map_or(self.life, |max_age| max_age.as_secs()).min(MAX_LIFE.as_secs());
+        self.expires_at(refresh)?.checked_sub(Duration::from_secs(life) / 4)
+    }
+
     fn can_be_revalidated(&self) -> bool {
         !self.etag.is_empty() || !self.last_modified.is_empty()
     }
 
+    /// Whether another request with these headers would have been answered with it (RFC 9111 section 4.1).
+    pub fn answers(&self, request: &Headers) -> bool {
+        let mut fields = self.variant.lines().filter_map(|line| line.split_once('='));
+        fields.all(|(name, value)| field(request, name) == value)
+    }
+
+    /// RFC 9111 section 4.2.4: some answers are never used unchecked. `stale-if-error` (RFC 5861) may shorten our bound.
     fn may_be_served_stale(&self, refresh: Refresh, now: SystemTime) -> bool {
         if refresh.manual_only {
             return true;
         }
-        let Some(checked) = parse_rfc3339(&self.checked_at) else { return false };
-        let within = now.duration_since(checked).is_ok_and(|since| since <= MAX_STALE);
-        within && !has_directive(&self.cache_control, "must-revalidate")
+        let forbidden = ["must-revalidate", "no-cache"].iter().any(|name| has_directive(&self.cache_control, name));
+        let Some(checked) = parse_rfc3339(&self.checked_at).filter(|_| !forbidden) else { return false };
+        let bound = match seconds(&self.cache_control, "stale-if-error") {
+            Some(stale) => MAX_STALE.min(Duration::from_secs(self.life.saturating_sub(self.age).saturating_add(stale))),
+            None => MAX_STALE,
+        };
+        now.duration_since(checked).is_ok_and(|since| since <= bound)
     }
 }
 
-/// What to do before asking. A stored time in the future is not believed.
-pub fn plan(stored: Option<&Meta>, refresh: Refresh, force: bool, now: SystemTime) -> Plan {
-    let Some(meta) = stored else { return Plan::Fetch };
+/// What to do before sending `request`. A stored time in the future is not believed.
+pub fn plan(stored: Option<&Meta>, request: &Headers, refresh: Refresh, check: Check, now: SystemTime) -> Plan {
+    let Some(meta) = stored.filter(|meta| meta.answers(request)) else { return Plan::Fetch };
     let from_the_past = parse_rfc3339(&meta.checked_at).is_some_and(|checked| checked <= now);
-    let fresh = from_the_past && meta.expires_at(refresh).is_some_and(|until| now < until);
-    match force {
-        false if refresh.manual_only || fresh => Plan::Use,
+    let until = match check {
+        Check::WhenOld => meta.expires_at(refresh),
+        Check::Ahead => meta.ahead_at(refresh),
+        Check::Now => None,
+    };
+    let fresh = from_the_past && until.is_some_and(|until| now < until);
+    match check {
+        Check::WhenOld | Check::Ahead if refresh.manual_only || fresh => Plan::Use,
         _ if meta.can_be_revalidated() => Plan::Revalidate,
         _ => Plan::Fetch,
     }
 }
 
-/// What an answer's status means; `None` for no answer at all.
-pub fn verdict(status: Option<u16>, stored: Option<&Meta>, refresh: Refresh, now: SystemTime) -> Verdict {
+/// What an answer's status means; `None` for no answer at all. `asked_whether` says that validators were sent: a 304 to a request
+/// without any confirms nothing.
+pub fn verdict(
+    status: Option<u16>,
+    asked_whether: bool,
+    stored: Option<&Meta>,
+    refresh: Refresh,
+    now: SystemTime,
+) -> Verdict {
     match (status, stored) {
         (Some(200 | 203), _) => Verdict::New,
-        (Some(304), Some(_)) => Verdict::Confirmed,
+        (Some(304), Some(_)) if asked_whether => Verdict::Confirmed,
         (Some(401 | 403 | 404 | 410), _) => Verdict::Gone,
         (_, Some(meta)) if meta.may_be_served_stale(refresh, now) => Verdict::Stale,
         _ => Verdict::Failed,
     }
 }
 
-/// Whether an answer may be kept (RFC 9111 section 3): not `no-store`, and not one of several variants.
+/// Whether an answer may be kept (RFC 9111 section 3): not `no-store`, and not one of unknown variants.
 pub fn may_store(answer: &Response) -> bool {
     let no_store = answer.headers.all("cache-control").any(|value| has_directive(value, "no-store"));
-    let varies = answer
-        .headers
-        .all("vary")
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
-        .any(|name| !matches!(name.as_str(), "" | "accept-encoding" | "accept"));
-    !no_store && !varies && matches!(answer.status, 200 | 203)
+    !no_store && !varying(answer).any(|name| name == "*") && matches!(answer.status, 200 | 203)
+}
+
+/// The fields of `request` that `answer` depends on, a line each: `name=value`. What is not sent is empty.
+pub fn variant(answer: &Response, request: &Headers) -> String {
+    let names: BTreeSet<String> = varying(answer).collect();
+    names.iter().map(|name| format!("{name}={}\n", field(request, name))).collect()
+}
+
+/// Names in `Vary`, in lower case; what can be no name counts as everything.
+fn varying(answer: &Response) -> impl Iterator<Item = String> {
+    let names = answer.headers.all("vary").flat_map(|value| value.split(','));
+    let names = names.map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty());
+    names.map(|name| if name.contains(['*', '=']) { "*".to_owned() } else { name })
+}
+
+/// The transport adds `User-Agent` by itself, and its value changes with the version alone.
+fn field<'a>(request: &'a Headers, name: &str) -> &'a str {
+    if name == "user-agent" { crate::VERSION } else { request.get(name).unwrap_or_default() }
 }
 
 /// RFC 9111 section 4.2.1. Several `max-age` count as the shortest.
@@ -165,11 +228,7 @@ fn life(cache_control: &str, answer: &Response, now: SystemTime) -> Duration {
     if has_directive(cache_control, "no-cache") {
         return Duration::ZERO;
     }
-    let max_age = directives(cache_control)
-        .filter(|(name, _)| name == "max-age")
-        .map(|(_, value)| value.trim_matches('"').parse::<u64>().unwrap_or(0))
-        .min();
-    if let Some(seconds) = max_age {
+    if let Some(seconds) = seconds(cache_control, "max-age") {
         return Duration::from_secs(seconds);
     }
     let Some(expires) = answer.headers.get("expires").and_then(parse_http_date) else { return Duration::ZERO };
@@ -183,6 +242,12 @@ fn initial_age(answer: &Response, now: SystemTime) -> Duration {
     let date = answer.headers.get("date").and_then(parse_http_date);
     let apparent = date.and_then(|date| now.duration_since(date).ok()).unwrap_or(Duration::ZERO);
     apparent.max(Duration::from_secs(age))
+}
+
+/// The value of a directive; of several the shortest, and nonsense is none at all.
+fn seconds(cache_control: &str, wanted: &str) -> Option<u64> {
+    let values = directives(cache_control).filter(|(name, _)| name == wanted);
+    values.map(|(_, value)| value.trim_matches('"').parse().unwrap_or(0)).min()
 }
 
 fn has_directive(cache_control: &str, wanted: &str) -> bool {
@@ -199,7 +264,6 @@ fn directives(cache_control: &str) -> impl Iterator<Item = (String, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Headers;
 
     const NOW: &str = "2026-01-31T12:00:00.000Z";
 
@@ -220,7 +284,11 @@ mod tests {
     }
 
     fn meta(headers: &[(&str, &str)]) -> Meta {
-        Meta::new(&answer(200, headers), "https://h/d", String::new(), now())
+        Meta::new(&answer(200, headers), "https://h/d", String::new(), String::new(), now())
+    }
+
+    fn planned(meta: &Meta, refresh: Refresh, check: Check, at: SystemTime) -> Plan {
+        plan(Some(meta), &Headers::new(), refresh, check, at)
     }
 
     /// How many seconds an answer with these headers is fresh.
@@ -229,9 +297,9 @@ mod tests {
         let meta = meta(headers);
         let refresh = Refresh::default();
         if seconds > 0 {
-            assert_eq!(plan(Some(&meta), refresh, false, after(seconds - 1)), Plan::Use, "{headers:?}");
+            assert_eq!(planned(&meta, refresh, Check::WhenOld, after(seconds - 1)), Plan::Use, "{headers:?}");
         }
-        assert_ne!(plan(Some(&meta), refresh, false, after(seconds)), Plan::Use, "{headers:?}");
+        assert_ne!(planned(&meta, refresh, Check::WhenOld, after(seconds)), Plan::Use, "{headers:?}");
     }
 
     #[test]
@@ -252,8 +320,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_plan(headers: &[(&str, &str)], refresh: Refresh, force: bool, at: u64, expected: Plan) {
-        assert_eq!(plan(Some(&meta(headers)), refresh, force, after(at)), expected);
+    fn check_plan(headers: &[(&str, &str)], refresh: Refresh, check: Check, at: u64, expected: Plan) {
+        assert_eq!(planned(&meta(headers), refresh, check, after(at)), expected, "{headers:?} at {at}");
     }
 
     #[test]
@@ -261,28 +329,31 @@ mod tests {
         let max_age = |seconds| Refresh { max_age: Some(Duration::from_secs(seconds)), manual_only: false };
         let manual = Refresh { max_age: None, manual_only: true };
         let (etag, long) = (("ETag", "\"1\""), ("Cache-Control", "max-age=1000"));
-        assert_eq!(plan(None, manual, false, now()), Plan::Fetch);
-        check_plan(&[long], max_age(10), false, 11, Plan::Fetch);
-        check_plan(&[long, etag], max_age(10), false, 11, Plan::Revalidate);
-        check_plan(&[("Cache-Control", "no-cache")], max_age(10), false, 9, Plan::Use);
-        check_plan(&[], manual, false, 1_000_000_000, Plan::Use);
-        check_plan(&[etag], manual, true, 0, Plan::Revalidate);
-        check_plan(&[long], Refresh::default(), true, 0, Plan::Fetch);
+        assert_eq!(plan(None, &Headers::new(), manual, Check::WhenOld, now()), Plan::Fetch);
+        check_plan(&[long], max_age(10), Check::WhenOld, 11, Plan::Fetch);
+        check_plan(&[long, etag], max_age(10), Check::WhenOld, 11, Plan::Revalidate);
+        check_plan(&[("Cache-Control", "no-cache")], max_age(10), Check::WhenOld, 9, Plan::Use);
+        check_plan(&[], manual, Check::WhenOld, 1_000_000_000, Plan::Use);
+        check_plan(&[etag], manual, Check::Now, 0, Plan::Revalidate);
+        check_plan(&[long], Refresh::default(), Check::Now, 0, Plan::Fetch);
         check_plan(
             &[("Last-Modified", "Sat, 31 Jan 2026 10:00:00 GMT")],
             Refresh::default(),
-            false,
+            Check::WhenOld,
             0,
             Plan::Revalidate,
         );
         let from_the_future = Meta { checked_at: "2027-01-01T00:00:00Z".into(), ..meta(&[long]) };
-        assert_eq!(plan(Some(&from_the_future), Refresh::default(), false, now()), Plan::Fetch);
+        assert_eq!(planned(&from_the_future, Refresh::default(), Check::WhenOld, now()), Plan::Fetch);
     }
 
     #[test]
     fn h31_stale_has_a_bound_and_gone_is_gone() {
         let stored = meta(&[]);
         let strict = meta(&[("Cache-Control", "must-revalidate")]);
+        let no_cache = meta(&[("Cache-Control", "No-Cache")]);
+        let short = meta(&[("Cache-Control", "max-age=60, stale-if-error=600"), ("Age", "10")]);
+        let long = meta(&[("Cache-Control", "max-age=60, stale-if-error=9999999")]);
         let manual = Refresh { max_age: None, manual_only: true };
         let day = MAX_STALE.as_secs();
         for (status, stored, refresh, at, expected) in [
@@ -294,6 +365,12 @@ mod tests {
             (Some(503), Some(&stored), Refresh::default(), day + 1, Verdict::Failed),
             (None, Some(&stored), manual, day * 400, Verdict::Stale),
             (Some(500), Some(&strict), Refresh::default(), 1, Verdict::Failed),
+            (None, Some(&no_cache), Refresh::default(), 1, Verdict::Failed),
+            (None, Some(&no_cache), manual, 1, Verdict::Stale),
+            (Some(500), Some(&short), Refresh::default(), 650, Verdict::Stale),
+            (Some(500), Some(&short), Refresh::default(), 651, Verdict::Failed),
+            (Some(500), Some(&long), Refresh::default(), day, Verdict::Stale),
+            (Some(500), Some(&long), Refresh::default(), day + 1, Verdict::Failed),
             (Some(500), None, Refresh::default(), 0, Verdict::Failed),
             (Some(204), None, Refresh::default(), 0, Verdict::Failed),
             (Some(401), Some(&stored), manual, 0, Verdict::Gone),
@@ -301,19 +378,22 @@ mod tests {
             (Some(404), Some(&stored), Refresh::default(), 0, Verdict::Gone),
             (Some(410), Some(&stored), Refresh::default(), 0, Verdict::Gone),
         ] {
-            assert_eq!(verdict(status, stored, refresh, after(at)), expected, "{status:?} at {at}");
+            assert_eq!(verdict(status, true, stored, refresh, after(at)), expected, "{status:?} at {at}");
         }
+        let unasked = verdict(Some(304), false, Some(&stored), Refresh::default(), now());
+        assert_eq!(unasked, Verdict::Stale, "nobody asked whether it still holds");
     }
 
     #[test]
-    fn h31_no_store_and_variants_are_not_kept() {
+    fn h31_no_store_and_unknown_variants_are_not_kept() {
         for (headers, expected) in [
             (&[][..], true),
             (&[("Cache-Control", "no-store")], false),
             (&[("Cache-Control", "private, No-Store")], false),
             (&[("Vary", "Accept-Encoding, accept")], true),
-            (&[("Vary", "Authorization")], false),
+            (&[("Vary", "Origin, Authorization")], true),
             (&[("Vary", "*")], false),
+            (&[("Vary", "Accept, *")], false),
         ] {
             assert_eq!(may_store(&answer(200, headers)), expected, "{headers:?}");
         }
@@ -321,12 +401,41 @@ mod tests {
     }
 
     #[test]
+    fn h31_another_variant_is_another_document() {
+        let request = Headers::new().with("Accept", "a/b");
+        let answer = answer(200, &[("Vary", "Origin, accept"), ("Vary", "User-Agent"), ("ETag", "\"1\"")]);
+        let fields = variant(&answer, &request);
+        assert_eq!(fields, format!("accept=a/b\norigin=\nuser-agent={}\n", crate::VERSION));
+        let meta = Meta::new(&answer, "https://h/d", fields, String::new(), now());
+        let refresh = Refresh { max_age: Some(Duration::from_secs(9)), manual_only: false };
+        for (request, expected) in [
+            (request.clone(), Plan::Use),
+            (Headers::new().with("Accept", "a/c"), Plan::Fetch),
+            (request.with("Origin", "https://o"), Plan::Fetch),
+        ] {
+            assert_eq!(plan(Some(&meta), &request, refresh, Check::WhenOld, now()), expected);
+        }
+    }
+
+    #[test]
+    fn whoever_keeps_it_fresh_asks_in_the_last_quarter_of_its_life() {
+        let (etag, life) = (("ETag", "\"1\""), ("Cache-Control", "max-age=100"));
+        check_plan(&[life, etag], Refresh::default(), Check::Ahead, 74, Plan::Use);
+        check_plan(&[life, etag], Refresh::default(), Check::Ahead, 75, Plan::Revalidate);
+        check_plan(&[life, etag], Refresh::default(), Check::WhenOld, 99, Plan::Use);
+        let max_age = Refresh { max_age: Some(Duration::from_secs(40)), manual_only: false };
+        check_plan(&[life, etag], max_age, Check::Ahead, 29, Plan::Use);
+        check_plan(&[life, etag], max_age, Check::Ahead, 30, Plan::Revalidate);
+        check_plan(&[life], Refresh { max_age: None, manual_only: true }, Check::Ahead, 9_999, Plan::Use);
+    }
+
+    #[test]
     fn a_confirmation_renews_the_life() {
         let mut meta = meta(&[("Cache-Control", "max-age=10"), ("ETag", "\"1\"")]);
         meta.confirm(&answer(304, &[]), after(20));
-        assert_eq!(plan(Some(&meta), Refresh::default(), false, after(29)), Plan::Use);
+        assert_eq!(planned(&meta, Refresh::default(), Check::WhenOld, after(29)), Plan::Use);
         meta.confirm(&answer(304, &[("Cache-Control", "max-age=100"), ("ETag", "\"2\"")]), after(30));
-        assert_eq!(plan(Some(&meta), Refresh::default(), false, after(129)), Plan::Use);
+        assert_eq!(planned(&meta, Refresh::default(), Check::WhenOld, after(129)), Plan::Use);
         assert_eq!(meta.etag, "\"2\"");
     }
 }

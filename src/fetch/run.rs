@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::FetchRecord;
-use super::freshness::{self, Meta, Plan, Verdict};
+use super::freshness::{self, Check, Meta, Plan, Verdict};
 use super::store::Store;
 use crate::base::digest::of_bytes;
 use crate::base::disk;
@@ -23,6 +23,9 @@ use crate::http::{CODINGS, Headers, Limits, Method, Reach, Request, Response, Tr
 
 /// Redirects followed for one document.
 const MAX_REDIRECTS: usize = 5;
+
+/// Headers that carry the `ETag` and the `Last-Modified` of what is stored.
+const VALIDATORS: [&str; 2] = ["If-None-Match", "If-Modified-Since"];
 
 const ACCEPT: &str = "application/json, application/yaml;q=0.9, */*;q=0.5";
 
@@ -47,8 +50,8 @@ pub struct Ask<'a> {
     pub location: &'a Location,
     /// How long a stored one is good.
     pub refresh: Refresh,
-    /// Whether to ask even if a stored one is good.
-    pub force: bool,
+    /// When a stored one is checked.
+    pub check: Check,
     /// Which addresses the location itself may have.
     pub reach: Reach,
     /// `explicit`, `rfc9727` or `rfc8631`, for the record.
@@ -62,10 +65,21 @@ pub struct Ask<'a> {
 pub struct Fetched {
     /// At most [`MAX_BYTES`].
     pub bytes: Vec<u8>,
+    /// Hex SHA-256 of them.
+    pub digest: String,
     /// Where it was found in the end: the base of its references.
     pub url: Url,
     /// For the catalog.
     pub record: FetchRecord,
+}
+
+/// What became of a document that is known already.
+#[derive(Debug)]
+pub enum Look {
+    /// It is as it was, and stands where it stood.
+    Same(FetchRecord),
+    /// It is another one.
+    Other(Fetched),
 }
 
 /// Why there is no document.
@@ -100,16 +114,43 @@ impl Fetcher {
 
     /// Brings one document.
     pub fn fetch(&self, ask: &Ask) -> Result<Fetched, FetchError> {
+        let Found { bytes, digest, url, record } = self.bring(ask, None)?;
+        let bytes = bytes.expect("bytes are left out only where they were said to be known");
+        Ok(Fetched { bytes, digest, url, record })
+    }
+
+    /// Looks whether a document is still the one that was brought from `url` before. Where an answer or the store says that it is,
+    /// its bytes are not read again.
+    pub fn look(&self, ask: &Ask, url: &Url, digest: &str) -> Result<Look, FetchError> {
+        let Found { bytes, digest: present, url: at, record } = self.bring(ask, Some(digest))?;
+        Ok(match bytes {
+            Some(bytes) if present != digest || at != *url => {
+                Look::Other(Fetched { bytes, digest: present, url: at, record })
+            }
+            None if at != *url => Look::Other(self.fetch(&Ask { check: Check::WhenOld, ..*ask })?),
+            _ => Look::Same(record),
+        })
+    }
+
+    /// The stored bytes of a document that was looked at and found to be the same.
+    pub fn stored(&self, location: &Location, digest: &str, record: &FetchRecord) -> Option<Fetched> {
+        let Location::Remote(url) = location else { return None };
+        let (meta, bytes) = self.store.as_ref()?.load(url).filter(|(meta, _)| meta.body_sha256 == digest)?;
+        let at = Url::parse(&meta.final_url).ok()?;
+        Some(Fetched { bytes, digest: meta.body_sha256, url: at, record: record.clone() })
+    }
+
+    fn bring(&self, ask: &Ask, known: Option<&str>) -> Result<Found, FetchError> {
         match ask.location {
             Location::File(path) => self.file(path, ask),
-            Location::Remote(url) if url.is_http() => self.remote(url, ask),
+            Location::Remote(url) if url.is_http() => self.remote(url, ask, known),
             Location::Remote(_) => {
                 Err(FetchError { message: "only http and https addresses are fetched".to_owned(), record: None })
             }
         }
     }
 
-    fn file(&self, path: &Path, ask: &Ask) -> Result<Fetched, FetchError> {
+    fn file(&self, path: &Path, ask: &Ask) -> Result<Found, FetchError> {
         let failed = |message| FetchError { message, record: None };
         let bytes = disk::read_regular(path, MAX_BYTES).map_err(|error| failed(unreadable(path, &error)))?;
         let url = Url::from_file_path(path).ok_or_else(|| failed(format!("{} is no absolute path", path.display())))?;
@@ -119,32 +160,46 @@ impl Fetcher {
             method: ask.method.to_owned(),
             ..FetchRecord::default()
         };
-        Ok(Fetched { bytes, url, record })
+        Ok(Found { digest: of_bytes(&bytes), bytes: Some(bytes), url, record })
     }
 
-    fn remote(&self, url: &Url, ask: &Ask) -> Result<Fetched, FetchError> {
-        let now = self.clock.now();
-        let stored = self.store.as_ref().and_then(|store| store.load(url));
-        let plan = freshness::plan(stored.as_ref().map(|(meta, _)| meta), ask.refresh, ask.force, now);
-        if let (Plan::Use, Some((meta, body))) = (plan, &stored) {
+    fn remote(&self, url: &Url, ask: &Ask, known: Option<&str>) -> Result<Found, FetchError> {
+        let asked_at = self.clock.now();
+        let stored = self.stored_entry(url, known);
+        let meta = stored.as_ref().map(|stored| &stored.meta);
+        let plan = freshness::plan(meta, &headers(), ask.refresh, ask.check, asked_at);
+        if let (Plan::Use, Some(Stored { meta, body })) = (plan, &stored) {
             return Ok(self.serve(url, ask, meta, body.clone(), "fresh_hit"));
         }
-        let validators = stored.as_ref().map(|(meta, _)| meta).filter(|_| plan == Plan::Revalidate);
+        let validators = meta.filter(|_| plan == Plan::Revalidate);
         let asked = self.follow(url, ask, validators);
-        self.settle(url, ask, stored, asked)
+        self.settle(url, ask, stored, asked, asked_at)
+    }
+
+    /// What the store has; no body when it is the known one. Another variant is as good as nothing, also when nobody answers.
+    fn stored_entry(&self, url: &Url, known: Option<&str>) -> Option<Stored> {
+        let store = self.store.as_ref()?;
+        let peeked = known.and_then(|known| store.peek(url).filter(|meta| meta.body_sha256 == known));
+        let stored = match peeked {
+            Some(meta) => Stored { meta, body: None },
+            None => store.load(url).map(|(meta, body)| Stored { meta, body: Some(body) })?,
+        };
+        stored.meta.answers(&headers()).then_some(stored)
     }
 
     /// Asks, and follows redirects.
-    fn follow(&self, url: &Url, ask: &Ask, stored: Option<&Meta>) -> Result<(Response, Url), Trouble> {
+    fn follow(&self, url: &Url, ask: &Ask, stored: Option<&Meta>) -> Result<Reply, Trouble> {
         let mut at = url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let limits = Limits { deadline: ask.deadline, max_body: MAX_BYTES, reach: self.reach(url, &at, ask.reach) };
-            let answer = self.transport.send(&request(&at, stored), limits).map_err(|error| Trouble {
+            let request = request(&at, stored);
+            let answer = self.transport.send(&request, limits).map_err(|error| Trouble {
                 forbidden: error.kind == TransportErrorKind::Forbidden,
                 message: error.message,
             })?;
             if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
-                return Ok((answer, at));
+                let asked_whether = VALIDATORS.iter().any(|name| request.headers.get(name).is_some());
+                return Ok(Reply { answer, at, asked_whether });
             }
             at = next_hop(&at, &answer).map_err(|message| Trouble { forbidden: true, message })?;
         }
@@ -168,37 +223,38 @@ impl Fetcher {
         &self,
         url: &Url,
         ask: &Ask,
-        stored: Option<(Meta, Vec<u8>)>,
-        asked: Result<(Response, Url), Trouble>,
-    ) -> Result<Fetched, FetchError> {
+        stored: Option<Stored>,
+        asked: Result<Reply, Trouble>,
+        asked_at: SystemTime,
+    ) -> Result<Found, FetchError> {
         let now = self.clock.now();
-        let meta = stored.as_ref().map(|(meta, _)| meta);
+        let meta = stored.as_ref().map(|stored| &stored.meta);
         let (verdict, answer, message) = match asked {
-            Ok((answer, _)) if answer.status == 200 && answer.truncated => {
+            Ok(Reply { answer, .. }) if answer.status == 200 && answer.truncated => {
                 (Verdict::Failed, Some(answer), "the document is larger than 64 MiB".to_owned())
             }
-            Ok((answer, at)) => {
-                let verdict = freshness::verdict(Some(answer.status), meta, ask.refresh, now);
+            Ok(Reply { answer, at, asked_whether }) => {
+                let verdict = freshness::verdict(Some(answer.status), asked_whether, meta, ask.refresh, now);
                 if verdict == Verdict::New {
-                    return Ok(self.take(url, ask, answer, at, stored.is_some()));
+                    return Ok(self.take(url, ask, answer, at, stored.is_some(), asked_at));
                 }
                 let message = format!("it answered {}", answer.status);
                 (verdict, Some(answer), message)
             }
             Err(trouble) if trouble.forbidden => (Verdict::Failed, None, trouble.message),
-            Err(trouble) => (freshness::verdict(None, meta, ask.refresh, now), None, trouble.message),
+            Err(trouble) => (freshness::verdict(None, false, meta, ask.refresh, now), None, trouble.message),
         };
         match (verdict, stored, &answer, &self.store) {
-            (Verdict::Confirmed, Some((mut meta, body)), Some(answer), Some(store)) => {
-                meta.confirm(answer, now);
+            (Verdict::Confirmed, Some(Stored { mut meta, body }), Some(answer), Some(store)) => {
+                meta.confirm(answer, asked_at);
                 store.confirm(url, &meta);
                 return Ok(self.serve(url, ask, &meta, body, "revalidated_hit").with_status(304));
             }
-            (Verdict::Stale, Some((meta, body)), answer, _) => {
+            (Verdict::Stale, Some(Stored { meta, body }), answer, _) => {
                 let served = self.serve(url, ask, &meta, body, "stale_hit");
                 return Ok(match answer {
                     Some(answer) => served.with_status(answer.status),
-                    None => served,
+                    None => served.without_status(),
                 });
             }
             (Verdict::Gone, _, _, Some(store)) => store.forget(url),
@@ -210,22 +266,22 @@ impl Fetcher {
     }
 
     /// A new document.
-    fn take(&self, url: &Url, ask: &Ask, answer: Response, at: Url, replaces: bool) -> Fetched {
-        let now = self.clock.now();
-        let meta = Meta::new(&answer, at.as_str(), of_bytes(&answer.body), now);
+    fn take(&self, url: &Url, ask: &Ask, answer: Response, at: Url, replaces: bool, asked_at: SystemTime) -> Found {
+        let variant = freshness::variant(&answer, &headers());
+        let meta = Meta::new(&answer, at.as_str(), variant, of_bytes(&answer.body), asked_at);
         if let Some(store) = &self.store {
             match freshness::may_store(&answer) {
-                true => store.keep(url, &meta, &answer.body, now),
+                true => store.keep(url, &meta, &answer.body, self.clock.now()),
                 false => store.forget(url),
             }
         }
         let outcome = if replaces { "refreshed" } else { "miss" };
-        let mut fetched = self.serve(url, ask, &meta, answer.body, outcome).with_status(answer.status);
-        fetched.url = at;
-        fetched
+        let mut found = self.serve(url, ask, &meta, Some(answer.body), outcome).with_status(answer.status);
+        found.url = at;
+        found
     }
 
-    fn serve(&self, url: &Url, ask: &Ask, meta: &Meta, bytes: Vec<u8>, outcome: &str) -> Fetched {
+    fn serve(&self, url: &Url, ask: &Ask, meta: &Meta, bytes: Option<Vec<u8>>, outcome: &str) -> Found {
         let now = self.clock.now();
         let mut record = record(url, ask, now, outcome);
         record.status_code = Some(200);
@@ -238,15 +294,45 @@ impl Fetcher {
             record.fetched_at.clone_from(&meta.checked_at);
         }
         let url = Url::parse(&meta.final_url).unwrap_or_else(|_| url.clone());
-        Fetched { bytes, url, record }
+        Found { bytes, digest: meta.body_sha256.clone(), url, record }
     }
 }
 
-impl Fetched {
+/// A document, or that it is the known one.
+struct Found {
+    /// Absent when the known one still holds.
+    bytes: Option<Vec<u8>>,
+    digest: String,
+    url: Url,
+    record: FetchRecord,
+}
+
+impl Found {
     fn with_status(mut self, status: u16) -> Self {
         self.record.status_code = Some(status);
         self
     }
+
+    /// Nobody answered.
+    fn without_status(mut self) -> Self {
+        self.record.status_code = None;
+        self
+    }
+}
+
+/// What the store has.
+struct Stored {
+    meta: Meta,
+    /// Absent when it is the known one.
+    body: Option<Vec<u8>>,
+}
+
+/// The answer at the end of all redirects.
+struct Reply {
+    answer: Response,
+    at: Url,
+    /// Whether validators were sent there.
+    asked_whether: bool,
 }
 
 /// Why nothing usable came; what is forbidden is not papered over with a stored document.
@@ -266,12 +352,17 @@ fn record(url: &Url, ask: &Ask, now: SystemTime, outcome: &str) -> FetchRecord {
     }
 }
 
+/// What every request says, besides what the transport adds; never who asks.
+fn headers() -> Headers {
+    Headers::new().with("Accept", ACCEPT).with("Accept-Encoding", CODINGS)
+}
+
 /// Validators go only to the URL that gave them: another one may use the same tag for something else.
 fn request(at: &Url, stored: Option<&Meta>) -> Request {
     let mut request = Request::get(at.document());
-    request.headers = Headers::new().with("Accept", ACCEPT).with("Accept-Encoding", CODINGS);
+    request.headers = headers();
     if let Some(meta) = stored.filter(|meta| meta.final_url == at.as_str()) {
-        for (name, value) in [("If-None-Match", &meta.etag), ("If-Modified-Since", &meta.last_modified)] {
+        for (name, value) in VALIDATORS.into_iter().zip([&meta.etag, &meta.last_modified]) {
             if !value.is_empty() {
                 // A stored value that cannot be sent only costs the saving.
                 request.headers.append(name, value).ok();

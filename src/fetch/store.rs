@@ -11,6 +11,7 @@ use super::freshness::Meta;
 use crate::base::digest::of_bytes;
 use crate::base::disk::{self, Lock};
 use crate::base::document::MAX_BYTES;
+use crate::base::host;
 use crate::base::url::Url;
 
 /// Largest JSON file.
@@ -21,6 +22,10 @@ const MAX_TOTAL: u64 = 512 << 20;
 
 /// Age at which a temporary file is taken for one that its writer left behind.
 const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// How often another process is asked to let go, and how long it is waited in between: half a second in all, which is many writes.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// One directory of documents.
 #[derive(Debug)]
@@ -42,15 +47,24 @@ impl Store {
             Pair::Whole(meta, body) => Some((meta, body)),
             Pair::Absent => None,
             // It may be half of a change under way: look again when that is done.
-            Pair::Broken => self.alone(|| match self.pair(url) {
+            Pair::Broken => self.alone(|others| match self.pair(url) {
                 Pair::Whole(meta, body) => Some((meta, body)),
                 Pair::Absent => None,
                 Pair::Broken => {
-                    self.remove(url);
+                    // Else it may be what another process is writing right now.
+                    if others.is_some() {
+                        self.remove(url);
+                    }
                     None
                 }
             }),
         }
+    }
+
+    /// What is kept beside a body, without reading the body: enough to ask whether it still holds. Whoever needs the body loads the pair.
+    pub fn peek(&self, url: &Url) -> Option<Meta> {
+        let json = disk::read_if_there(&self.paths(url).0, MAX_META).ok().flatten()?;
+        serde_json::from_slice::<Meta>(&json).ok().filter(|meta| Url::parse(&meta.final_url).is_ok())
     }
 
     /// Keeps a document; silently does not when the disk refuses.
@@ -58,7 +72,7 @@ impl Store {
         if body.len() > MAX_BYTES {
             return;
         }
-        self.alone(|| {
+        self.alone(|_| {
             let (meta_path, body_path) = self.paths(url);
             let json = serde_json::to_vec(meta).unwrap_or_default();
             let kept = disk::create_private_dir(&self.dir)
@@ -71,26 +85,43 @@ impl Store {
         });
     }
 
-    /// Renews what is kept beside a body.
+    /// Renews what is kept beside a body, unless another body has come meanwhile. It is replaced whole, but not waited for until it is
+    /// durable: hundreds are confirmed at once, and one that a power failure takes is fetched again.
     pub fn confirm(&self, url: &Url, meta: &Meta) {
-        self.alone(|| {
+        self.alone(|_| {
+            let same = self.peek(url).is_some_and(|kept| kept.body_sha256 == meta.body_sha256);
             let json = serde_json::to_vec(meta).unwrap_or_default();
-            // Failing, the old one stays, which is only checked again earlier.
-            disk::write_private(&self.paths(url).0, &json).ok();
+            if same {
+                // Failing, the old one stays, which is only checked again earlier.
+                disk::replace_private(&self.paths(url).0, &json).ok();
+            }
         });
     }
 
     /// Drops a document.
     pub fn forget(&self, url: &Url) {
-        self.alone(|| self.remove(url));
+        self.alone(|_| self.remove(url));
     }
 
-    /// Does a change while no other thread and, where the lock can be had, no other process changes anything. Without the lock
-    /// the worst outcome is a mixed pair, which `load` recognises.
-    fn alone<T>(&self, change: impl FnOnce() -> T) -> T {
+    /// Does a change while no other thread and, where the lock can be had in time, no other process changes anything. A process that
+    /// was stopped while it held the lock must not stop all others: without the lock the worst outcome is a mixed pair, which `load`
+    /// recognises.
+    fn alone<T>(&self, change: impl FnOnce(Option<&Lock>) -> T) -> T {
         let _own = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let _others = Lock::try_take(&self.dir.join("lock")).ok().flatten();
-        change()
+        change(self.lock().as_ref())
+    }
+
+    fn lock(&self) -> Option<Lock> {
+        let path = self.dir.join("lock");
+        for _ in 0..LOCK_TRIES {
+            match Lock::try_take(&path) {
+                Ok(Some(lock)) => return Some(lock),
+                Ok(None) => host::sleep(LOCK_PAUSE),
+                // There is no directory yet, or no right to it.
+                Err(_) => return None,
+            }
+        }
+        None
     }
 
     fn pair(&self, url: &Url) -> Pair {
@@ -155,7 +186,6 @@ fn is_body(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::host;
 
     fn store(name: &str) -> Store {
         let dir = std::env::temp_dir().join(format!("open-cli-store-{}-{name}", std::process::id()));
@@ -178,6 +208,7 @@ mod tests {
             etag: "\"1\"".into(),
             last_modified: String::new(),
             cache_control: String::new(),
+            variant: String::new(),
             body_sha256: of_bytes(body),
         }
     }

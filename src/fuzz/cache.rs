@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::base::time::rfc3339;
 use crate::config::Refresh;
-use crate::fetch::freshness::{MAX_STALE, Meta, Plan, Verdict, may_store, plan, verdict};
+use crate::fetch::freshness::{Check, MAX_STALE, Meta, Plan, Verdict, may_store, plan, variant, verdict};
 use crate::http::{Headers, Response};
 
 /// Longest life of a document.
@@ -25,7 +25,7 @@ pub(super) fn cache(bytes: &[u8]) {
 }
 
 fn check(answer: &Response, now: SystemTime) {
-    let meta = Meta::new(answer, "https://h/d", String::new(), now);
+    let meta = Meta::new(answer, "https://h/d", variant(answer, &Headers::new()), String::new(), now);
     let until = meta.expires_at(Refresh::default()).expect("a life has an end");
     assert!(until >= now && until <= now + YEAR, "{meta:?}");
     assert!(rfc3339(until).ends_with('Z'));
@@ -52,13 +52,15 @@ fn check_directives(answer: &Response, meta: &Meta) {
 
 fn check_plans(meta: &Meta, until: SystemTime, now: SystemTime) {
     let refresh = Refresh::default();
-    let fresh = now < until;
-    assert_eq!(plan(Some(meta), refresh, false, now) == Plan::Use, fresh, "{meta:?}");
-    assert_ne!(plan(Some(meta), refresh, false, until), Plan::Use, "{meta:?}");
-    assert_ne!(plan(Some(meta), refresh, true, now), Plan::Use, "a forced refresh asks");
+    let planned = |check, at| plan(Some(meta), &Headers::new(), refresh, check, at);
+    assert!(meta.answers(&Headers::new()), "the same request again: {meta:?}");
+    assert_eq!(planned(Check::WhenOld, now) == Plan::Use, now < until, "{meta:?}");
+    assert_ne!(planned(Check::WhenOld, until), Plan::Use, "{meta:?}");
+    assert!(planned(Check::Ahead, now) != Plan::Use || planned(Check::WhenOld, now) == Plan::Use, "{meta:?}");
+    assert_ne!(planned(Check::Now, now), Plan::Use, "a forced refresh asks");
     for status in [401, 403, 404, 410] {
-        assert_eq!(verdict(Some(status), Some(meta), refresh, now), Verdict::Gone, "{status}");
+        assert_eq!(verdict(Some(status), true, Some(meta), refresh, now), Verdict::Gone, "{status}");
     }
     let late = now + MAX_STALE + Duration::from_millis(1);
-    assert_eq!(verdict(None, Some(meta), refresh, late), Verdict::Failed, "served after a day");
+    assert_eq!(verdict(None, false, Some(meta), refresh, late), Verdict::Failed, "served after a day");
 }

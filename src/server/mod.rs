@@ -599,7 +599,7 @@ fn look(app: &App) {
     match app.state.due() {
         Due::Nothing => {}
         Due::Reload => app.reload(),
-        Due::Rebuild => drop(app.state.rebuild()),
+        Due::Renew(sources) => drop(app.state.renew(&sources)),
     }
     if let Some(validator) = app.state.served().validator.as_ref() {
         validator.tend();

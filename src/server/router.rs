@@ -16,7 +16,7 @@ use super::asked::Asked;
 use super::describe::{Operation, table};
 use super::error::Failure;
 use super::routes::{
-    audit, catalog, description, execute, health, metrics, policy, refresh, runtime, session, upstream,
+    audit, catalog, description, execute, health, metrics, policy, refresh, runtime, session, sources, upstream,
 };
 
 /// One request on its way through the handlers.
@@ -128,6 +128,7 @@ pub const ROUTES: &[Route] = &[
         get: Some(Method { call: refresh::refresh, says: &table::REFRESH_BY_GET }),
         post: Some(Method { call: refresh::refresh, says: &table::REFRESH }),
     },
+    get(path::SOURCES, Token::Needed, sources::list, &table::SOURCES),
     get(path::AUDIT, Token::Needed, audit::events, &table::AUDIT),
     get(path::INFO, Token::Welcome, runtime::info, &table::INFO),
     post(path::HEARTBEAT, Token::Needed, session::heartbeat, &table::HEARTBEAT),

@@ -2,7 +2,7 @@
 //!
 //! Key types: [`Served`], the configuration; [`Snapshot`], with the bodies that were asked for before, ready to be sent again.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -11,12 +11,16 @@ use crate::access::policy::{self, Refusal, Selection};
 use crate::access::validator::Validator;
 use crate::access::{Principal, envelope};
 use crate::base::digest::of_bytes;
+use crate::base::id::{ServiceId, SourceId};
 use crate::base::json;
-use crate::catalog::gather::SourceReport;
+use crate::base::time::rfc3339;
+use crate::base::url::Url;
+use crate::catalog::build::Problem;
+use crate::catalog::gather::{SourceReport, SourceState};
 use crate::catalog::view::{Detail, Mask, ReadyCatalog};
 use crate::config::load::Loaded;
 use crate::config::{Config, Policy};
-use crate::contract::{RefreshResponse, RefreshedSource};
+use crate::contract::{RefreshResponse, RefreshedSource, SourceProblem, SourceStatus, SourcesResponse};
 use crate::oauth::scope::{PROFILE, Scopes};
 
 /// The configuration in force.
@@ -186,20 +190,19 @@ impl Snapshot {
 
     /// What the last build did, as far as the caller may see its sources (H09).
     pub fn refreshed(&self, principal: &Principal, envelope: &Mask) -> RefreshResponse {
-        let catalog = &self.shelf.catalog;
-        let services: Vec<_> = envelope.indexes().map(|index| &catalog.tool(index).service_id).collect();
-        let visible = |source: &str| {
-            let of_source = |service: &&crate::catalog::ServiceRecord| service.source_id.as_str() == source;
-            *principal == Principal::Anonymous
-                || catalog.catalog().services.iter().filter(of_source).any(|service| services.contains(&&service.id))
-        };
+        let seen = self.seen(envelope);
+        let visible = |report: &&SourceReport| *principal == Principal::Anonymous || seen.contains_key(&report.id);
         let mut sources = Vec::new();
-        for report in self.report.iter().filter(|report| visible(report.id.as_str())) {
+        for report in self.report.iter().filter(visible) {
             let from = sources.len();
             sources.extend(report.fetches.iter().map(|fetch| RefreshedSource::new(report.id.as_str(), fetch)));
             if sources.len() == from {
-                let (id, uri) = (report.id.to_string(), report.uri.clone());
+                let (id, uri) = (report.id.to_string(), public(&report.uri));
                 sources.push(RefreshedSource { id, uri, ..RefreshedSource::default() });
+            }
+            for source in &mut sources[from..] {
+                source.state = Some(report.state.as_str().to_owned());
+                source.since = report.since.map(rfc3339);
             }
             if let Some(last) = sources.last_mut() {
                 last.error.clone_from(&report.error);
@@ -207,13 +210,79 @@ impl Snapshot {
         }
         RefreshResponse { refreshed_at: self.built_at.clone(), sources }
     }
+
+    /// How the sources fare, as far as the caller may see them (H09). Problems of descriptions may name operations that are hidden from
+    /// the caller, so they are for those who see everything, or administer the runtime.
+    pub fn sources(&self, principal: &Principal, admin: bool, envelope: &Mask) -> SourcesResponse {
+        let all = admin || *principal == Principal::Anonymous;
+        let everything = Mask::all(self.shelf.catalog.len());
+        let shown = if all { &everything } else { envelope };
+        let seen = self.seen(shown);
+        let problems_too = all || *envelope == everything;
+        let visible = self.report.iter().filter(|report| all || seen.contains_key(&report.id));
+        let sources = visible.map(|report| {
+            let (services, tools) = seen.get(&report.id).cloned().unwrap_or_default();
+            let kind = self.served.config.sources.get(&report.id).map_or("", |source| source.kind.as_str());
+            SourceStatus {
+                id: report.id.to_string(),
+                kind: kind.to_owned(),
+                uri: public(&report.uri),
+                state: report.state.as_str().to_owned(),
+                since: report.since.map(rfc3339).unwrap_or_default(),
+                reason: report.error.clone(),
+                reason_code: report.cause.map(|cause| cause.as_str().to_owned()),
+                checked_at: report.checked.map(rfc3339),
+                next_check_at: report.next_check.map(rfc3339),
+                services: services.iter().map(ToString::to_string).collect(),
+                tools,
+                problems: report.problems.iter().filter(|_| problems_too).map(problem).collect(),
+                fetches: report.fetches.clone(),
+            }
+        });
+        SourcesResponse { built_at: self.built_at.clone(), sources: sources.collect() }
+    }
+
+    /// Whether any source is served, or there is none to wait for.
+    pub fn serves_something(&self) -> bool {
+        let mut enabled = self.report.iter().filter(|report| report.state != SourceState::Disabled).peekable();
+        enabled.peek().is_none() || enabled.any(|report| report.state != SourceState::Failed)
+    }
+
+    /// The sources of the tools of an envelope, with their services and the number of their tools.
+    fn seen(&self, envelope: &Mask) -> BTreeMap<SourceId, (BTreeSet<ServiceId>, usize)> {
+        let catalog = &self.shelf.catalog;
+        let mut tools: BTreeMap<&ServiceId, usize> = BTreeMap::new();
+        for index in envelope.indexes() {
+            *tools.entry(&catalog.tool(index).service_id).or_default() += 1;
+        }
+        let mut seen: BTreeMap<SourceId, (BTreeSet<ServiceId>, usize)> = BTreeMap::new();
+        for service in &catalog.catalog().services {
+            let Some(count) = tools.get(&service.id) else { continue };
+            let (services, all) = seen.entry(service.source_id.clone()).or_default();
+            services.insert(service.id.clone());
+            *all += count;
+        }
+        seen
+    }
+}
+
+/// An address as configured, without its query, which may hold a key (H24).
+fn public(uri: &str) -> String {
+    match Url::parse(uri) {
+        Ok(url) if url.is_http() => url.public().to_owned(),
+        _ => uri.to_owned(),
+    }
+}
+
+fn problem(found: &Problem) -> SourceProblem {
+    let (severity, place) = (found.severity.as_str().to_owned(), found.place.clone());
+    SourceProblem { severity, place, message: found.message.clone() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::access::tests::token;
-    use crate::catalog::gather::SourceState;
     use crate::catalog::{Catalog, ServiceRecord, Tool, View};
     use crate::fetch::FetchRecord;
 
@@ -239,6 +308,7 @@ mod tests {
             state: if error.is_some() { SourceState::Failed } else { SourceState::Ok },
             error: error.map(str::to_owned),
             fetches: if error.is_some() { vec![] } else { vec![FetchRecord::default(), FetchRecord::default()] },
+            ..SourceReport::default()
         };
         let served = Served { config: Config::default(), path: None, fingerprint: String::new(), validator: None };
         Snapshot {

@@ -3,8 +3,9 @@
 //! One build runs at a time; requests are served from the old snapshot meanwhile, and never wait for a build unless they asked
 //! for one. What fails leaves everything as it was.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -13,14 +14,16 @@ use super::snapshot::{Served, Shelf, Snapshot};
 use crate::access::validator::{Tools, Validator};
 use crate::base::disk;
 use crate::base::host::{self, Clock, Env, Stopwatch};
+use crate::base::id::SourceId;
 use crate::base::log::Log;
 use crate::base::places::Places;
 use crate::base::time::rfc3339;
 use crate::base::url::{Url, is_loopback_host};
-use crate::catalog::gather::{SourceReport, gather};
+use crate::catalog::gather::{Previous, Round, Settled, SourceReport, Trails, Visits, schedule, settle};
 use crate::catalog::view::ReadyCatalog;
 use crate::config::load::{Consumer, Surroundings, load};
-use crate::config::{Config, Location, ServerAuth, SourceKind, ValidationProfile, scope};
+use crate::config::{Config, Location, ServerAuth, Source, SourceKind, ValidationProfile, scope};
+use crate::fetch::freshness::Check;
 use crate::fetch::run::Fetcher;
 use crate::http::Transport;
 
@@ -28,10 +31,8 @@ use crate::http::Transport;
 const REFRESH_PAUSE: Duration = Duration::from_secs(10);
 /// How many callers may wait for a refresh; each holds a worker, and a source that hangs holds all of them.
 const MAX_REFRESHING: usize = 4;
-/// How old a remote source may grow when neither it nor the config says so.
-const DEFAULT_AGE: Duration = Duration::from_secs(300);
-/// No source is looked at more often than this.
-const MIN_AGE: Duration = Duration::from_secs(5);
+/// How long what other sources brought waits for a source that hangs. While nothing is served, or another configuration, all wait for all.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What builds are made with.
 pub struct Workshop {
@@ -79,10 +80,43 @@ pub struct State {
 struct Building {
     /// Since the last forced refresh ended.
     refreshed: Option<Stopwatch>,
-    /// Since the last build ended.
-    built: Stopwatch,
     config_files: Watched,
     source_files: Watched,
+    /// What sources asked for, for the catalog that is served.
+    trails: Trails,
+}
+
+/// Why a catalog is built.
+#[derive(Clone, Copy, Debug)]
+enum Build<'a> {
+    /// Everything is looked at, as far as stored documents are not fresh.
+    Whole,
+    /// Everything is asked again.
+    Forced,
+    /// These sources are due.
+    Due(&'a BTreeSet<SourceId>),
+}
+
+impl<'a> Build<'a> {
+    fn check(self) -> Check {
+        match self {
+            Self::Whole => Check::WhenOld,
+            Self::Forced => Check::Now,
+            Self::Due(_) => Check::Ahead,
+        }
+    }
+
+    fn only(self) -> Option<&'a BTreeSet<SourceId>> {
+        match self {
+            Self::Due(ids) => Some(ids),
+            Self::Whole | Self::Forced => None,
+        }
+    }
+
+    /// Whether it looks at a source.
+    fn visits(self, id: &SourceId) -> bool {
+        self.only().is_none_or(|only| only.contains(id))
+    }
 }
 
 /// Files and when they were last changed; `None` for those that do not exist.
@@ -94,20 +128,25 @@ impl Watched {
         Self(paths.into_iter().map(|path| (disk::modified(&path).ok(), path)).map(|(at, path)| (path, at)).collect())
     }
 
-    fn changed(&self) -> bool {
-        self.0.iter().any(|(path, at)| disk::modified(path).ok() != *at)
+    fn changed(&self) -> Vec<&Path> {
+        let changed = self.0.iter().filter(|(path, at)| disk::modified(path).ok() != *at);
+        changed.map(|(path, _)| path.as_path()).collect()
+    }
+
+    fn at(&self, path: &Path) -> Option<Option<SystemTime>> {
+        self.0.iter().find(|(known, _)| known == path).map(|(_, at)| *at)
     }
 }
 
 /// What there is to do, found by looking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Due {
     /// Nothing.
     Nothing,
     /// The configuration changed.
     Reload,
-    /// A source changed or grew old.
-    Rebuild,
+    /// Files of these sources changed, or they are to be checked before they grow old.
+    Renew(BTreeSet<SourceId>),
 }
 
 /// Reads the configuration; the error is everything that is wrong with it, a line each. What checks tokens is taken over from
@@ -170,7 +209,7 @@ impl State {
     pub fn new(workshop: Workshop, served: Served) -> Self {
         let config_files = Watched::look(config_files(&workshop.surroundings));
         let building =
-            Building { refreshed: None, built: Stopwatch::start(), config_files, source_files: Watched::default() };
+            Building { refreshed: None, config_files, source_files: Watched::default(), trails: Trails::default() };
         Self {
             workshop,
             served: RwLock::new(Arc::new(served)),
@@ -214,7 +253,13 @@ impl State {
     /// Builds again, using stored documents as long as they are fresh.
     pub fn rebuild(&self) -> Arc<Snapshot> {
         let mut building = self.build_lock();
-        self.build(&mut building, self.served(), false)
+        self.build(&mut building, self.served(), Build::Whole)
+    }
+
+    /// Looks at some sources again, ahead of their time; the others stay as they are.
+    pub fn renew(&self, sources: &BTreeSet<SourceId>) -> Arc<Snapshot> {
+        let mut building = self.build_lock();
+        self.build(&mut building, self.served(), Build::Due(sources))
     }
 
     /// Fetches everything again; within ten seconds of the last time, the last result. `None`: enough callers wait for one already.
@@ -225,7 +270,7 @@ impl State {
         if let (true, Some(snapshot)) = (recent, self.snapshot()) {
             return Some(snapshot);
         }
-        let snapshot = self.build(&mut building, self.served(), true);
+        let snapshot = self.build(&mut building, self.served(), Build::Forced);
         building.refreshed = Some(Stopwatch::start());
         Some(snapshot)
     }
@@ -242,7 +287,7 @@ impl State {
                 "the new configuration has no `runtime.server.auth`; removing it takes a restart".to_owned(),
             ]);
         }
-        Ok(self.build(&mut building, Arc::new(served), false))
+        Ok(self.build(&mut building, Arc::new(served), Build::Whole))
     }
 
     /// Looks at files and ages.
@@ -251,11 +296,20 @@ impl State {
         let Ok(building) = self.building.try_lock() else {
             return Due::Nothing;
         };
-        if building.config_files.changed() {
+        if !building.config_files.changed().is_empty() {
             return Due::Reload;
         }
-        let old = shortest_age(&self.served().config).is_some_and(|age| building.built.elapsed() >= age);
-        if old || building.source_files.changed() { Due::Rebuild } else { Due::Nothing }
+        let Some(snapshot) = self.snapshot() else { return Due::Nothing };
+        let (now, changed) = (self.workshop.clock.now(), building.source_files.changed());
+        let config = &snapshot.served.config;
+        let due = |report: &&SourceReport| {
+            schedule::is_due(report, now)
+                || source_files(config, std::slice::from_ref(*report), |id| *id == report.id)
+                    .iter()
+                    .any(|path| changed.contains(&path.as_path()))
+        };
+        let due: BTreeSet<SourceId> = snapshot.report.iter().filter(due).map(|report| report.id.clone()).collect();
+        if due.is_empty() { Due::Nothing } else { Due::Renew(due) }
     }
 
     fn build_lock(&self) -> MutexGuard<'_, Building> {
@@ -271,56 +325,129 @@ impl State {
     }
 
     /// On a thread of its own: every worker that once built a catalog would keep its scraps for good.
-    fn build(&self, building: &mut Building, served: Arc<Served>, force: bool) -> Arc<Snapshot> {
-        host::aside("build", || self.build_here(building, served, force))
+    fn build(&self, building: &mut Building, served: Arc<Served>, build: Build<'_>) -> Arc<Snapshot> {
+        host::aside("build", || self.build_here(building, &served, build))
     }
 
-    fn build_here(&self, building: &mut Building, served: Arc<Served>, force: bool) -> Arc<Snapshot> {
-        let Workshop { transport, documents, clock, log, .. } = &self.workshop;
+    fn build_here(&self, building: &mut Building, served: &Arc<Served>, build: Build<'_>) -> Arc<Snapshot> {
+        let Workshop { transport, documents, clock, .. } = &self.workshop;
         let before = self.snapshot();
+        let same_config = before.as_ref().is_some_and(|before| before.served.fingerprint == served.fingerprint);
         let fetcher = Fetcher::new(Arc::clone(transport), Some(documents.clone()), clock.clone())
             .naming(served.config.policy.egress_allow.clone().unwrap_or_default());
-        let previous = before.as_ref().map(|snapshot| snapshot.shelf.catalog.catalog());
-        let watched = Watched::look(source_files(&served.config, before.as_ref().map_or(&[], |s| &s.report)));
+        let report = before.as_ref().map_or(&[][..], |before| &before.report);
+        let watched = Watched::look(source_files(&served.config, report, |id| build.visits(id)));
+        let round = Round {
+            config: &served.config,
+            fetcher: &fetcher,
+            trails: if same_config { building.trails.clone() } else { Trails::default() },
+            check: build.check(),
+            only: build.only(),
+            patience: same_config.then_some(PATIENCE),
+            clock,
+        };
         let took = Stopwatch::start();
-        let gathered = gather(&served.config, &fetcher, previous, force, clock);
-        for problem in &gathered.problems {
-            log.warn("catalog", &[("problem", problem)]);
+        let mut present = before;
+        round.go(|visits| present = Some(self.publish(building, served, build, visits, &took)));
+        let present = present.expect("a round hands over at least once, if nothing");
+        // Files that only this build found are watched from now on, as they were before it read the others.
+        let mut all = Watched::look(source_files(&served.config, &present.report, |_| true));
+        for (path, at) in &mut all.0 {
+            *at = watched.at(path).or_else(|| building.source_files.at(path)).unwrap_or(*at);
         }
-        for report in &gathered.report {
-            if let Some(error) = &report.error {
-                log.error("source failed", &[("source", &report.id), ("error", error)]);
-            }
-        }
+        building.source_files = all;
+        self.builds.ended(took.elapsed());
+        present
+    }
+
+    /// Serves what some sources brought, beside what there was of the others.
+    fn publish(
+        &self,
+        building: &mut Building,
+        served: &Arc<Served>,
+        build: Build<'_>,
+        visits: Visits,
+        took: &Stopwatch,
+    ) -> Arc<Snapshot> {
+        let clock = &self.workshop.clock;
+        let before = self.snapshot();
+        let previous = before.as_ref().map(|before| Previous {
+            catalog: before.shelf.catalog.catalog(),
+            report: &before.report,
+            trails: &building.trails,
+            same_config: before.served.fingerprint == served.fingerprint,
+        });
+        // Without randomness toolboxes only ask in step.
+        let random = host::random().map_or(0, u64::from_ne_bytes);
+        let settled = settle(&served.config, previous.as_ref(), visits, random, clock.now());
+        let news = News { build, settled: &settled, before: before.as_deref() };
+        news.tell(&self.workshop.log);
+        self.builds.visited(settled.report.iter().filter(|report| settled.visited.contains(&report.id)));
         // What did not change keeps its bytes, and with them the validators that clients remember.
         let same = before.filter(|before| {
+            let fingerprint = &before.shelf.catalog.catalog().source_fingerprint;
             before.served.fingerprint == served.fingerprint
-                && before.shelf.catalog.catalog().source_fingerprint == gathered.catalog.source_fingerprint
+                && settled.catalog.as_ref().is_none_or(|catalog| catalog.source_fingerprint == *fingerprint)
         });
         let changed = same.is_none();
         let shelf = match same {
             Some(same) => Arc::clone(&same.shelf),
-            None => Arc::new(Shelf::new(ReadyCatalog::new(gathered.catalog), &served.config)),
-        };
-        let built_at = rfc3339(clock.now());
-        log.info(
-            "catalog built",
-            &[("tools", &shelf.catalog.len()), ("changed", &changed), ("ms", &took.elapsed().as_millis())],
-        );
-        // Files that only this build found are watched from now on, as they were before it read the others.
-        let mut all = Watched::look(source_files(&served.config, &gathered.report));
-        for (path, at) in &mut all.0 {
-            if let Some((_, earlier)) = watched.0.iter().find(|(known, _)| known == path) {
-                *at = *earlier;
+            None => {
+                let catalog = settled.catalog.expect("only a catalog that there was can stay as it is");
+                Arc::new(Shelf::new(ReadyCatalog::new(catalog), &served.config))
             }
+        };
+        if changed || build.only().is_none() {
+            let ms = took.elapsed().as_millis();
+            let fields: [(&str, &dyn fmt::Display); 3] =
+                [("tools", &shelf.catalog.len()), ("changed", &changed), ("ms", &ms)];
+            self.workshop.log.info("catalog built", &fields);
         }
-        self.builds.built(&gathered.report, took.elapsed());
-        building.source_files = all;
-        building.built = Stopwatch::start();
-        let snapshot = Arc::new(Snapshot { served: Arc::clone(&served), shelf, report: gathered.report, built_at });
-        *self.served.write().unwrap_or_else(PoisonError::into_inner) = served;
+        building.trails = settled.trails;
+        let built_at = rfc3339(clock.now());
+        let snapshot = Arc::new(Snapshot { served: Arc::clone(served), shelf, report: settled.report, built_at });
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(served);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
         snapshot
+    }
+}
+
+/// What the log is told of a build.
+struct News<'a> {
+    build: Build<'a>,
+    settled: &'a Settled,
+    before: Option<&'a Snapshot>,
+}
+
+impl News<'_> {
+    fn tell(&self, log: &Log) {
+        for problem in &self.settled.problems {
+            if self.is_news(&problem.source) {
+                log.warn("catalog", &[("problem", problem)]);
+            }
+        }
+        for report in self.settled.report.iter().filter(|report| self.is_news(&report.id)) {
+            match &report.error {
+                Some(error) => log.error("source failed", &[("source", &report.id), ("error", error)]),
+                None if self.earlier(&report.id).is_some_and(|earlier| earlier.error.is_some()) => {
+                    log.info("source is well again", &[("source", &report.id)]);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn earlier(&self, id: &SourceId) -> Option<&SourceReport> {
+        self.before?.report.iter().find(|report| report.id == *id)
+    }
+
+    /// A source that goes on failing as it did is told of once, and again to whoever asks for a build.
+    fn is_news(&self, id: &SourceId) -> bool {
+        let present = self.settled.report.iter().find(|report| report.id == *id);
+        let same = present.is_some_and(|present| {
+            present.error.is_some() && self.earlier(id).is_some_and(|earlier| earlier.error == present.error)
+        });
+        self.settled.visited.contains(id) && (self.build.only().is_none() || !same)
     }
 }
 
@@ -335,29 +462,22 @@ fn location(kind: &SourceKind) -> Option<&Location> {
     }
 }
 
-/// Local documents: those that the config names, and those that were read on the way.
-fn source_files(config: &Config, report: &[SourceReport]) -> Vec<PathBuf> {
-    let sources = config.sources.values().filter(|source| source.enabled && !source.refresh.manual_only);
-    let named = sources.filter_map(|source| match location(&source.kind) {
+/// Local documents of some sources: those that the config names, and those that were read on the way.
+fn source_files(config: &Config, report: &[SourceReport], wanted: impl Fn(&SourceId) -> bool) -> Vec<PathBuf> {
+    let watched = |source: &Source| source.enabled && !source.refresh.manual_only;
+    let sources = config.sources.iter().filter(|(id, source)| watched(source) && wanted(id));
+    let named = sources.filter_map(|(_, source)| match location(&source.kind) {
         Some(Location::File(path)) => Some(path.clone()),
         _ => None,
     });
-    let manual = |report: &&SourceReport| {
-        config.sources.get(report.id.as_str()).is_some_and(|source| source.refresh.manual_only)
-    };
-    let read = report.iter().filter(|report| !manual(report)).flat_map(|report| &report.fetches);
+    let known =
+        |report: &&SourceReport| wanted(&report.id) && config.sources.get(report.id.as_str()).is_some_and(watched);
+    let read = report.iter().filter(known).flat_map(|report| &report.fetches);
     let read = read.filter_map(|fetch| Url::parse(&fetch.url).ok()?.to_file_path());
     let mut all: Vec<PathBuf> = named.chain(read).collect();
     all.sort();
     all.dedup();
     all
-}
-
-/// When the first remote source is to be looked at again.
-fn shortest_age(config: &Config) -> Option<Duration> {
-    let sources = config.sources.values().filter(|source| source.enabled && !source.refresh.manual_only);
-    let remote = sources.filter(|source| !matches!(location(&source.kind), Some(Location::File(_))));
-    remote.map(|source| source.refresh.max_age.unwrap_or(DEFAULT_AGE).max(MIN_AGE)).min()
 }
 
 #[cfg(test)]

@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use super::load::Failure;
+use super::reuse::Recorder;
 use crate::base::host::Deadline;
 use crate::base::id::SourceId;
 use crate::base::url::Url;
 use crate::catalog::FetchRecord;
 use crate::catalog::build::configured;
 use crate::config::{Config, Location, Source};
-use crate::fetch::run::{Ask, FetchError, Fetcher};
+use crate::fetch::freshness::Check;
+use crate::fetch::run::{Ask, FetchError};
 use crate::http::Reach;
 use crate::openapi::refs::Want;
 use crate::openapi::{self, Description, Document, Resolver};
 
 /// When all documents of one source must be here.
-const SOURCE_DEADLINE: Duration = Duration::from_secs(60);
+pub(super) const SOURCE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Passes over one description; each brings at least one document that was not there.
 const MAX_PASSES: usize = openapi::refs::MAX_DOCUMENTS;
@@ -24,16 +26,16 @@ const MAX_PASSES: usize = openapi::refs::MAX_DOCUMENTS;
 pub(super) struct Bringer<'a> {
     config: &'a Config,
     source: &'a Source,
-    fetcher: &'a Fetcher,
-    force: bool,
+    fetcher: &'a Recorder<'a>,
+    check: Check,
     deadline: Deadline,
     pub(super) fetches: Vec<FetchRecord>,
 }
 
 impl<'a> Bringer<'a> {
     /// Nothing is fetched yet; the time for all of it begins.
-    pub(super) fn new(config: &'a Config, source: &'a Source, fetcher: &'a Fetcher, force: bool) -> Self {
-        Self { config, source, fetcher, force, deadline: Deadline::after(SOURCE_DEADLINE), fetches: Vec::new() }
+    pub(super) fn new(config: &'a Config, source: &'a Source, fetcher: &'a Recorder<'a>, check: Check) -> Self {
+        Self { config, source, fetcher, check, deadline: Deadline::after(SOURCE_DEADLINE), fetches: Vec::new() }
     }
 
     /// Reads the description, and again as long as it leads to documents that are not there.
@@ -44,7 +46,8 @@ impl<'a> Bringer<'a> {
         let servers_matter = configured(self.config, id).iter().any(|(_, service)| service.server.is_none())
             || configured(self.config, id).is_empty();
         let mut resolver = Resolver::new(&url, document);
-        let mut description = openapi::read(&resolver, servers_matter).map_err(|error| Failure::keeping(&error))?;
+        let read = self.fetcher.compute(|| openapi::read(&resolver, servers_matter));
+        let mut description = read.map_err(|error| Failure::keeping(&error))?;
         for _ in 0..MAX_PASSES {
             if description.wants.is_empty() {
                 break;
@@ -53,7 +56,8 @@ impl<'a> Bringer<'a> {
                 let found = self.wanted(want, &url);
                 resolver.supply(&want.url, found);
             }
-            description = openapi::read(&resolver, servers_matter).map_err(|error| Failure::keeping(&error))?;
+            let read = self.fetcher.compute(|| openapi::read(&resolver, servers_matter));
+            description = read.map_err(|error| Failure::keeping(&error))?;
         }
         Ok(description)
     }
@@ -82,15 +86,15 @@ impl<'a> Bringer<'a> {
         let ask = Ask {
             location,
             refresh: self.source.refresh,
-            force: self.force,
+            check: self.check,
             reach,
             method: "explicit",
             deadline: self.deadline,
         };
         let fetched = self.fetcher.fetch(&ask).inspect_err(|error| self.fetches.extend(error.record.clone()))?;
         self.fetches.push(fetched.record);
-        let document = Document::found(&fetched.url, fetched.bytes)
-            .map_err(|error| FetchError { message: error.to_string(), record: None })?;
+        let parsed = self.fetcher.compute(|| Document::found(&fetched.url, fetched.bytes));
+        let document = parsed.map_err(|error| FetchError { message: error.to_string(), record: None })?;
         Ok((fetched.url, document))
     }
 }

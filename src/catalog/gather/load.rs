@@ -4,23 +4,26 @@ use std::fmt;
 use std::time::SystemTime;
 
 use super::bring::Bringer;
+use super::reuse::Recorder;
 use crate::base::id::SourceId;
 use crate::base::time::rfc3339;
 use crate::catalog::build::{self, Part, Problem, configured};
 use crate::catalog::{FetchRecord, Provenance, SourceRecord};
 use crate::config::{Config, Location, Source, SourceKind};
-use crate::fetch::run::Fetcher;
+use crate::fetch::freshness::Check;
 
 /// Problems kept of one source.
 const MAX_PROBLEMS: usize = 1000;
 
 /// What one source brought.
+#[derive(Debug)]
 pub(super) struct Load {
     pub(super) fetches: Vec<FetchRecord>,
     pub(super) part: Result<(Part, Vec<Problem>), Failure>,
 }
 
 /// Why a source has no present part.
+#[derive(Debug)]
 pub(super) struct Failure {
     pub(super) message: String,
     /// Whether the last good part may stand in.
@@ -42,17 +45,18 @@ pub(super) fn load(
     config: &Config,
     id: &SourceId,
     source: &Source,
-    fetcher: &Fetcher,
-    force: bool,
+    fetcher: &Recorder<'_>,
+    check: Check,
     now: SystemTime,
 ) -> Load {
-    let mut bringer = Bringer::new(config, source, fetcher, force);
+    let mut bringer = Bringer::new(config, source, fetcher, check);
     let part = supported(config, id, source).and_then(|location| {
         let description = bringer.description(id, location)?;
         let record = record(id, source, &bringer.fetches, now);
         let found = description.problems.iter().cloned().map(|problem| Problem::new(id, problem));
         let mut problems: Vec<Problem> = found.collect();
-        let (part, more) = build::part(config, record, &description).map_err(|error| Failure::keeping(&error))?;
+        let built = fetcher.compute(|| build::part(config, record, &description));
+        let (part, more) = built.map_err(|error| Failure::keeping(&error))?;
         problems.extend(more);
         problems.truncate(MAX_PROBLEMS);
         Ok((part, problems))

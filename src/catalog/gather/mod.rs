@@ -1,37 +1,42 @@
 //! Brings the documents of all sources and makes the catalog of them.
 //!
 //! Sources are independent: each is fetched and read by itself, several at a time, and one that fails costs only itself. Its last
-//! good part stays for a day (H25). Threads start here; everything that decides is in `build` and `openapi`. `load` makes the part of
-//! one source, `bring` fetches its documents.
+//! good part stays for a day (H25). Threads start in `work`; everything that decides is in `build`, `openapi`, and here in `settle` (what
+//! of each source is served) and `schedule` (when it is looked at again). `load` makes the part of one source, `bring` fetches its
+//! documents, `reuse` sees that nothing changed without reading them again.
 
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::build::{self, Part, Problem, Severity};
+use super::build::Problem;
 use super::{Catalog, FetchRecord};
-use crate::base::host::Clock;
-use crate::base::id::SourceId;
-use crate::base::time::{parse_rfc3339, rfc3339};
+use crate::base::host::{Clock, Deadline};
+use crate::base::id::{ServiceId, SourceId};
 use crate::config::{Config, Source};
+use crate::fetch::freshness::Check;
 use crate::fetch::run::Fetcher;
 
 mod bring;
+mod gate;
 mod load;
+mod reuse;
+pub mod schedule;
+mod settle;
+mod work;
 
-use load::{Failure, Load, load, record};
+use bring::SOURCE_DEADLINE;
+use gate::Gate;
+use load::load;
+use reuse::{Recorder, Trail};
+use settle::Visit;
+pub use settle::{Previous, Settled, settle};
 
 /// How long the last good part of a broken source is served.
 pub const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Sources fetched and read at the same time.
 const MAX_THREADS: usize = 8;
-
-/// Deeply nested schemas are walked by recursion, in bounded depth; this is ample.
-const STACK: usize = 8 << 20;
 
 /// A catalog and how it came about.
 #[derive(Debug)]
@@ -45,7 +50,7 @@ pub struct Gathered {
 }
 
 /// What became of one source.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SourceReport {
     /// Key of `sources`.
     pub id: SourceId,
@@ -53,14 +58,30 @@ pub struct SourceReport {
     pub uri: String,
     /// The outcome.
     pub state: SourceState,
+    /// Since when that is so.
+    pub since: Option<SystemTime>,
     /// Why it is stale or failed.
     pub error: Option<String>,
+    /// The same as one of few words.
+    pub cause: Option<Cause>,
+    /// When its publisher was asked last, or its files were read.
+    pub checked: Option<SystemTime>,
+    /// When what is served of it was last known to be present.
+    pub good: Option<SystemTime>,
+    /// When it is looked at again by itself.
+    pub next_check: Option<SystemTime>,
+    /// How often it has failed in a row.
+    pub failures: u32,
+    /// Whether an earlier part of it stands in, since its present description cannot be read.
+    pub stands_in: bool,
     /// What was fetched, in order.
     pub fetches: Vec<FetchRecord>,
+    /// What is wrong with its descriptions.
+    pub problems: Vec<Problem>,
 }
 
 /// The outcome of one source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SourceState {
     /// Its present description is in the catalog.
     Ok,
@@ -69,133 +90,130 @@ pub enum SourceState {
     /// Nothing of it is.
     Failed,
     /// The config turns it off.
+    #[default]
     Disabled,
 }
 
-/// Makes the catalog. `previous` is what was served so far; `force` asks every source again, whatever the cache thinks.
+/// Why a source is stale or failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// No answer came, or none could be asked for.
+    Unreachable,
+    /// It answered 401 or 403.
+    Refused,
+    /// It answered 404 or 410.
+    Gone,
+    /// It answered something else that is no document.
+    BadAnswer,
+    /// There is a document, or a file that is named, but no description can be read from it.
+    Unreadable,
+    /// The service id that is derived for it belongs to another.
+    IdConflict,
+    /// This version does not do what is configured for it.
+    NotSupported,
+}
+
+impl Cause {
+    /// As programs read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+            Self::Gone => "gone",
+            Self::BadAnswer => "bad_answer",
+            Self::Unreadable => "unreadable",
+            Self::IdConflict => "id_conflict",
+            Self::NotSupported => "not_supported",
+        }
+    }
+}
+
+impl SourceState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Stale, Self::Failed, Self::Disabled];
+
+    /// As people and programs read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Stale => "stale",
+            Self::Failed => "failed",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// What each source asked for when the part that is served was read from it.
+#[derive(Clone, Debug, Default)]
+pub struct Trails(BTreeMap<SourceId, Arc<Trail>>);
+
+/// What came of looking at some sources.
+#[derive(Debug)]
+pub struct Visits(BTreeMap<SourceId, Visit>);
+
+/// A look at sources.
+#[derive(Debug)]
+pub struct Round<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The way to documents.
+    pub fetcher: &'a Fetcher,
+    /// What was read before with this very configuration; empty with another one.
+    pub trails: Trails,
+    /// When stored documents are checked.
+    pub check: Check,
+    /// Which sources; all without.
+    pub only: Option<&'a BTreeSet<SourceId>>,
+    /// How long the others wait for those that hang; `None`: all wait for all, as when nothing is served that could go on.
+    pub patience: Option<Duration>,
+    /// Wall clock.
+    pub clock: &'a Clock,
+}
+
+impl Round<'_> {
+    /// Looks at the sources, and hands over what came of it as it comes: at once, or what hangs by itself.
+    pub fn go(&self, mut hand_over: impl FnMut(Visits)) {
+        let wanted = |id: &SourceId| self.only.is_none_or(|only| only.contains(id));
+        let sources = self.config.sources.iter().filter(|(id, source)| source.enabled && wanted(id));
+        let sources: Vec<_> = sources.collect();
+        let gate = Gate::beside(self.patience.is_some());
+        let visit = |(id, source): &(&SourceId, &Source)| self.visit(id, source, &gate);
+        work::in_batches(&sources, MAX_THREADS, "source", self.patience, visit, |batch| {
+            let visits =
+                batch.into_iter().map(|(at, visit)| (sources[at].0.clone(), visit.unwrap_or_else(Visit::broken)));
+            hand_over(Visits(visits.collect()));
+        });
+    }
+
+    fn visit(&self, id: &SourceId, source: &Source, gate: &Gate) -> Visit {
+        let recorder = Recorder::new(self.fetcher, gate, Deadline::after(SOURCE_DEADLINE));
+        let before = self.trails.0.get(id);
+        if let Some(fetches) = before.and_then(|trail| recorder.unchanged(trail, source.refresh, self.check)) {
+            return Visit::Same(fetches);
+        }
+        let load = load(self.config, id, source, &recorder, self.check, self.clock.now());
+        Visit::Read(load, recorder.into_trail())
+    }
+}
+
+/// Makes a catalog by itself. `previous` is what was served so far; `force` asks every source again, whatever the cache thinks.
 pub fn gather(config: &Config, fetcher: &Fetcher, previous: Option<&Catalog>, force: bool, clock: &Clock) -> Gathered {
-    let enabled: Vec<_> = config.sources.iter().filter(|(_, source)| source.enabled).collect();
-    let loads = in_parallel(&enabled, |(id, source)| load(config, id, source, fetcher, force, clock.now()));
-    let mut gathering =
-        Gathering { config, previous, now: clock.now(), outcomes: BTreeMap::new(), problems: Vec::new() };
-    let (mut fresh, mut settled) = (Vec::new(), Vec::new());
-    for (&(id, source), load) in enabled.iter().zip(loads) {
-        gathering.settle(id, source, load, &mut fresh, &mut settled);
-    }
-    gathering.refuse_conflicts(&mut fresh, &mut settled);
-    let parts = fresh.into_iter().chain(settled).collect();
-    let catalog = build::catalog(parts, config, rfc3339(gathering.now));
-    let report = config.sources.iter().map(|(id, source)| gathering.report(id, source)).collect();
-    Gathered { catalog, report, problems: gathering.problems }
+    let check = if force { Check::Now } else { Check::WhenOld };
+    let round = Round { config, fetcher, trails: Trails::default(), check, only: None, patience: None, clock };
+    let mut visits = Visits(BTreeMap::new());
+    round.go(|done| visits.0.extend(done.0));
+    let trails = Trails::default();
+    let previous = previous.map(|catalog| Previous { catalog, report: &[], trails: &trails, same_config: false });
+    let settled = settle(config, previous.as_ref(), visits, 0, clock.now());
+    let catalog = settled.catalog.expect("nothing is taken over whole without what was remembered of it");
+    Gathered { catalog, report: settled.report, problems: settled.problems }
 }
 
-/// Does `work` for every item on a few threads; results in the order of the items.
-fn in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) -> Load + Sync) -> Vec<Load> {
-    let next = AtomicUsize::new(0);
-    let done: Vec<Mutex<Option<Load>>> = items.iter().map(|_| Mutex::new(None)).collect();
-    thread::scope(|scope| {
-        for nth in 0..items.len().min(MAX_THREADS) {
-            let run = || loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(item) = items.get(at) else { break };
-                let load = catch_unwind(AssertUnwindSafe(|| work(item))).ok();
-                *done[at].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = load;
-            };
-            let thread = thread::Builder::new().name(format!("source-{nth}")).stack_size(STACK);
-            // With no thread at all the sources stay without a result, and are reported so.
-            thread.spawn_scoped(scope, run).ok();
-        }
-    });
-    let broken =
-        || Load { fetches: Vec::new(), part: Err(Failure::keeping(&"reading it broke off; please report this")) };
-    let taken = done.into_iter().map(|load| load.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
-    taken.map(|load| load.unwrap_or_else(broken)).collect()
+/// The services that a catalog has of a source.
+pub fn services<'a>(catalog: &'a Catalog, source: &'a str) -> impl Iterator<Item = &'a ServiceId> {
+    let own = catalog.services.iter().filter(move |service| service.source_id.as_str() == source);
+    own.map(|service| &service.id)
 }
 
-/// Decides what of each source is served.
-struct Gathering<'a> {
-    config: &'a Config,
-    previous: Option<&'a Catalog>,
-    now: SystemTime,
-    outcomes: BTreeMap<SourceId, (SourceState, Option<String>, Vec<FetchRecord>)>,
-    problems: Vec<Problem>,
-}
-
-impl Gathering<'_> {
-    fn settle(&mut self, id: &SourceId, source: &Source, load: Load, fresh: &mut Vec<Part>, settled: &mut Vec<Part>) {
-        let stale = load.fetches.iter().any(|fetch| fetch.stale);
-        let state = if stale { SourceState::Stale } else { SourceState::Ok };
-        let error = stale.then(|| "it cannot be reached; the stored description is served".to_owned());
-        self.outcomes.insert(id.clone(), (state, error, load.fetches));
-        match load.part {
-            Ok((part, problems)) => {
-                fresh.push(part);
-                self.problems.extend(problems);
-            }
-            Err(failure) => settled.extend(self.fail(id, source, &failure)),
-        }
-    }
-
-    /// Reports a failure; gives the last good part when it may stand in.
-    fn fail(&mut self, id: &SourceId, source: &Source, failure: &Failure) -> Option<Part> {
-        let record = record(id, source, &[], self.now);
-        let earlier = self.previous.filter(|_| failure.keep);
-        let earlier = earlier.and_then(|previous| build::earlier_part(self.config, &record, previous));
-        let earlier = earlier.filter(|part| source.refresh.manual_only || self.is_recent(part));
-        let problem = Problem {
-            source: id.clone(),
-            severity: Severity::Error,
-            place: String::new(),
-            message: match earlier {
-                Some(_) => format!("{}; its last good version is served", failure.message),
-                None => failure.message.clone(),
-            },
-        };
-        let state = if earlier.is_some() { SourceState::Stale } else { SourceState::Failed };
-        let outcome = self.outcomes.entry(id.clone()).or_insert((state, None, Vec::new()));
-        (outcome.0, outcome.1) = (state, Some(problem.message.clone()));
-        self.problems.retain(|known| known.source != *id);
-        self.problems.push(problem);
-        earlier
-    }
-
-    fn is_recent(&self, part: &Part) -> bool {
-        let at = parse_rfc3339(&part.source.provenance.at);
-        at.and_then(|at| self.now.duration_since(at).ok()).is_none_or(|age| age <= MAX_STALE)
-    }
-
-    /// A source whose derived service id is not its own fails; its last good part stays when that takes nobody's id (H45).
-    fn refuse_conflicts(&mut self, fresh: &mut Vec<Part>, settled: &mut Vec<Part>) {
-        let untaken = build::id_conflicts(self.config, settled, &[]);
-        self.drop_parts(settled, &untaken);
-        let conflicts = build::id_conflicts(self.config, fresh, settled);
-        if conflicts.is_empty() {
-            return;
-        }
-        fresh.retain(|part| !conflicts.contains_key(&part.source.id));
-        let mut earlier = Vec::new();
-        for (id, message) in &conflicts {
-            let Some(source) = self.config.sources.get(id) else { continue };
-            earlier.extend(self.fail(id, source, &Failure::keeping(message)));
-        }
-        let others: Vec<Part> = fresh.iter().chain(settled.iter()).cloned().collect();
-        let untaken = build::id_conflicts(self.config, &earlier, &others);
-        self.drop_parts(&mut earlier, &untaken);
-        settled.extend(earlier);
-    }
-
-    fn drop_parts(&mut self, parts: &mut Vec<Part>, conflicts: &BTreeMap<SourceId, String>) {
-        parts.retain(|part| !conflicts.contains_key(&part.source.id));
-        for (id, message) in conflicts {
-            if let Some(source) = self.config.sources.get(id) {
-                self.fail(id, source, &Failure::lasting(message));
-            }
-        }
-    }
-
-    fn report(&mut self, id: &SourceId, source: &Source) -> SourceReport {
-        let disabled = (SourceState::Disabled, None, Vec::new());
-        let (state, error, fetches) = self.outcomes.remove(id).unwrap_or(disabled);
-        SourceReport { id: id.clone(), uri: source.uri.clone(), state, error, fetches }
-    }
-}
+#[cfg(test)]
+mod tests;

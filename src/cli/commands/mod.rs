@@ -6,6 +6,7 @@ pub mod auth;
 pub mod call;
 pub mod catalog;
 pub mod config;
+pub mod doctor;
 pub mod dry_run;
 pub mod explain;
 pub mod follow;
@@ -68,6 +69,14 @@ pub const BUILT_IN: &[BuiltIn] = &[
             option("hidden", Takes::Nothing, "Hidden tools too"),
         ],
         run: catalog::list,
+    },
+    BuiltIn {
+        words: &["catalog", "doctor"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Show how each source fares, why, and what to do; ends with 10 when one is stale or failed",
+        options: &[],
+        run: doctor::doctor,
     },
     BuiltIn {
         words: &["tool", "schema"],

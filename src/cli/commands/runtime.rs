@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::cli::args::Options;
-use crate::cli::commands::auth;
+use crate::cli::commands::{auth, doctor};
 use crate::cli::output::Format;
 use crate::cli::report::{self, Failure};
 use crate::cli::world::{Connection, World};
@@ -49,6 +49,11 @@ fn examine(connection: &Connection<'_>, status: &mut Map<String, Value>) -> Resu
     status.insert("services".to_owned(), header.services.len().into());
     status.insert("tools".to_owned(), index.rows().count().into());
     status.insert("fingerprint".to_owned(), header.fingerprint.clone().into());
+    if let Some(sources) = doctor::sources(connection)? {
+        let in_state = |state: &str| sources.iter().filter(|source| source.state == state).count();
+        let counts = ["ok", "stale", "failed"].map(|state| (state.to_owned(), Value::from(in_state(state))));
+        status.insert("sources".to_owned(), Value::Object(counts.into_iter().collect()));
+    }
     Ok(())
 }
 
@@ -80,7 +85,7 @@ pub fn refresh(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
     let (answer, bytes) = session.runtime.refresh(session.ask.config.as_deref())?;
     match world.format() {
         Format::Table => {
-            world.print(&answer.sources, &["id", "cacheOutcome", "statusCode", "stale", "uri", "error"])?
+            world.print(&answer.sources, &["id", "state", "since", "cacheOutcome", "statusCode", "uri", "error"])?
         }
         _ => world.print_json(&String::from_utf8_lossy(&bytes), &[])?,
     }

@@ -74,7 +74,7 @@ impl World {
         self.fetcher.fetch(&Ask {
             location: &location,
             refresh,
-            force,
+            check: Check::forced(force),
             reach: Reach::Named,
             method: "explicit",
             deadline: Deadline::after(Duration::from_secs(60)),
@@ -177,7 +177,7 @@ fn h31_no_store_is_not_stored() {
     world.upstream.answer(200, &[("Cache-Control", "max-age=60")], "two");
     world.check("two", "miss");
     world.pass(60);
-    world.upstream.answer(200, &[("Vary", "Cookie")], "three");
+    world.upstream.answer(200, &[("Vary", "*")], "three");
     world.check("three", "refreshed");
     world.upstream.answer(500, &[], "");
     world.check_fails("it answered 500");
@@ -211,7 +211,7 @@ fn h27_redirects_are_judged_hop_by_hop() {
     let ask = Ask {
         location: &location,
         refresh: Refresh::default(),
-        force: false,
+        check: Check::WhenOld,
         reach: Reach::Named,
         method: "explicit",
         deadline: Deadline::after(Duration::from_secs(60)),
@@ -288,7 +288,7 @@ fn files_are_read_within_bounds() {
         world.fetcher.fetch(&Ask {
             location: &location,
             refresh: Refresh::default(),
-            force: false,
+            check: Check::WhenOld,
             reach: Reach::Named,
             method: "explicit",
             deadline: Deadline::after(Duration::from_secs(60)),

@@ -98,6 +98,16 @@ pub const REFRESH: Operation = Operation {
 /// `GET /v1/refresh`.
 pub const REFRESH_BY_GET: Operation = Operation { id: "refreshByGet", ..REFRESH };
 
+/// `GET /v1/sources`.
+pub const SOURCES: Operation = Operation {
+    id: "sources",
+    summary: "How the sources fare that the caller may see; nothing is fetched",
+    tag: "catalog",
+    content: Content::Json(&["SourcesResponse"]),
+    codes: &[ErrorCode::CatalogUnavailable],
+    ..NOTHING
+};
+
 /// `GET /v1/audit/events`.
 pub const AUDIT: Operation = Operation {
     id: "auditEvents",

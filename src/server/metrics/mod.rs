@@ -2,7 +2,8 @@
 //!
 //! Key types: [`Metrics`], bumped by every request without a lock or an allocation; [`table::METRICS`], one row a metric, which the
 //! page and the documentation are held to; `text`, the format; `window`, the listener of `--metrics-addr`. Labels are words of this
-//! program: a route of the table, a code, an outcome. Nothing that a caller chose becomes one, nor a principal, nor a tool (H09, H24).
+//! program (a route of the table, a code, an outcome) or keys of `sources`. Nothing that a caller chose becomes one, nor a principal, nor
+//! a tool (H09, H24).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -247,10 +248,14 @@ const FETCHED: [&str; 6] = ["miss", "fresh_hit", "revalidated_hit", "refreshed",
 
 impl Builds {
     /// A build is done.
-    pub fn built(&self, report: &[SourceReport], took: Duration) {
+    pub fn ended(&self, took: Duration) {
         self.took.observe(took);
+    }
+
+    /// Sources were looked at.
+    pub fn visited<'a>(&self, report: impl Iterator<Item = &'a SourceReport>) {
         // Files have no cache, and no method.
-        let remote = report.iter().flat_map(|source| &source.fetches).filter(|fetch| !fetch.request_method.is_empty());
+        let remote = report.flat_map(|source| &source.fetches).filter(|fetch| !fetch.request_method.is_empty());
         for fetch in remote {
             let brought = fetch.cache_outcome != "miss" || fetch.status_code == Some(200);
             let at = FETCHED.iter().position(|outcome| brought && *outcome == fetch.cache_outcome);

@@ -13,7 +13,7 @@ use super::{FETCHED, Metrics, RouteTally, TokenCheck, Upstream};
 use crate::audit::Verdict;
 use crate::base::process::Process;
 use crate::base::time::parse_rfc3339;
-use crate::catalog::gather::SourceState;
+use crate::catalog::gather::{SourceReport, SourceState};
 use crate::http::counts::Counts;
 
 /// What a metric is.
@@ -162,6 +162,12 @@ pub const METRICS: &[Metric] = &[
     }),
     gauge("open_cli_tools", "Tools of the catalog, by whether a deny pattern names them.", tools),
     gauge("open_cli_sources", "Sources of the configuration, by state in the last build.", sources),
+    gauge("open_cli_source_state", "1 for the state that a source is in, 0 for the others.", source_state),
+    gauge(
+        "open_cli_source_good_age_seconds",
+        "Time since what is served of a source was last known to be present.",
+        source_age,
+    ),
     counter(
         "open_cli_config_reloads_total",
         "Times the configuration was read again, by outcome.",
@@ -268,6 +274,10 @@ impl Reading<'_> {
         &self.app.metrics
     }
 
+    fn report(&self) -> &[SourceReport] {
+        self.snapshot.as_ref().map_or(&[], |snapshot| &snapshot.report)
+    }
+
     fn routes(&self) -> impl Iterator<Item = (&'static str, &RouteTally)> {
         ROUTES.iter().map(|route| route.path).chain([OTHER]).zip(&self.metrics().routes)
     }
@@ -317,14 +327,26 @@ fn tools(reading: &Reading<'_>, family: &mut Family<'_>) {
 }
 
 fn sources(reading: &Reading<'_>, family: &mut Family<'_>) {
-    let states = [
-        ("ok", SourceState::Ok),
-        ("stale", SourceState::Stale),
-        ("failed", SourceState::Failed),
-        ("disabled", SourceState::Disabled),
-    ];
-    let report = reading.snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.report);
-    for (name, state) in states {
-        family.sample(&[("state", name)], report.iter().filter(|source| source.state == state).count());
+    for state in SourceState::ALL {
+        let count = reading.report().iter().filter(|source| source.state == state).count();
+        family.sample(&[("state", state.as_str())], count);
+    }
+}
+
+/// Keys of `sources` are the operator's words, and as many as the configuration has.
+fn source_state(reading: &Reading<'_>, family: &mut Family<'_>) {
+    for source in reading.report().iter().filter(|source| source.state != SourceState::Disabled) {
+        for state in [SourceState::Ok, SourceState::Stale, SourceState::Failed] {
+            let labels = [("source", source.id.as_str()), ("state", state.as_str())];
+            family.sample(&labels, u8::from(source.state == state));
+        }
+    }
+}
+
+fn source_age(reading: &Reading<'_>, family: &mut Family<'_>) {
+    let now = reading.app.clock.now();
+    for source in reading.report() {
+        let age = source.good.map(|good| now.duration_since(good).unwrap_or_default());
+        age.into_iter().for_each(|age| family.sample(&[("source", source.id.as_str())], seconds(age)));
     }
 }

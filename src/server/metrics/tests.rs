@@ -192,9 +192,9 @@ fn a_fetch_that_brought_nothing_is_no_miss() {
         fetch("stale_hit", "GET", Some(503)),
         fetch("", "", None),
     ];
-    let report = SourceReport { id: "s".into(), uri: String::new(), state: SourceState::Ok, error: None, fetches };
+    let report = SourceReport { id: "s".into(), state: SourceState::Ok, fetches, ..SourceReport::default() };
     let builds = Builds::default();
-    builds.built(&[report], Duration::from_secs(1));
+    builds.visited([&report].into_iter());
     let counted = |name: &str| builds.fetches[FETCHED.iter().position(|outcome| *outcome == name).unwrap()].value();
     assert_eq!(["miss", "failed", "stale_hit", "fresh_hit"].map(counted), [1, 2, 1, 0]);
 }

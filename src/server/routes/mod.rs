@@ -10,6 +10,7 @@ pub mod policy;
 pub mod refresh;
 pub mod runtime;
 pub mod session;
+pub mod sources;
 pub mod upstream;
 
 use serde::Serialize;

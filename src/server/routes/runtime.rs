@@ -11,8 +11,8 @@ use crate::config::ValidationProfile;
 use crate::contract::{
     AuthInfo, BrowserConfig, BrowserLoginInfo, CAPABILITIES, CAPABILITY_AUDIT_QUERY, CAPABILITY_CATALOG_SUMMARY,
     CAPABILITY_CONTINUATIONS, CAPABILITY_DRY_RUN, CAPABILITY_POLICY_EXPLAIN, CAPABILITY_REQUEST_FORMS,
-    CAPABILITY_STREAMS, CAPABILITY_TOOL_DETAIL, CAPABILITY_UPSTREAM_LOGIN, CONTRACT_VERSION, EnvelopeInfo, ErrorCode,
-    ProtectedResource, RuntimeInfo, SCOPE_PREFIXES, path,
+    CAPABILITY_SOURCES, CAPABILITY_STREAMS, CAPABILITY_TOOL_DETAIL, CAPABILITY_UPSTREAM_LOGIN, CONTRACT_VERSION,
+    EnvelopeInfo, ErrorCode, ProtectedResource, RuntimeInfo, SCOPE_PREFIXES, path,
 };
 
 use super::super::app::Order;
@@ -32,6 +32,7 @@ pub fn info(exchange: &Exchange<'_>) -> Outcome {
         CAPABILITY_REQUEST_FORMS,
         CAPABILITY_STREAMS,
         CAPABILITY_UPSTREAM_LOGIN,
+        CAPABILITY_SOURCES,
     ];
     let served = app.state.served();
     let validator = served.validator.as_deref();
