@@ -27,7 +27,8 @@ const MAX_REDIRECTS: usize = 5;
 /// Headers that carry the `ETag` and the `Last-Modified` of what is stored.
 const VALIDATORS: [&str; 2] = ["If-None-Match", "If-Modified-Since"];
 
-const ACCEPT: &str = "application/json, application/yaml;q=0.9, */*;q=0.5";
+const ACCEPT: &str =
+    "application/json, application/linkset+json;q=0.9, application/yaml;q=0.9, application/linkset;q=0.8, */*;q=0.5";
 
 /// Brings documents; shared by the threads of a catalog build.
 pub struct Fetcher {
@@ -56,8 +57,16 @@ pub struct Ask<'a> {
     pub reach: Reach,
     /// `explicit`, `rfc9727` or `rfc8631`, for the record.
     pub method: &'static str,
+    /// Whether header fields are enough (HEAD); a file has none.
+    pub head: bool,
     /// When it must be here.
     pub deadline: Deadline,
+}
+
+impl Ask<'_> {
+    fn request_method(&self) -> Method {
+        if self.head { Method::Head } else { Method::Get }
+    }
 }
 
 /// A document.
@@ -65,12 +74,29 @@ pub struct Ask<'a> {
 pub struct Fetched {
     /// At most [`MAX_BYTES`].
     pub bytes: Vec<u8>,
-    /// Hex SHA-256 of them.
+    /// What tells it from another one ([`Meta::identity`]): for a file the hex SHA-256 of its bytes.
     pub digest: String,
     /// Where it was found in the end: the base of its references.
     pub url: Url,
     /// For the catalog.
     pub record: FetchRecord,
+    /// What else its answer said.
+    pub head: Head,
+}
+
+/// Header fields that discovery follows; empty for files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// `Content-Type`; empty for none.
+    pub content_type: String,
+    /// `Link` fields, joined by commas; empty for none.
+    pub link: String,
+}
+
+impl Head {
+    fn of(meta: &Meta) -> Self {
+        Self { content_type: meta.content_type.clone(), link: meta.link.clone() }
+    }
 }
 
 /// What became of a document that is known already.
@@ -114,30 +140,31 @@ impl Fetcher {
 
     /// Brings one document.
     pub fn fetch(&self, ask: &Ask) -> Result<Fetched, FetchError> {
-        let Found { bytes, digest, url, record } = self.bring(ask, None)?;
+        let Found { bytes, digest, url, record, head } = self.bring(ask, None)?;
         let bytes = bytes.expect("bytes are left out only where they were said to be known");
-        Ok(Fetched { bytes, digest, url, record })
+        Ok(Fetched { bytes, digest, url, record, head })
     }
 
     /// Looks whether a document is still the one that was brought from `url` before. Where an answer or the store says that it is,
     /// its bytes are not read again.
     pub fn look(&self, ask: &Ask, url: &Url, digest: &str) -> Result<Look, FetchError> {
-        let Found { bytes, digest: present, url: at, record } = self.bring(ask, Some(digest))?;
+        let Found { bytes, digest: present, url: at, record, head } = self.bring(ask, Some(digest))?;
         Ok(match bytes {
             Some(bytes) if present != digest || at != *url => {
-                Look::Other(Fetched { bytes, digest: present, url: at, record })
+                Look::Other(Fetched { bytes, digest: present, url: at, record, head })
             }
-            None if at != *url => Look::Other(self.fetch(&Ask { check: Check::WhenOld, ..*ask })?),
+            None if at != *url || present != digest => Look::Other(self.fetch(&Ask { check: Check::WhenOld, ..*ask })?),
             _ => Look::Same(record),
         })
     }
 
     /// The stored bytes of a document that was looked at and found to be the same.
-    pub fn stored(&self, location: &Location, digest: &str, record: &FetchRecord) -> Option<Fetched> {
-        let Location::Remote(url) = location else { return None };
-        let (meta, bytes) = self.store.as_ref()?.load(url).filter(|(meta, _)| meta.body_sha256 == digest)?;
+    pub fn stored(&self, ask: &Ask, digest: &str, record: &FetchRecord) -> Option<Fetched> {
+        let Location::Remote(url) = ask.location else { return None };
+        let stored = self.store.as_ref()?.load(&Self::entry(url, ask));
+        let (meta, bytes) = stored.filter(|(meta, _)| meta.identity() == digest)?;
         let at = Url::parse(&meta.final_url).ok()?;
-        Some(Fetched { bytes, digest: meta.body_sha256, url: at, record: record.clone() })
+        Some(Fetched { bytes, digest: meta.identity(), url: at, record: record.clone(), head: Head::of(&meta) })
     }
 
     fn bring(&self, ask: &Ask, known: Option<&str>) -> Result<Found, FetchError> {
@@ -160,12 +187,13 @@ impl Fetcher {
             method: ask.method.to_owned(),
             ..FetchRecord::default()
         };
-        Ok(Found { digest: of_bytes(&bytes), bytes: Some(bytes), url, record })
+        let (digest, head) = (of_bytes(&bytes), Head::default());
+        Ok(Found { digest, bytes: Some(bytes), url, record, head })
     }
 
     fn remote(&self, url: &Url, ask: &Ask, known: Option<&str>) -> Result<Found, FetchError> {
         let asked_at = self.clock.now();
-        let stored = self.stored_entry(url, known);
+        let stored = self.stored_entry(&Self::entry(url, ask), known);
         let meta = stored.as_ref().map(|stored| &stored.meta);
         let plan = freshness::plan(meta, &headers(), ask.refresh, ask.check, asked_at);
         if let (Plan::Use, Some(Stored { meta, body })) = (plan, &stored) {
@@ -179,7 +207,7 @@ impl Fetcher {
     /// What the store has; no body when it is the known one. Another variant is as good as nothing, also when nobody answers.
     fn stored_entry(&self, url: &Url, known: Option<&str>) -> Option<Stored> {
         let store = self.store.as_ref()?;
-        let peeked = known.and_then(|known| store.peek(url).filter(|meta| meta.body_sha256 == known));
+        let peeked = known.and_then(|known| store.peek(url).filter(|meta| meta.identity() == known));
         let stored = match peeked {
             Some(meta) => Stored { meta, body: None },
             None => store.load(url).map(|(meta, body)| Stored { meta, body: Some(body) })?,
@@ -187,12 +215,18 @@ impl Fetcher {
         stored.meta.answers(&headers()).then_some(stored)
     }
 
+    /// What an answer is stored under. HEAD's is apart from GET's: no document that is asked for has the address of a file.
+    fn entry(url: &Url, ask: &Ask) -> Url {
+        let head = || Url::from_file_path(Path::new(&format!("/HEAD/{}", url.without_fragment())));
+        ask.head.then(head).flatten().unwrap_or_else(|| url.clone())
+    }
+
     /// Asks, and follows redirects.
     fn follow(&self, url: &Url, ask: &Ask, stored: Option<&Meta>) -> Result<Reply, Trouble> {
         let mut at = url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let limits = Limits { deadline: ask.deadline, max_body: MAX_BYTES, reach: self.reach(url, &at, ask.reach) };
-            let request = request(&at, stored);
+            let request = request(ask.request_method(), &at, stored);
             let answer = self.transport.send(&request, limits).map_err(|error| Trouble {
                 forbidden: error.kind == TransportErrorKind::Forbidden,
                 message: error.message,
@@ -247,7 +281,7 @@ impl Fetcher {
         match (verdict, stored, &answer, &self.store) {
             (Verdict::Confirmed, Some(Stored { mut meta, body }), Some(answer), Some(store)) => {
                 meta.confirm(answer, asked_at);
-                store.confirm(url, &meta);
+                store.confirm(&Self::entry(url, ask), &meta);
                 return Ok(self.serve(url, ask, &meta, body, "revalidated_hit").with_status(304));
             }
             (Verdict::Stale, Some(Stored { meta, body }), answer, _) => {
@@ -257,7 +291,7 @@ impl Fetcher {
                     None => served.without_status(),
                 });
             }
-            (Verdict::Gone, _, _, Some(store)) => store.forget(url),
+            (Verdict::Gone, _, _, Some(store)) => store.forget(&Self::entry(url, ask)),
             _ => {}
         }
         let mut record = record(url, ask, now, "miss");
@@ -271,8 +305,8 @@ impl Fetcher {
         let meta = Meta::new(&answer, at.as_str(), variant, of_bytes(&answer.body), asked_at);
         if let Some(store) = &self.store {
             match freshness::may_store(&answer) {
-                true => store.keep(url, &meta, &answer.body, self.clock.now()),
-                false => store.forget(url),
+                true => store.keep(&Self::entry(url, ask), &meta, &answer.body, self.clock.now()),
+                false => store.forget(&Self::entry(url, ask)),
             }
         }
         let outcome = if replaces { "refreshed" } else { "miss" };
@@ -294,7 +328,8 @@ impl Fetcher {
             record.fetched_at.clone_from(&meta.checked_at);
         }
         let url = Url::parse(&meta.final_url).unwrap_or_else(|_| url.clone());
-        Found { bytes, digest: meta.body_sha256.clone(), url, record }
+        let (digest, head) = (meta.identity(), Head::of(meta));
+        Found { bytes, digest, url, record, head }
     }
 }
 
@@ -305,6 +340,7 @@ struct Found {
     digest: String,
     url: Url,
     record: FetchRecord,
+    head: Head,
 }
 
 impl Found {
@@ -346,7 +382,7 @@ fn record(url: &Url, ask: &Ask, now: SystemTime, outcome: &str) -> FetchRecord {
         url: url.public().to_owned(),
         fetched_at: rfc3339(now),
         method: ask.method.to_owned(),
-        request_method: Method::Get.as_str().to_owned(),
+        request_method: ask.request_method().as_str().to_owned(),
         cache_outcome: outcome.to_owned(),
         ..FetchRecord::default()
     }
@@ -358,8 +394,8 @@ fn headers() -> Headers {
 }
 
 /// Validators go only to the URL that gave them: another one may use the same tag for something else.
-fn request(at: &Url, stored: Option<&Meta>) -> Request {
-    let mut request = Request::get(at.document());
+fn request(method: Method, at: &Url, stored: Option<&Meta>) -> Request {
+    let mut request = Request { method, ..Request::get(at.document()) };
     request.headers = headers();
     if let Some(meta) = stored.filter(|meta| meta.final_url == at.as_str()) {
         for (name, value) in VALIDATORS.into_iter().zip([&meta.etag, &meta.last_modified]) {

@@ -210,6 +210,8 @@ mod tests {
             cache_control: String::new(),
             variant: String::new(),
             body_sha256: of_bytes(body),
+            content_type: String::new(),
+            link: String::new(),
         }
     }
 

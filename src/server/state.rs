@@ -342,12 +342,13 @@ impl State {
             fetcher: &fetcher,
             trails: if same_config { building.trails.clone() } else { Trails::default() },
             check: build.check(),
+            previous: before.as_ref().map(|before| before.shelf.catalog.catalog()),
             only: build.only(),
             patience: same_config.then_some(PATIENCE),
             clock,
         };
         let took = Stopwatch::start();
-        let mut present = before;
+        let mut present = before.clone();
         round.go(|visits| present = Some(self.publish(building, served, build, visits, &took)));
         let present = present.expect("a round hands over at least once, if nothing");
         // Files that only this build found are watched from now on, as they were before it read the others.

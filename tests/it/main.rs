@@ -26,6 +26,7 @@ mod instances;
 mod observed;
 mod onward;
 mod policy;
+mod publishers;
 mod reload;
 mod sessions;
 mod start;

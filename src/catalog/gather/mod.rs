@@ -18,6 +18,7 @@ use crate::fetch::freshness::Check;
 use crate::fetch::run::Fetcher;
 
 mod bring;
+mod find;
 mod gate;
 mod load;
 mod reuse;
@@ -27,7 +28,7 @@ mod work;
 
 use bring::SOURCE_DEADLINE;
 use gate::Gate;
-use load::load;
+use load::{Memory, load};
 use reuse::{Recorder, Trail};
 use settle::Visit;
 pub use settle::{Previous, Settled, settle};
@@ -162,6 +163,8 @@ pub struct Round<'a> {
     pub trails: Trails,
     /// When stored documents are checked.
     pub check: Check,
+    /// What is served so far.
+    pub previous: Option<&'a Catalog>,
     /// Which sources; all without.
     pub only: Option<&'a BTreeSet<SourceId>>,
     /// How long the others wait for those that hang; `None`: all wait for all, as when nothing is served that could go on.
@@ -191,7 +194,14 @@ impl Round<'_> {
         if let Some(fetches) = before.and_then(|trail| recorder.unchanged(trail, source.refresh, self.check)) {
             return Visit::Same(fetches);
         }
-        let load = load(self.config, id, source, &recorder, self.check, self.clock.now());
+        let load = load(
+            self.config,
+            id,
+            source,
+            &recorder,
+            self.check,
+            Memory { previous: self.previous, now: self.clock.now() },
+        );
         Visit::Read(load, recorder.into_trail())
     }
 }
@@ -199,7 +209,8 @@ impl Round<'_> {
 /// Makes a catalog by itself. `previous` is what was served so far; `force` asks every source again, whatever the cache thinks.
 pub fn gather(config: &Config, fetcher: &Fetcher, previous: Option<&Catalog>, force: bool, clock: &Clock) -> Gathered {
     let check = if force { Check::Now } else { Check::WhenOld };
-    let round = Round { config, fetcher, trails: Trails::default(), check, only: None, patience: None, clock };
+    let round =
+        Round { config, fetcher, trails: Trails::default(), check, previous, only: None, patience: None, clock };
     let mut visits = Visits(BTreeMap::new());
     round.go(|done| visits.0.extend(done.0));
     let trails = Trails::default();
@@ -215,5 +226,7 @@ pub fn services<'a>(catalog: &'a Catalog, source: &'a str) -> impl Iterator<Item
     own.map(|service| &service.id)
 }
 
+#[cfg(test)]
+mod several_test;
 #[cfg(test)]
 mod tests;

@@ -26,11 +26,12 @@ struct Question {
     location: Location,
     named: bool,
     method: &'static str,
+    head: bool,
 }
 
 impl Question {
     fn of(ask: &Ask) -> Self {
-        Self { location: ask.location.clone(), named: ask.reach == Reach::Named, method: ask.method }
+        Self { location: ask.location.clone(), named: ask.reach == Reach::Named, method: ask.method, head: ask.head }
     }
 }
 
@@ -73,7 +74,7 @@ impl<'a> Recorder<'a> {
         let fetched = match seen {
             Some(Seen::Got(fetched)) => Ok(fetched),
             Some(Seen::Failed(error)) => Err(error),
-            Some(Seen::Same(record, digest)) => match self.fetcher.stored(ask.location, &digest, &record) {
+            Some(Seen::Same(record, digest)) => match self.fetcher.stored(&ask, &digest, &record) {
                 Some(fetched) => Ok(fetched),
                 None => self.fetcher.fetch(&ask),
             },
@@ -97,8 +98,8 @@ impl<'a> Recorder<'a> {
     pub(super) fn unchanged(&self, before: &Trail, refresh: Refresh, check: Check) -> Option<Vec<FetchRecord>> {
         let looks = in_parallel(&before.0, MAX_LOOKS, "look", |(question, answer)| {
             let reach = if question.named { Reach::Named } else { Reach::PublicOnly };
-            let (location, method, deadline) = (&question.location, question.method, self.deadline);
-            self.look(&Ask { location, refresh, check, reach, method, deadline }, answer)
+            let Question { location, method, head, .. } = question;
+            self.look(&Ask { location, refresh, check, reach, method, head: *head, deadline: self.deadline }, answer)
         });
         let mut records = Vec::with_capacity(before.0.len());
         let mut same = true;

@@ -196,10 +196,19 @@ impl Settling<'_> {
         match load.part {
             Ok((part, problems)) => {
                 self.changed = true;
+                let stands_in = part.kept;
                 fresh.push(part);
                 self.problems.extend(problems.iter().cloned());
-                self.trails.0.insert(id.clone(), Arc::new(trail));
-                let report = self.present(load.fetches, problems);
+                let mut report = self.present(load.fetches, problems);
+                if stands_in {
+                    // Without a trail it is read anew at each look, so that what stands in grows too old in time.
+                    report.state = SourceState::Stale;
+                    report.cause = report.cause.or(Some(Cause::Unreadable));
+                    report.error =
+                        Some("some of its descriptions cannot be read; their last good versions are served".to_owned());
+                } else {
+                    self.trails.0.insert(id.clone(), Arc::new(trail));
+                }
                 self.note(id, source, report);
             }
             Err(failure) => {

@@ -104,8 +104,9 @@ impl World {
         let first = self.report.is_empty();
         let trails = if same_config { self.trails.clone() } else { Trails::default() };
         let config = &self.config;
+        let (fetcher, previous) = (&fetcher, Some(&self.catalog).filter(|_| !first));
         let round =
-            Round { config, fetcher: &fetcher, trails, check, only: only.as_ref(), patience: None, clock: &clock };
+            Round { config, fetcher, trails, check, previous, only: only.as_ref(), patience: None, clock: &clock };
         let mut settled = None;
         round.go(|visits| {
             let previous = Previous { catalog: &self.catalog, report: &self.report, trails: &self.trails, same_config };
