@@ -13,7 +13,7 @@
 //! | --- | --- |
 //! | 0 | [`base`]: names, patterns, URLs, JSON and YAML documents, disk, host, log |
 //! | 1 | [`http`]: requests out and in · [`config`]: files to one typed `Config` |
-//! | 2 | [`secrets`]: a reference to its value · [`fetch`]: documents with a cache |
+//! | 2 | [`secrets`]: a reference to its value · [`fetch`]: documents with a cache · [`overlay`]: changes to descriptions |
 //! | 3 | [`instance`]: identity, directories, lock · [`oauth`]: keys, tokens, scopes · [`openapi`]: documents to operations |
 //! | 5 | [`catalog`]: operations to tools, views, the catalog's format |
 //! | 6 | [`contract`]: the wire · [`audit`]: what was done · [`upstream`]: tokens for upstream calls |
@@ -36,6 +36,7 @@ pub mod config;
 pub mod http;
 
 pub mod fetch;
+pub mod overlay;
 pub mod secrets;
 
 pub mod instance;
