@@ -15,6 +15,8 @@ const LAYERS: &[(&str, u8)] = &[
     ("instance", 3),
     ("oauth", 3),
     ("openapi", 3),
+    ("skills", 3),
+    ("arazzo", 3),
     ("catalog", 5),
     ("contract", 6),
     ("upstream", 6),

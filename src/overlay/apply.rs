@@ -124,8 +124,8 @@ impl Run<'_> {
         self.growth =
             left.ok_or_else(|| format!("would make the document grow by more than {} MiB", MAX_GROWTH >> 20))?;
         let deepest = places.iter().map(Vec::len).max().unwrap_or(0);
-        if deepest + depth(added) > MAX_DEPTH {
-            return Err(format!("would nest the document deeper than {MAX_DEPTH} levels"));
+        if deepest + depth(added) >= MAX_DEPTH {
+            return Err(format!("would nest the document {MAX_DEPTH} levels or deeper"));
         }
         Ok(())
     }
@@ -177,8 +177,8 @@ impl Run<'_> {
 #[derive(Default)]
 struct Marks {
     all: bool,
-    members: HashMap<String, Marks>,
-    items: HashMap<usize, Marks>,
+    members: HashMap<String, Self>,
+    items: HashMap<usize, Self>,
 }
 
 impl Marks {

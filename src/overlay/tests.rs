@@ -1,3 +1,5 @@
+//! The compliant sets, tables of both versions, and overlays that mean harm.
+
 use serde_json::json;
 
 use super::*;
@@ -294,7 +296,7 @@ fn h28_what_would_grow_without_end_is_refused() {
     check_error("1.1.0", &json!({"a": {}}), &json!(older), "actions[");
     let deep = (0..100).fold(json!({}), |below, _| json!({"a": below}));
     let path = format!("${}", ".a".repeat(100));
-    check_error("1.1.0", &deep, &json!([{"target": path, "update": deep}]), "deeper than 128 levels");
+    check_error("1.1.0", &deep, &json!([{"target": path, "update": deep}]), "128 levels or deeper");
 }
 
 #[test]

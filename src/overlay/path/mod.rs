@@ -118,9 +118,9 @@ enum Selector {
 
 #[derive(Clone, Debug)]
 enum Test {
-    Any(Vec<Test>),
-    Every(Vec<Test>),
-    Not(Box<Test>),
+    Any(Vec<Self>),
+    Every(Vec<Self>),
+    Not(Box<Self>),
     Exists(Query),
     Compare(Operand, Operator, Operand),
     /// `match` when it is `whole`, else `search`.
@@ -156,7 +156,7 @@ enum Operand {
     Literal(Value),
     /// Of one node at most.
     Single(Query),
-    Length(Box<Operand>),
+    Length(Box<Self>),
     Count(Query),
     ValueOf(Query),
 }

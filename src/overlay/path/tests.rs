@@ -1,3 +1,5 @@
+//! Tables of what expressions select, and of those that are refused.
+
 use serde_json::{Value, json};
 
 use super::*;

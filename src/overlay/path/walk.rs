@@ -55,7 +55,7 @@ impl<'a> Trail<'a> for Option<Rc<Link<'a>>> {
 /// A step, and those above it, which nodes share.
 struct Link<'a> {
     step: Name<'a>,
-    above: Option<Rc<Link<'a>>>,
+    above: Option<Rc<Self>>,
 }
 
 #[derive(Clone, Copy)]
