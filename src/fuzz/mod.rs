@@ -6,12 +6,14 @@
 //! there: [`crate::config::fuzz`], and `http::fuzz`, which replays its corpus itself.
 
 mod answer;
+mod arazzo;
 mod audit;
 mod cache;
 mod description;
 mod document;
 mod form;
 mod jwks;
+mod overlay;
 mod pages;
 mod pattern;
 mod redact;
@@ -28,6 +30,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Everything that reads foreign bytes but the front.
 pub const TARGETS: &[Target] = &[
     ("answer", answer::answer),
+    ("arazzo", arazzo::arazzo),
     ("audit", audit::audit),
     ("cache", cache::cache),
     ("config", config::fuzz::config),
@@ -36,6 +39,7 @@ pub const TARGETS: &[Target] = &[
     ("form", form::form),
     ("jwks", jwks::jwks),
     ("merge", config::fuzz::merge),
+    ("overlay", overlay::overlay),
     ("pages", pages::pages),
     ("pattern", pattern::pattern),
     ("redact", redact::redact),
