@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use super::index::{Index, Service};
+use super::index::{Index, Service, UNUSABLE};
 use super::reference::{operation_id, operation_path, workflow_id};
 use super::{Call, Description, Kind, MAX_BOUND, MAX_CHARS, MAX_STEPS, Plan, Step, Workflow, WorkflowStep};
 use crate::base::id::ToolId;
@@ -207,7 +207,7 @@ impl<'a> Binder<'a> {
         if source.kind != Kind::Arazzo {
             return Err(format!("the source description `{}` is of another type than `arazzo`", source.name));
         }
-        let wanted = from.base().join(&source.url).map_err(|_| format!("`{}` is no URL", source.url))?.document();
+        let wanted = from.base().join(&source.url).map_err(|_| UNUSABLE.to_owned())?.document();
         let is_it = |other: &Located<'_>| other.url.document() == wanted || other.base().document() == wanted;
         self.documents.iter().position(is_it).ok_or_else(|| {
             let url = wanted.public();

@@ -13,6 +13,9 @@ use crate::base::url::Url;
 /// Operations that all suggestions of one binding are looked for in, which bounds their time.
 const MAX_LOOKED_AT: usize = 200_000;
 
+/// Said of what is no URL; it is not shown, for it may hold a password (H24).
+pub(super) const UNUSABLE: &str = "its URL cannot be used";
+
 /// Candidates that a message names.
 const MAX_NAMED: usize = 5;
 
@@ -140,7 +143,7 @@ impl<'a> Index<'a> {
 
     fn service_at(&self, from: &Located<'_>, reference: &str) -> Result<usize, String> {
         let base = from.base();
-        let url = base.join(reference).map_err(|_| format!("`{reference}` is no URL"))?;
+        let url = base.join(reference).map_err(|_| UNUSABLE.to_owned())?;
         if let Some(at) = self.only(from, self.made_from(&url), &format!("`{}`", url.public()))? {
             return Ok(at);
         }
@@ -174,9 +177,10 @@ impl<'a> Index<'a> {
             (Some(owner), _) if described == 1 => Ok(owner),
             (_, 1) => Ok(0),
             _ => {
-                let url = url.map_or_else(|| source.url.clone(), |url| url.public().to_owned());
+                let url =
+                    url.map_or_else(|| UNUSABLE.to_owned(), |url| format!("none is made from `{}`", url.public()));
                 Err(format!(
-                    "{said} means no service: none is made from `{url}`, and none has this id, alias or source; services are {}",
+                    "{said} means no service: {url}, and none has this id, alias or source; services are {}",
                     self.names(0..self.services.len())
                 ))
             }

@@ -53,7 +53,7 @@ pub(super) fn operation_path<'a>(text: &'a str, sources: &[Source]) -> Result<Re
         // The examples of 1.1 have operations by id here.
         return match expression(text).map(|inner| named(inner, sources)).transpose()? {
             Some((source, Some(id))) if id != "url" => Ok(Reference::Id { source: Some(source), id }),
-            _ => Err(format!("`{text}` has no `#/paths/..` that names an operation")),
+            _ => Err("it has no `#/paths/..` that names an operation, as in `#/paths/~1pets/get`".to_owned()),
         };
     };
     let document = match expression(before) {

@@ -229,6 +229,26 @@ fn a_source_description_means_a_service_by_url_by_name_by_its_lister_or_because_
 }
 
 #[test]
+fn h24_no_problem_shows_what_a_url_may_hold() {
+    let secret = "https://user:hunter2@h/x.yaml?key=hunter2";
+    for path in [
+        secret.to_owned(),
+        format!("{secret}#/paths/~1pets/get"),
+        "https://h/x?key=hunter2#/paths/~1pets/get".to_owned(),
+    ] {
+        let problem = step_of(&[PETS, ORDERS], &[pets(), orders()], None, &by_path(&path)).unwrap_err();
+        assert!(!problem.contains("hunter2"), "{problem}");
+    }
+    for url in [secret, "https://h/x?key=hunter2"] {
+        let sources = [["x", url, "openapi"], ["y", url, "arazzo"], PETS];
+        for step in [by_id("$sourceDescriptions.x.status"), json!({"workflowId": "$sourceDescriptions.y.w"})] {
+            let problem = step_of(&sources, &[pets(), orders()], None, &step).unwrap_err();
+            assert!(!problem.contains("hunter2"), "{problem}");
+        }
+    }
+}
+
+#[test]
 fn one_operation_id_twice_in_a_description_is_ambiguous() {
     let mut twice = pets();
     twice.operations.push(("PUT", "/status", "status", "pets:status-2".into()));
