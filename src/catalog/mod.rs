@@ -87,6 +87,12 @@ pub use crate::fetch::FetchRecord;
 /// OpenAPI's own terms, which the catalog takes over as they are.
 pub use crate::openapi::{AuthAlternative, AuthRequirement, Encoding, OAuthFlow, Place, Style};
 
+/// What skill manifests say of a tool.
+pub use crate::skills::{Guidance, GuidanceExample};
+
+/// Workflows whose steps are bound to tools.
+pub use crate::arazzo::{Workflow, WorkflowStep};
+
 /// A service: one API as people name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -358,30 +364,6 @@ pub struct Retry {
     pub location_header: String,
 }
 
-/// Advice from a skill manifest.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Guidance {
-    /// When it fits.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub when_to_use: Vec<String>,
-    /// When it does not.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub avoid_when: Vec<String>,
-    /// Worked commands.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub examples: Vec<GuidanceExample>,
-}
-
-/// A worked command.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GuidanceExample {
-    /// What one wants.
-    pub goal: String,
-    /// What one types.
-    pub command: String,
-}
-
 /// What stands behind a tool that is no plain HTTP operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -397,26 +379,6 @@ pub struct Backend {
     /// Whether the tool's input is no object and was wrapped in one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub input_wrapped: bool,
-}
-
-/// A workflow, bound to tools.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Workflow {
-    /// As published.
-    pub workflow_id: String,
-    /// In order.
-    pub steps: Vec<WorkflowStep>,
-}
-
-/// One step of a workflow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct WorkflowStep {
-    /// As published.
-    pub step_id: String,
-    /// The tool it calls.
-    pub tool_id: ToolId,
 }
 
 /// What `discover` or a profile shows. In a full catalog `tools` holds whole tools; in a summary each is `{"id": ..}`.

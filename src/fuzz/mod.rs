@@ -6,6 +6,7 @@
 //! there: [`crate::config::fuzz`], and `http::fuzz`, which replays its corpus itself.
 
 mod answer;
+mod arazzo;
 mod audit;
 mod cache;
 mod description;
@@ -13,6 +14,7 @@ mod document;
 mod form;
 mod jwks;
 mod linkset;
+mod overlay;
 mod pages;
 mod pattern;
 mod redact;
@@ -29,6 +31,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Everything that reads foreign bytes but the front.
 pub const TARGETS: &[Target] = &[
     ("answer", answer::answer),
+    ("arazzo", arazzo::arazzo),
     ("audit", audit::audit),
     ("cache", cache::cache),
     ("config", config::fuzz::config),
@@ -38,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     ("jwks", jwks::jwks),
     ("linkset", linkset::linkset),
     ("merge", config::fuzz::merge),
+    ("overlay", overlay::overlay),
     ("pages", pages::pages),
     ("pattern", pattern::pattern),
     ("redact", redact::redact),
