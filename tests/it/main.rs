@@ -28,6 +28,7 @@ mod onward;
 mod policy;
 mod reload;
 mod sessions;
+mod sources;
 mod start;
 mod upstream_login;
 mod wire;
