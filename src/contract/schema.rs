@@ -30,9 +30,9 @@ mod tests {
     use crate::contract::{
         AuthInfo, BrowserConfig, BrowserLoginInfo, DryRunResponse, EnvelopeInfo, ExecuteRequest, ExecuteResponse,
         HeartbeatRequest, HeartbeatResponse, Lifecycle, Problem, ProtectedResource, RefreshResponse, RefreshedSource,
-        SourceProblem, SourceStatus, SourcesResponse,
-        RequestFile, RuntimeInfo, SessionCloseRequest, SessionCloseResponse, UpstreamFinishRequest, UpstreamLoggedOut,
-        UpstreamLogin, UpstreamLogins, UpstreamLogoutRequest, UpstreamStartRequest, UpstreamStarted,
+        RequestFile, RuntimeInfo, SessionCloseRequest, SessionCloseResponse, SourceProblem, SourceStatus,
+        SourcesResponse, UpstreamFinishRequest, UpstreamLoggedOut, UpstreamLogin, UpstreamLogins,
+        UpstreamLogoutRequest, UpstreamStartRequest, UpstreamStarted,
     };
 
     /// Learns a struct's members as its derived reader asks for them, and gives nothing.

@@ -55,14 +55,19 @@ fn location(kind: &SourceKind) -> Option<&Location> {
 }
 
 /// Local documents of some sources: those that the config names, and those that were read on the way.
-pub(super) fn source_files(config: &Config, report: &[SourceReport], wanted: impl Fn(&SourceId) -> bool) -> Vec<PathBuf> {
+pub(super) fn source_files(
+    config: &Config,
+    report: &[SourceReport],
+    wanted: impl Fn(&SourceId) -> bool,
+) -> Vec<PathBuf> {
     let watched = |source: &Source| source.enabled && !source.refresh.manual_only;
     let sources = config.sources.iter().filter(|(id, source)| watched(source) && wanted(id));
     let named = sources.filter_map(|(_, source)| match location(&source.kind) {
         Some(Location::File(path)) => Some(path.clone()),
         _ => None,
     });
-    let known = |report: &&SourceReport| wanted(&report.id) && config.sources.get(report.id.as_str()).is_some_and(watched);
+    let known =
+        |report: &&SourceReport| wanted(&report.id) && config.sources.get(report.id.as_str()).is_some_and(watched);
     let read = report.iter().filter(known).flat_map(|report| &report.fetches);
     let read = read.filter_map(|fetch| Url::parse(&fetch.url).ok()?.to_file_path());
     let mut all: Vec<PathBuf> = named.chain(read).collect();

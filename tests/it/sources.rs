@@ -249,14 +249,14 @@ fn the_doctor_says_what_a_runtime_lacks() {
 fn h31_processes_that_write_one_cache_never_mix_what_they_keep() {
     let publisher = Publisher::start();
     let ids: Vec<String> = (0..6).map(|nth| format!("s{nth}")).collect();
-    let all: serde_json::Map<_, _> =
-        ids.iter().map(|id| (id.clone(), source(&publisher, &format!("/{id}")))).collect();
+    let all: serde_json::Map<_, _> = ids.iter().map(|id| (id.clone(), source(&publisher, &format!("/{id}")))).collect();
     let world = World::new().file(".cli.json", &config(&Value::Object(all)));
     for round in 0..3 {
         let checks: Vec<_> = (0..4)
             .map(|nth| {
                 // Bodies of many lengths, another one for each process.
-                ids.iter().for_each(|id| publisher.describe(&format!("/{id}"), &"x".repeat(1 + round * 400 + nth * 90)));
+                ids.iter()
+                    .for_each(|id| publisher.describe(&format!("/{id}"), &"x".repeat(1 + round * 400 + nth * 90)));
                 let mut command = world.command(env!("CARGO_BIN_EXE_open-cli-toolbox"));
                 command.args(["--check", "--config", ".cli.json", "--instance-id", "shared"]);
                 command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()

@@ -29,8 +29,8 @@ use bring::SOURCE_DEADLINE;
 use gate::Gate;
 use load::load;
 use reuse::{Recorder, Trail};
-pub use settle::{Previous, Settled, settle};
 use settle::Visit;
+pub use settle::{Previous, Settled, settle};
 
 /// How long the last good part of a broken source is served.
 pub const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -179,7 +179,8 @@ impl Round<'_> {
         let gate = Gate::beside(self.patience.is_some());
         let visit = |(id, source): &(&SourceId, &Source)| self.visit(id, source, &gate);
         work::in_batches(&sources, MAX_THREADS, "source", self.patience, visit, |batch| {
-            let visits = batch.into_iter().map(|(at, visit)| (sources[at].0.clone(), visit.unwrap_or_else(Visit::broken)));
+            let visits =
+                batch.into_iter().map(|(at, visit)| (sources[at].0.clone(), visit.unwrap_or_else(Visit::broken)));
             hand_over(Visits(visits.collect()));
         });
     }

@@ -105,7 +105,8 @@ pub fn settle(
 /// What kind of failure it is, by what was fetched.
 fn cause(failure: &Failure, fetches: &[FetchRecord]) -> Cause {
     let bad = |fetch: &&FetchRecord| {
-        !fetch.request_method.is_empty() && (fetch.cache_outcome.is_empty() || fetch.cache_outcome == "miss")
+        !fetch.request_method.is_empty()
+            && (fetch.cache_outcome.is_empty() || fetch.cache_outcome == "miss")
             && !matches!(fetch.status_code, Some(200 | 203))
     };
     match (failure.keep, fetches.iter().rev().find(bad)) {

@@ -104,7 +104,8 @@ impl World {
         let first = self.report.is_empty();
         let trails = if same_config { self.trails.clone() } else { Trails::default() };
         let config = &self.config;
-        let round = Round { config, fetcher: &fetcher, trails, check, only: only.as_ref(), patience: None, clock: &clock };
+        let round =
+            Round { config, fetcher: &fetcher, trails, check, only: only.as_ref(), patience: None, clock: &clock };
         let mut settled = None;
         round.go(|visits| {
             let previous = Previous { catalog: &self.catalog, report: &self.report, trails: &self.trails, same_config };

@@ -68,7 +68,9 @@ pub(super) fn in_batches<T: Sync, R: Send>(
                 }
                 Err(RecvTimeoutError::Timeout) => hand_over(std::mem::take(&mut batch)),
                 // No thread is left, or there never was one.
-                Err(RecvTimeoutError::Disconnected) => batch.extend(std::mem::take(&mut left).into_iter().map(|at| (at, None))),
+                Err(RecvTimeoutError::Disconnected) => {
+                    batch.extend(std::mem::take(&mut left).into_iter().map(|at| (at, None)))
+                }
             }
         }
         hand_over(batch);

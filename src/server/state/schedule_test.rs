@@ -168,7 +168,10 @@ fn a_source_that_fails_is_asked_again_soon_and_by_itself() {
     world.describe("b", Some("two"));
     world.pass(29);
     world.look();
-    assert_eq!((world.asked(), world.tools()), (vec!["b.example".to_owned()], vec!["a:one".to_owned(), "b:two".to_owned()]));
+    assert_eq!(
+        (world.asked(), world.tools()),
+        (vec!["b.example".to_owned()], vec!["a:one".to_owned(), "b:two".to_owned()])
+    );
     assert_eq!(world.state.snapshot().unwrap().report[1].state, SourceState::Ok);
 }
 
