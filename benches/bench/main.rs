@@ -31,6 +31,7 @@ mod nginx;
 mod processes;
 #[cfg(target_os = "linux")]
 mod proxy;
+mod rebuild;
 #[cfg(target_os = "linux")]
 #[path = "../../tests/sample/mod.rs"]
 mod sample;
@@ -57,6 +58,7 @@ const SUBJECTS: &[(&str, Subject, bool)] = &[
     ("refresh", memory::after_refreshes, false),
     ("load", load::measure, true),
     ("processes", processes::measure, true),
+    ("rebuild", rebuild::measure, true),
     #[cfg(target_os = "linux")]
     ("proxy", proxy::measure, true),
     #[cfg(target_os = "linux")]

@@ -45,6 +45,7 @@ pub mod follow;
 pub mod guard;
 pub mod lease;
 pub mod metrics;
+mod news;
 pub mod pressure;
 pub mod router;
 pub mod routes;
@@ -53,6 +54,7 @@ pub mod signals;
 pub mod snapshot;
 pub mod state;
 pub mod tokens;
+mod watch;
 
 use app::{App, Order};
 use flags::{DEFAULT_ADDR, Flags, Wish};

@@ -338,6 +338,48 @@ mod tests {
     }
 
     #[test]
+    fn h09_sources_are_told_as_far_as_the_caller_sees_them() {
+        let mut snapshot = snapshot();
+        let problem = |source: &str| Problem {
+            source: source.into(),
+            severity: crate::catalog::build::Severity::Warning,
+            place: "/paths/~1hidden".to_owned(),
+            message: "renamed".to_owned(),
+        };
+        for report in &mut snapshot.report {
+            report.problems = vec![problem(report.id.as_str())];
+            report.uri.push_str("?key=hunter2");
+        }
+        let told = |principal: &Principal, admin| {
+            let envelope = envelope::of(principal, &snapshot.shelf.catalog, &snapshot.served.config.policy);
+            let told = snapshot.sources(principal, admin, &envelope).sources;
+            assert!(told.iter().all(|source| !source.uri.contains("hunter2")), "{told:?}");
+            told.into_iter().map(|source| (source.id, source.tools, source.problems.len())).collect::<Vec<_>>()
+        };
+        let row = |id: &str, tools, problems| (format!("src-{id}"), tools, problems);
+        let all = vec![row("a", 1, 1), row("b", 1, 1), row("c", 0, 1)];
+        assert_eq!(told(&Principal::Anonymous, false), all);
+        assert_eq!(told(&token(&["bundle:b", "runtime:admin"]), true), all);
+        assert_eq!(told(&token(&["bundle:b"]), false), [row("b", 1, 0)]);
+        assert_eq!(told(&token(&["bundle:a", "bundle:b"]), false), [row("a", 1, 1), row("b", 1, 1)]);
+        assert_eq!(told(&token(&["openid"]), false), []);
+    }
+
+    #[test]
+    fn h25_one_source_is_enough_to_be_ready() {
+        let mut snapshot = snapshot();
+        for (states, ready) in [
+            ([SourceState::Ok, SourceState::Failed, SourceState::Failed], true),
+            ([SourceState::Failed, SourceState::Stale, SourceState::Disabled], true),
+            ([SourceState::Failed, SourceState::Failed, SourceState::Disabled], false),
+            ([SourceState::Disabled; 3], true),
+        ] {
+            snapshot.report.iter_mut().zip(states).for_each(|(report, state)| report.state = state);
+            assert_eq!(snapshot.serves_something(), ready, "{states:?}");
+        }
+    }
+
+    #[test]
     fn bodies_are_made_once_and_their_number_is_bounded() {
         let shelf = Arc::clone(&snapshot().shelf);
         let first = shelf.effective(&shelf.listed, "discover", Detail::Full).unwrap();

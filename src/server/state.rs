@@ -5,25 +5,25 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::metrics::Builds;
+use super::news::{Build, News};
 use super::snapshot::{Served, Shelf, Snapshot};
+use super::watch::{Watched, config_files, source_files};
 use crate::access::validator::{Tools, Validator};
-use crate::base::disk;
 use crate::base::host::{self, Clock, Env, Stopwatch};
 use crate::base::id::SourceId;
 use crate::base::log::Log;
 use crate::base::places::Places;
 use crate::base::time::rfc3339;
 use crate::base::url::{Url, is_loopback_host};
-use crate::catalog::gather::{Previous, Round, Settled, SourceReport, Trails, Visits, schedule, settle};
+use crate::catalog::gather::{Previous, Round, SourceReport, Trails, Visits, schedule, settle};
 use crate::catalog::view::ReadyCatalog;
 use crate::config::load::{Consumer, Surroundings, load};
-use crate::config::{Config, Location, ServerAuth, Source, SourceKind, ValidationProfile, scope};
-use crate::fetch::freshness::Check;
+use crate::config::{Config, ServerAuth, ValidationProfile};
 use crate::fetch::run::Fetcher;
 use crate::http::Transport;
 
@@ -74,6 +74,7 @@ pub struct State {
     building: Mutex<Building>,
     refreshing: Places,
     builds: Builds,
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -84,58 +85,6 @@ struct Building {
     source_files: Watched,
     /// What sources asked for, for the catalog that is served.
     trails: Trails,
-}
-
-/// Why a catalog is built.
-#[derive(Clone, Copy, Debug)]
-enum Build<'a> {
-    /// Everything is looked at, as far as stored documents are not fresh.
-    Whole,
-    /// Everything is asked again.
-    Forced,
-    /// These sources are due.
-    Due(&'a BTreeSet<SourceId>),
-}
-
-impl<'a> Build<'a> {
-    fn check(self) -> Check {
-        match self {
-            Self::Whole => Check::WhenOld,
-            Self::Forced => Check::Now,
-            Self::Due(_) => Check::Ahead,
-        }
-    }
-
-    fn only(self) -> Option<&'a BTreeSet<SourceId>> {
-        match self {
-            Self::Due(ids) => Some(ids),
-            Self::Whole | Self::Forced => None,
-        }
-    }
-
-    /// Whether it looks at a source.
-    fn visits(self, id: &SourceId) -> bool {
-        self.only().is_none_or(|only| only.contains(id))
-    }
-}
-
-/// Files and when they were last changed; `None` for those that do not exist.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Watched(Vec<(PathBuf, Option<SystemTime>)>);
-
-impl Watched {
-    fn look(paths: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self(paths.into_iter().map(|path| (disk::modified(&path).ok(), path)).map(|(at, path)| (path, at)).collect())
-    }
-
-    fn changed(&self) -> Vec<&Path> {
-        let changed = self.0.iter().filter(|(path, at)| disk::modified(path).ok() != *at);
-        changed.map(|(path, _)| path.as_path()).collect()
-    }
-
-    fn at(&self, path: &Path) -> Option<Option<SystemTime>> {
-        self.0.iter().find(|(known, _)| known == path).map(|(_, at)| *at)
-    }
 }
 
 /// What there is to do, found by looking.
@@ -217,6 +166,7 @@ impl State {
             building: Mutex::new(building),
             refreshing: Places::default(),
             builds: Builds::default(),
+            patience: PATIENCE,
         }
     }
 
@@ -344,7 +294,7 @@ impl State {
             check: build.check(),
             previous: before.as_ref().map(|before| before.shelf.catalog.catalog()),
             only: build.only(),
-            patience: same_config.then_some(PATIENCE),
+            patience: same_config.then_some(self.patience),
             clock,
         };
         let took = Stopwatch::start();
@@ -352,11 +302,8 @@ impl State {
         round.go(|visits| present = Some(self.publish(building, served, build, visits, &took)));
         let present = present.expect("a round hands over at least once, if nothing");
         // Files that only this build found are watched from now on, as they were before it read the others.
-        let mut all = Watched::look(source_files(&served.config, &present.report, |_| true));
-        for (path, at) in &mut all.0 {
-            *at = watched.at(path).or_else(|| building.source_files.at(path)).unwrap_or(*at);
-        }
-        building.source_files = all;
+        let all = Watched::look(source_files(&served.config, &present.report, |_| true));
+        building.source_files = all.known_since(&watched, &building.source_files);
         self.builds.ended(took.elapsed());
         present
     }
@@ -413,73 +360,8 @@ impl State {
     }
 }
 
-/// What the log is told of a build.
-struct News<'a> {
-    build: Build<'a>,
-    settled: &'a Settled,
-    before: Option<&'a Snapshot>,
-}
-
-impl News<'_> {
-    fn tell(&self, log: &Log) {
-        for problem in &self.settled.problems {
-            if self.is_news(&problem.source) {
-                log.warn("catalog", &[("problem", problem)]);
-            }
-        }
-        for report in self.settled.report.iter().filter(|report| self.is_news(&report.id)) {
-            match &report.error {
-                Some(error) => log.error("source failed", &[("source", &report.id), ("error", error)]),
-                None if self.earlier(&report.id).is_some_and(|earlier| earlier.error.is_some()) => {
-                    log.info("source is well again", &[("source", &report.id)]);
-                }
-                None => {}
-            }
-        }
-    }
-
-    fn earlier(&self, id: &SourceId) -> Option<&SourceReport> {
-        self.before?.report.iter().find(|report| report.id == *id)
-    }
-
-    /// A source that goes on failing as it did is told of once, and again to whoever asks for a build.
-    fn is_news(&self, id: &SourceId) -> bool {
-        let present = self.settled.report.iter().find(|report| report.id == *id);
-        let same = present.is_some_and(|present| {
-            present.error.is_some() && self.earlier(id).is_some_and(|earlier| earlier.error == present.error)
-        });
-        self.settled.visited.contains(id) && (self.build.only().is_none() || !same)
-    }
-}
-
-fn config_files(surroundings: &Surroundings) -> Vec<PathBuf> {
-    scope::candidates(surroundings).into_iter().map(|candidate| candidate.file.path).collect()
-}
-
-fn location(kind: &SourceKind) -> Option<&Location> {
-    match kind {
-        SourceKind::OpenApi(at) | SourceKind::ServiceRoot(at) | SourceKind::ApiCatalog(at) => Some(at),
-        SourceKind::Mcp(_) => None,
-    }
-}
-
-/// Local documents of some sources: those that the config names, and those that were read on the way.
-fn source_files(config: &Config, report: &[SourceReport], wanted: impl Fn(&SourceId) -> bool) -> Vec<PathBuf> {
-    let watched = |source: &Source| source.enabled && !source.refresh.manual_only;
-    let sources = config.sources.iter().filter(|(id, source)| watched(source) && wanted(id));
-    let named = sources.filter_map(|(_, source)| match location(&source.kind) {
-        Some(Location::File(path)) => Some(path.clone()),
-        _ => None,
-    });
-    let known =
-        |report: &&SourceReport| wanted(&report.id) && config.sources.get(report.id.as_str()).is_some_and(watched);
-    let read = report.iter().filter(known).flat_map(|report| &report.fetches);
-    let read = read.filter_map(|fetch| Url::parse(&fetch.url).ok()?.to_file_path());
-    let mut all: Vec<PathBuf> = named.chain(read).collect();
-    all.sort();
-    all.dedup();
-    all
-}
+#[cfg(test)]
+mod schedule_test;
 
 #[cfg(test)]
 mod tests {

@@ -29,6 +29,7 @@ mod policy;
 mod publishers;
 mod reload;
 mod sessions;
+mod sources;
 mod start;
 mod upstream_login;
 mod wire;

@@ -220,13 +220,16 @@ impl Settling<'_> {
 
     /// The report of a source that was read, or found to be the same.
     fn present(&self, fetches: Vec<FetchRecord>, problems: Vec<Problem>) -> SourceReport {
-        let stale = fetches.iter().any(|fetch| fetch.stale);
+        let stale = fetches.iter().find(|fetch| fetch.stale);
         let times = || fetches.iter().filter_map(|fetch| parse_rfc3339(&fetch.fetched_at));
         let unasked = !fetches.is_empty() && fetches.iter().all(|fetch| fetch.cache_outcome == "fresh_hit");
         SourceReport {
-            state: if stale { SourceState::Stale } else { SourceState::Ok },
-            error: stale.then(|| "it cannot be reached; the stored description is served".to_owned()),
-            cause: fetches.iter().find(|fetch| fetch.stale).map(unanswered),
+            state: if stale.is_some() { SourceState::Stale } else { SourceState::Ok },
+            error: stale.map(|fetch| match fetch.status_code {
+                Some(status) => format!("it answered {status}; the stored description is served"),
+                None => "it cannot be reached; the stored description is served".to_owned(),
+            }),
+            cause: stale.map(unanswered),
             checked: if unasked { times().max() } else { Some(self.now) },
             good: times().min().or(Some(self.now)),
             fetches,

@@ -22,7 +22,7 @@ pub fn doctor(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
     };
     let unwell: Vec<&SourceStatus> = sources.iter().filter(|source| !is_well(source)).collect();
     if world.format() == Format::Table {
-        let rows: Vec<Value> = sources.iter().map(row).collect();
+        let rows: Vec<Value> = sources.iter().map(|source| row(source, &source.services.join(", ").into())).collect();
         let columns = ["id", "state", "since", "services", "tools", "checkedAt", "nextCheckAt", "warnings"];
         world.print(&rows, &columns)?;
         world.console.text(&in_words(&sources))?;
@@ -51,12 +51,12 @@ fn is_well(source: &SourceStatus) -> bool {
 }
 
 /// A row of the table.
-fn row(source: &SourceStatus) -> Value {
+fn row(source: &SourceStatus, services: &Value) -> Value {
     json!({
         "id": source.id,
         "state": source.state,
         "since": source.since,
-        "services": source.services,
+        "services": services,
         "tools": source.tools,
         "checkedAt": source.checked_at,
         "nextCheckAt": source.next_check_at,
@@ -66,7 +66,7 @@ fn row(source: &SourceStatus) -> Value {
 
 /// The same for programs, with what the table leaves out.
 fn document(source: &SourceStatus) -> Value {
-    let mut row = row(source);
+    let mut row = row(source, &json!(source.services));
     row["type"] = source.kind.as_str().into();
     row["uri"] = source.uri.as_str().into();
     row["reason"] = source.reason.clone().into();

@@ -271,6 +271,47 @@ fn validators_stay_with_the_url_that_gave_them() {
 }
 
 #[test]
+fn a_304_that_nobody_asked_for_confirms_nothing() {
+    let world = World::new("unasked");
+    world.upstream.answer(302, &[("Location", "/v1")], "");
+    world.upstream.answer(200, &[("ETag", "\"1\"")], "one");
+    world.check("one", "miss");
+    world.upstream.answer(302, &[("Location", "/v2")], "");
+    world.upstream.answer(304, &[("Cache-Control", "max-age=60")], "");
+    world.check("one", "stale_hit");
+    world.upstream.answer(302, &[("Location", "/v1")], "");
+    world.upstream.answer(304, &[("Cache-Control", "max-age=60")], "");
+    world.check("one", "revalidated_hit");
+    world.check("one", "fresh_hit");
+}
+
+#[test]
+fn the_time_on_the_way_counts_as_age() {
+    let world = World::new("slow");
+    let seconds = Arc::clone(&world.seconds);
+    let ticking = Arc::new(Slow { upstream: Arc::clone(&world.upstream), seconds });
+    let read = Arc::clone(&world.seconds);
+    let clock = Clock::from_fn(move || UNIX_EPOCH + Duration::from_secs(*read.lock().unwrap()));
+    let world = World { fetcher: Fetcher::new(ticking, Some(world.dir.clone()), clock), ..world };
+    world.upstream.answer(200, &[("Cache-Control", "max-age=60")], "one");
+    let record = world.check("one", "miss");
+    assert_eq!(record.expires_at, "1970-01-12T13:47:40.000Z", "a minute after it was asked for");
+}
+
+/// An upstream that takes ten seconds.
+struct Slow {
+    upstream: Arc<Upstream>,
+    seconds: Arc<Mutex<u64>>,
+}
+
+impl Transport for Slow {
+    fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
+        *self.seconds.lock().unwrap() += 10;
+        self.upstream.send(request, limits)
+    }
+}
+
+#[test]
 fn h27_forbidden_is_not_papered_over() {
     let world = World::new("forbidden");
     world.upstream.answer(200, &[], "one");
