@@ -2,8 +2,8 @@
 //!
 //! Key types: [`Catalog`] and what it holds, exactly as on the wire. `files` tells which members of a
 //! multipart body are files, `naming` decides groups, commands and flag names, `tool`
-//! turns one operation into a [`Tool`], `build` puts a catalog together (pure), `view` filters and serializes it, `gather`
-//! brings the documents.
+//! turns one operation into a [`Tool`], `build` puts a catalog together (pure), `view` filters and serializes it, `lock`
+//! makes it a file for review and finds what changed since, `gather` brings the documents.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +18,7 @@ use crate::base::id::{ServiceId, SourceId, ToolId};
 pub mod build;
 pub mod files;
 pub mod gather;
+pub mod lock;
 pub mod naming;
 pub mod slim;
 pub mod tool;

@@ -23,6 +23,7 @@ mod evaluation;
 mod failures;
 mod front;
 mod instances;
+mod lock;
 mod observed;
 mod onward;
 mod policy;

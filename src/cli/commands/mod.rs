@@ -9,6 +9,7 @@ pub mod config;
 pub mod dry_run;
 pub mod explain;
 pub mod follow;
+pub mod lock;
 pub mod pages;
 pub mod policy;
 pub mod runtime;
@@ -68,6 +69,22 @@ pub const BUILT_IN: &[BuiltIn] = &[
             option("hidden", Takes::Nothing, "Hidden tools too"),
         ],
         run: catalog::list,
+    },
+    BuiltIn {
+        words: &["catalog", "lock"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Write what the catalog says into a file for review, .cli.lock.json",
+        options: lock::FILE,
+        run: lock::lock,
+    },
+    BuiltIn {
+        words: &["catalog", "diff"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Say what changed since the catalog was locked; ends with 10 when something did",
+        options: lock::FILE,
+        run: lock::diff,
     },
     BuiltIn {
         words: &["tool", "schema"],
@@ -265,7 +282,6 @@ const LATER: &[&[&str]] = &[
     &["config", "add-source"],
     &["config", "remove-source"],
     &["config", "add-secret"],
-    &["catalog", "diff"],
 ];
 
 /// Runs one command line.
