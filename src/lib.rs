@@ -14,7 +14,7 @@
 //! | 0 | [`base`]: names, patterns, URLs, JSON and YAML documents, disk, host, log |
 //! | 1 | [`http`]: requests out and in · [`config`]: files to one typed `Config` |
 //! | 2 | [`secrets`]: a reference to its value · [`fetch`]: documents with a cache |
-//! | 3 | [`instance`]: identity, directories, lock · [`oauth`]: keys, tokens, scopes · [`openapi`]: documents to operations |
+//! | 3 | [`instance`]: identity, directories, lock · [`oauth`]: keys, tokens, scopes · [`openapi`]: documents to operations · [`discovery`]: catalogs and roots to descriptions |
 //! | 5 | [`catalog`]: operations to tools, views, the catalog's format |
 //! | 6 | [`contract`]: the wire · [`audit`]: what was done · [`upstream`]: tokens for upstream calls |
 //! | 7 | [`access`]: who may do what · [`execute`]: a tool and arguments to a request, and its answer |
@@ -38,6 +38,7 @@ pub mod http;
 pub mod fetch;
 pub mod secrets;
 
+pub mod discovery;
 pub mod instance;
 pub mod oauth;
 pub mod openapi;

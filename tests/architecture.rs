@@ -14,6 +14,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("instance", 3),
     ("oauth", 3),
     ("openapi", 3),
+    ("discovery", 3),
     ("catalog", 5),
     ("contract", 6),
     ("upstream", 6),

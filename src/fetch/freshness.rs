@@ -17,6 +17,9 @@ pub const MAX_STALE: Duration = Duration::from_secs(24 * 3600);
 /// Longest life that is believed.
 const MAX_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// Bytes of `Link` fields that are kept.
+pub const MAX_LINK: usize = 16 << 10;
+
 /// What is kept beside a body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -37,6 +40,12 @@ pub struct Meta {
     pub cache_control: String,
     /// Hex SHA-256 of the body: a pair that does not fit together is recognised.
     pub body_sha256: String,
+    /// `Content-Type`, empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub content_type: String,
+    /// `Link` fields joined by commas, as many as [`MAX_LINK`] holds; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub link: String,
 }
 
 /// What to do before asking.
@@ -78,6 +87,8 @@ impl Meta {
             last_modified: header("last-modified"),
             cache_control: String::new(),
             body_sha256,
+            content_type: String::new(),
+            link: String::new(),
         };
         meta.confirm(answer, now);
         meta
@@ -91,10 +102,18 @@ impl Meta {
             self.life = life(&all, answer, now).min(MAX_LIFE).as_secs();
             self.cache_control = all;
         }
-        for (field, name) in [(&mut self.etag, "etag"), (&mut self.last_modified, "last-modified")] {
+        let fields = [
+            (&mut self.etag, "etag"),
+            (&mut self.last_modified, "last-modified"),
+            (&mut self.content_type, "content-type"),
+        ];
+        for (field, name) in fields {
             if let Some(value) = answer.headers.get(name) {
                 value.clone_into(field);
             }
+        }
+        if answer.headers.get("link").is_some() {
+            self.link = links(answer);
         }
         self.age = initial_age(answer, now).min(MAX_LIFE).as_secs();
         self.checked_at = rfc3339(now);
@@ -158,6 +177,18 @@ pub fn may_store(answer: &Response) -> bool {
         .map(|name| name.trim().to_ascii_lowercase())
         .any(|name| !matches!(name.as_str(), "" | "accept-encoding" | "accept"));
     !no_store && !varies && matches!(answer.status, 200 | 203)
+}
+
+/// A field that does not fit any more is left out whole.
+fn links(answer: &Response) -> String {
+    let mut all = String::new();
+    for field in answer.headers.all("link").filter(|field| !field.is_empty()) {
+        if all.len() + field.len() + 2 <= MAX_LINK {
+            all.push_str(if all.is_empty() { "" } else { ", " });
+            all.push_str(field);
+        }
+    }
+    all
 }
 
 /// RFC 9111 section 4.2.1. Several `max-age` count as the shortest.
@@ -328,5 +359,16 @@ mod tests {
         meta.confirm(&answer(304, &[("Cache-Control", "max-age=100"), ("ETag", "\"2\"")]), after(30));
         assert_eq!(plan(Some(&meta), Refresh::default(), false, after(129)), Plan::Use);
         assert_eq!(meta.etag, "\"2\"");
+    }
+
+    #[test]
+    fn links_and_media_type_are_kept_until_an_answer_gives_others() {
+        let mut meta = meta(&[("Link", "<a>; rel=x"), ("link", "<b>; rel=y"), ("Content-Type", "text/x")]);
+        assert_eq!((meta.link.as_str(), meta.content_type.as_str()), ("<a>; rel=x, <b>; rel=y", "text/x"));
+        meta.confirm(&answer(304, &[]), now());
+        assert_eq!((meta.link.len(), meta.content_type.as_str()), (22, "text/x"));
+        let long = "x".repeat(MAX_LINK);
+        meta.confirm(&answer(304, &[("Link", &long), ("Link", "<c>")]), now());
+        assert_eq!(meta.link, "<c>", "what does not fit is left out");
     }
 }

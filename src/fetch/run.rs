@@ -24,14 +24,16 @@ use crate::http::{CODINGS, Headers, Limits, Method, Reach, Request, Response, Tr
 /// Redirects followed for one document.
 const MAX_REDIRECTS: usize = 5;
 
-const ACCEPT: &str = "application/json, application/yaml;q=0.9, */*;q=0.5";
+const ACCEPT: &str =
+    "application/json, application/linkset+json;q=0.9, application/yaml;q=0.9, application/linkset;q=0.8, */*;q=0.5";
 
 /// Brings documents; shared by the threads of a catalog build.
 pub struct Fetcher {
     transport: Arc<dyn Transport>,
-    store: Option<Store>,
+    store: Option<Arc<Store>>,
     clock: Clock,
     named: Vec<HostPattern>,
+    method: Method,
 }
 
 impl fmt::Debug for Fetcher {
@@ -66,6 +68,10 @@ pub struct Fetched {
     pub url: Url,
     /// For the catalog.
     pub record: FetchRecord,
+    /// `Content-Type`; empty for files and for none.
+    pub content_type: String,
+    /// `Link` fields, joined by commas; empty for none.
+    pub link: String,
 }
 
 /// Why there is no document.
@@ -88,7 +94,8 @@ impl std::error::Error for FetchError {}
 impl Fetcher {
     /// Keeps documents in `cache_dir`; `None` keeps nothing.
     pub fn new(transport: Arc<dyn Transport>, cache_dir: Option<std::path::PathBuf>, clock: Clock) -> Self {
-        Self { transport, store: cache_dir.map(Store::new), clock, named: Vec::new() }
+        let store = cache_dir.map(|dir| Arc::new(Store::new(dir)));
+        Self { transport, store, clock, named: Vec::new(), method: Method::Get }
     }
 
     /// Hosts that redirects may lead to at any address: `policy.egress.allow`.
@@ -96,6 +103,18 @@ impl Fetcher {
     pub fn naming(mut self, hosts: Vec<HostPattern>) -> Self {
         self.named = hosts;
         self
+    }
+
+    /// Asks for header fields only (HEAD), by the same rules. A file has none.
+    pub fn head(&self, ask: &Ask) -> Result<Fetched, FetchError> {
+        let heads = Self {
+            transport: Arc::clone(&self.transport),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            named: self.named.clone(),
+            method: Method::Head,
+        };
+        heads.fetch(ask)
     }
 
     /// Brings one document.
@@ -119,12 +138,12 @@ impl Fetcher {
             method: ask.method.to_owned(),
             ..FetchRecord::default()
         };
-        Ok(Fetched { bytes, url, record })
+        Ok(Fetched { bytes, url, record, content_type: String::new(), link: String::new() })
     }
 
     fn remote(&self, url: &Url, ask: &Ask) -> Result<Fetched, FetchError> {
         let now = self.clock.now();
-        let stored = self.store.as_ref().and_then(|store| store.load(url));
+        let stored = self.store.as_ref().and_then(|store| store.load(&self.entry(url)));
         let plan = freshness::plan(stored.as_ref().map(|(meta, _)| meta), ask.refresh, ask.force, now);
         if let (Plan::Use, Some((meta, body))) = (plan, &stored) {
             return Ok(self.serve(url, ask, meta, body.clone(), "fresh_hit"));
@@ -134,12 +153,18 @@ impl Fetcher {
         self.settle(url, ask, stored, asked)
     }
 
+    /// What an answer is stored under. HEAD's is apart from GET's: no document that is asked for has the address of a file.
+    fn entry(&self, url: &Url) -> Url {
+        let head = || Url::from_file_path(Path::new(&format!("/HEAD/{}", url.without_fragment())));
+        Some(self.method).filter(|method| *method == Method::Head).and_then(|_| head()).unwrap_or_else(|| url.clone())
+    }
+
     /// Asks, and follows redirects.
     fn follow(&self, url: &Url, ask: &Ask, stored: Option<&Meta>) -> Result<(Response, Url), Trouble> {
         let mut at = url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let limits = Limits { deadline: ask.deadline, max_body: MAX_BYTES, reach: self.reach(url, &at, ask.reach) };
-            let answer = self.transport.send(&request(&at, stored), limits).map_err(|error| Trouble {
+            let answer = self.transport.send(&request(self.method, &at, stored), limits).map_err(|error| Trouble {
                 forbidden: error.kind == TransportErrorKind::Forbidden,
                 message: error.message,
             })?;
@@ -191,7 +216,7 @@ impl Fetcher {
         match (verdict, stored, &answer, &self.store) {
             (Verdict::Confirmed, Some((mut meta, body)), Some(answer), Some(store)) => {
                 meta.confirm(answer, now);
-                store.confirm(url, &meta);
+                store.confirm(&self.entry(url), &meta);
                 return Ok(self.serve(url, ask, &meta, body, "revalidated_hit").with_status(304));
             }
             (Verdict::Stale, Some((meta, body)), answer, _) => {
@@ -201,10 +226,10 @@ impl Fetcher {
                     None => served,
                 });
             }
-            (Verdict::Gone, _, _, Some(store)) => store.forget(url),
+            (Verdict::Gone, _, _, Some(store)) => store.forget(&self.entry(url)),
             _ => {}
         }
-        let mut record = record(url, ask, now, "miss");
+        let mut record = record(self.method, url, ask, now, "miss");
         record.status_code = answer.map(|answer| answer.status);
         Err(FetchError { message: format!("{} cannot be fetched: {message}", url.public()), record: Some(record) })
     }
@@ -215,8 +240,8 @@ impl Fetcher {
         let meta = Meta::new(&answer, at.as_str(), of_bytes(&answer.body), now);
         if let Some(store) = &self.store {
             match freshness::may_store(&answer) {
-                true => store.keep(url, &meta, &answer.body, now),
-                false => store.forget(url),
+                true => store.keep(&self.entry(url), &meta, &answer.body, now),
+                false => store.forget(&self.entry(url)),
             }
         }
         let outcome = if replaces { "refreshed" } else { "miss" };
@@ -227,7 +252,7 @@ impl Fetcher {
 
     fn serve(&self, url: &Url, ask: &Ask, meta: &Meta, bytes: Vec<u8>, outcome: &str) -> Fetched {
         let now = self.clock.now();
-        let mut record = record(url, ask, now, outcome);
+        let mut record = record(self.method, url, ask, now, outcome);
         record.status_code = Some(200);
         record.etag.clone_from(&meta.etag);
         record.last_modified.clone_from(&meta.last_modified);
@@ -238,7 +263,7 @@ impl Fetcher {
             record.fetched_at.clone_from(&meta.checked_at);
         }
         let url = Url::parse(&meta.final_url).unwrap_or_else(|_| url.clone());
-        Fetched { bytes, url, record }
+        Fetched { bytes, url, record, content_type: meta.content_type.clone(), link: meta.link.clone() }
     }
 }
 
@@ -255,20 +280,20 @@ struct Trouble {
     forbidden: bool,
 }
 
-fn record(url: &Url, ask: &Ask, now: SystemTime, outcome: &str) -> FetchRecord {
+fn record(method: Method, url: &Url, ask: &Ask, now: SystemTime, outcome: &str) -> FetchRecord {
     FetchRecord {
         url: url.public().to_owned(),
         fetched_at: rfc3339(now),
         method: ask.method.to_owned(),
-        request_method: Method::Get.as_str().to_owned(),
+        request_method: method.as_str().to_owned(),
         cache_outcome: outcome.to_owned(),
         ..FetchRecord::default()
     }
 }
 
 /// Validators go only to the URL that gave them: another one may use the same tag for something else.
-fn request(at: &Url, stored: Option<&Meta>) -> Request {
-    let mut request = Request::get(at.document());
+fn request(method: Method, at: &Url, stored: Option<&Meta>) -> Request {
+    let mut request = Request { method, ..Request::get(at.document()) };
     request.headers = Headers::new().with("Accept", ACCEPT).with("Accept-Encoding", CODINGS);
     if let Some(meta) = stored.filter(|meta| meta.final_url == at.as_str()) {
         for (name, value) in [("If-None-Match", &meta.etag), ("If-Modified-Since", &meta.last_modified)] {

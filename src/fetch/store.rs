@@ -179,6 +179,8 @@ mod tests {
             last_modified: String::new(),
             cache_control: String::new(),
             body_sha256: of_bytes(body),
+            content_type: String::new(),
+            link: String::new(),
         }
     }
 

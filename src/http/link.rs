@@ -1,23 +1,49 @@
-//! `Link` fields (RFC 8288). Pure.
+//! `Link` fields (RFC 8288), and the text form of a linkset, which has the same grammar (RFC 9264 section 4.1). Pure.
+
+use crate::base::url::decode;
+
+/// One link, as it is written: nothing is resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link<'a> {
+    /// A URI reference.
+    pub target: &'a str,
+    /// Names or URIs; empty when there are none.
+    pub relations: Vec<String>,
+    /// The hint `type`.
+    pub media_type: Option<String>,
+    /// Of what the link speaks, a URI reference; `None` for the resource that was asked for.
+    pub anchor: Option<String>,
+    /// `title*`, else `title`.
+    pub title: Option<String>,
+}
+
+impl Link<'_> {
+    /// Whether it has this relation.
+    pub fn is(&self, relation: &str) -> bool {
+        self.relations.iter().any(|name| name.eq_ignore_ascii_case(relation))
+    }
+}
+
+/// All links of a field, in order. Several fields may be joined by commas; what cannot be a link is passed over.
+pub fn links(field: &str) -> impl Iterator<Item = Link<'_>> {
+    let mut reader = Reader(field);
+    std::iter::from_fn(move || reader.link())
+}
 
 /// The target of the first link with this relation, as it is written. Several fields may be joined by commas. A link with an `anchor`
 /// speaks of another resource than the one that was asked for, and does not count.
 pub fn target<'a>(field: &'a str, relation: &str) -> Option<&'a str> {
-    let mut reader = Reader(field);
-    while let Some(link) = reader.link() {
-        let is_named = link.relations.split_ascii_whitespace().any(|name| name.eq_ignore_ascii_case(relation));
-        if is_named && !link.anchored {
-            return Some(link.target);
-        }
-    }
-    None
+    links(field).find(|link| link.is(relation) && link.anchor.is_none()).map(|link| link.target)
 }
 
-struct Link<'a> {
-    target: &'a str,
-    /// Separated by white space.
-    relations: String,
-    anchored: bool,
+/// A field has no line ends; the text form of a linkset does.
+const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// A value like `UTF-8'en'a%20b` (RFC 8187). Other character sets are not read.
+fn extended(value: &str) -> Option<String> {
+    let mut parts = value.splitn(3, '\'');
+    let (charset, _language, text) = (parts.next()?, parts.next()?, parts.next()?);
+    charset.eq_ignore_ascii_case("utf-8").then(|| decode(text))
 }
 
 /// What is not read yet.
@@ -29,31 +55,36 @@ impl<'a> Reader<'a> {
         let rest = &self.0[self.0.find('<')? + 1..];
         let (target, rest) = rest.split_once('>')?;
         self.0 = rest;
-        let mut relations = None;
-        let mut anchored = false;
+        let mut link = Link { target: target.trim(), ..Link::default() };
+        let (mut relations, mut wide_title) = (None, None);
         while self.takes(';') {
             let name = self.token().to_ascii_lowercase();
             let value = if self.takes('=') { self.value() } else { String::new() };
+            // Of several only the first counts (section 3.3).
             match name.as_str() {
-                // Of several only the first counts (section 3.3).
                 "rel" => relations = relations.or(Some(value)),
-                "anchor" => anchored = true,
+                "anchor" => link.anchor = link.anchor.or(Some(value)),
+                "type" => link.media_type = link.media_type.or(Some(value)),
+                "title" => link.title = link.title.or(Some(value)),
+                "title*" => wide_title = wide_title.or_else(|| extended(&value)),
                 _ => {}
             }
         }
-        Some(Link { target: target.trim(), relations: relations.unwrap_or_default(), anchored })
+        link.relations = relations.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect();
+        link.title = wide_title.or(link.title);
+        Some(link)
     }
 
     fn takes(&mut self, sign: char) -> bool {
-        let rest = self.0.trim_start_matches([' ', '\t']);
+        let rest = self.0.trim_start_matches(SPACE);
         let found = rest.strip_prefix(sign);
         self.0 = found.unwrap_or(rest);
         found.is_some()
     }
 
     fn token(&mut self) -> &'a str {
-        let rest = self.0.trim_start_matches([' ', '\t']);
-        let end = rest.find([' ', '\t', ';', ',', '=', '"', '<']).unwrap_or(rest.len());
+        let rest = self.0.trim_start_matches(SPACE);
+        let end = rest.find([' ', '\t', '\r', '\n', ';', ',', '=', '"', '<']).unwrap_or(rest.len());
         let (token, rest) = rest.split_at(end);
         self.0 = rest;
         token
@@ -112,5 +143,23 @@ mod tests {
         check("", None);
         check("<2>; rel", None);
         check("<2>; rel=\"next", Some("2"));
+    }
+
+    #[test]
+    fn all_links_of_a_field_are_read_with_what_is_said_of_them() {
+        let field = r#"</d.json>; rel="service-desc https://x/rel"; type="application/json"; TITLE="Pets",
+            </m>; rel=service-meta; title*=UTF-8'en'%e2%82%ac%20rates; title=rates; anchor="/pets"; anchor="/second", <x>"#;
+        let found: Vec<Link<'_>> = links(field).collect();
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(found.len(), 3);
+        assert!(found[0].is("SERVICE-DESC") && found[0].is("https://x/rel") && !found[0].is("service"));
+        assert_eq!(
+            (found[0].target, &found[0].media_type, &found[0].title),
+            ("/d.json", &text("application/json"), &text("Pets"))
+        );
+        assert_eq!((&found[1].anchor, &found[1].title), (&text("/pets"), &text("€ rates")));
+        assert_eq!(found[2], Link { target: "x", ..Link::default() });
+        assert_eq!(links(r"<a>; title*=latin1'en'x; title=y").next().unwrap().title, text("y"));
+        assert_eq!(links("no link, <open").count(), 0);
     }
 }

@@ -303,3 +303,27 @@ fn files_are_read_within_bounds() {
     }
     assert!(fetch(Path::new("/dev/zero")).unwrap_err().message.contains("not a regular file"));
 }
+
+#[test]
+fn head_is_asked_and_kept_by_itself_and_links_come_back_from_the_cache() {
+    let world = World::new("head");
+    let location = Location::Remote(Url::parse("https://h/root").unwrap());
+    let ask = Ask {
+        location: &location,
+        refresh: Refresh::default(),
+        force: false,
+        reach: Reach::Named,
+        method: "rfc8631",
+        deadline: Deadline::after(Duration::from_secs(60)),
+    };
+    let headers = [("Cache-Control", "max-age=60"), ("Link", "<d>; rel=service-desc"), ("Content-Type", "text/html")];
+    world.upstream.answer(200, &headers, "");
+    for outcome in ["miss", "fresh_hit"] {
+        let fetched = world.fetcher.head(&ask).unwrap();
+        assert_eq!((fetched.link.as_str(), fetched.content_type.as_str()), ("<d>; rel=service-desc", "text/html"));
+        assert_eq!((fetched.record.cache_outcome.as_str(), fetched.record.request_method.as_str()), (outcome, "HEAD"));
+    }
+    world.upstream.answer(200, &[], "body");
+    let fetched = world.fetcher.fetch(&ask).unwrap();
+    assert_eq!((fetched.bytes.as_slice(), fetched.record.request_method.as_str()), (&b"body"[..], "GET"));
+}
