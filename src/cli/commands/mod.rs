@@ -9,6 +9,7 @@ pub mod config;
 pub mod dry_run;
 pub mod explain;
 pub mod follow;
+pub mod init;
 pub mod lock;
 pub mod pages;
 pub mod policy;
@@ -117,6 +118,14 @@ pub const BUILT_IN: &[BuiltIn] = &[
         help: "Compare what the policy decides with the cases of a file; ends with 10 when one differs",
         options: &[],
         run: policy::test,
+    },
+    BuiltIn {
+        words: &["init"],
+        arguments: "<URL, file or name>",
+        takes: (1, MANY),
+        help: "Look at an API's description, or a catalog of APIs, and write a configuration for it",
+        options: init::FLAGS,
+        run: init::init,
     },
     BuiltIn {
         words: &["status"],
@@ -276,7 +285,6 @@ pub const BUILT_IN: &[BuiltIn] = &[
 const LATER: &[&[&str]] = &[
     &["search"],
     &["workflow"],
-    &["init"],
     &["doctor"],
     &["completion"],
     &["config", "add-source"],

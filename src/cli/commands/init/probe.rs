@@ -1,0 +1,168 @@
+//! Finds out what is at a location: fetches it, looks at what it is, and reads it as the toolbox would.
+//!
+//! The same code makes the catalog here and in the toolbox, under the same rules of what may be fetched, so that what `init` saw is what
+//! the toolbox will see.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::plan::ApiKind;
+use crate::base::host::Deadline;
+use crate::base::id::{ServiceId, SourceId};
+use crate::catalog::Catalog;
+use crate::catalog::gather::{self, Gathered, SourceState};
+use crate::cli::report::Failure;
+use crate::cli::world::World;
+use crate::config::{Config, Location, Refresh, Service, Source};
+use crate::discovery::api_catalog::WELL_KNOWN;
+use crate::discovery::{Kind, classify};
+use crate::fetch::run::{Ask, FetchError, Fetcher};
+use crate::http::Reach;
+
+/// How long the first document may take, unless `--timeout` says otherwise.
+const FIRST: Duration = Duration::from_secs(30);
+
+/// What the source is called while it is looked at; never written.
+const PROBED: &str = "probed";
+
+/// What was found.
+pub(super) struct Found {
+    pub(super) kind: ApiKind,
+    pub(super) location: Location,
+    pub(super) catalog: Catalog,
+    /// What is not quite as published, or left out.
+    pub(super) problems: Vec<String>,
+}
+
+/// Looks at `location`, as `kind` when that is given; `service` is the id that was asked for.
+pub(super) fn probe(
+    world: &World<'_>,
+    location: &Location,
+    kind: Option<ApiKind>,
+    service: Option<&str>,
+) -> Result<Found, Failure> {
+    let fetcher = Fetcher::new(world.way_out()?, None, world.host.clock.clone());
+    let mut looked = Looked::default();
+    let candidates = match kind {
+        Some(kind) => vec![(kind, location.clone())],
+        None => candidates(world, &fetcher, location, &mut looked)?,
+    };
+    for (kind, location) in candidates {
+        let config = config(kind, &location, service);
+        let Gathered { catalog, report, problems } =
+            gather::gather(&config, &fetcher, None, true, &world.host.clock);
+        for fetch in report.iter().flat_map(|source| &source.fetches) {
+            let status = fetch.status_code.map_or("no answer".to_owned(), |status| status.to_string());
+            world.console.tell(&format!("{} {} -> {status}", fetch.request_method, fetch.url));
+        }
+        let failed = report.iter().find(|source| source.state != SourceState::Ok);
+        if let Some(failed) = failed {
+            let cause = failed.error.clone().unwrap_or_default();
+            looked.note(&format!("as `{}`: {cause}", kind.as_str()));
+        } else if catalog.services.is_empty() {
+            looked.note(&format!("as `{}`: there is no API", kind.as_str()));
+        } else {
+            let problems = problems.iter().map(|problem| said(&problem.message, &problem.place)).collect();
+            return Ok(Found { kind, location, catalog, problems });
+        }
+    }
+    Err(looked.failure(location))
+}
+
+fn said(message: &str, place: &str) -> String {
+    if place.is_empty() { message.to_owned() } else { format!("{message} (at {place})") }
+}
+
+/// What was looked at, and what was wrong with it.
+#[derive(Default)]
+struct Looked {
+    lines: Vec<String>,
+}
+
+impl Looked {
+    fn note(&mut self, line: &str) {
+        self.lines.push(line.to_owned());
+    }
+
+    fn failure(&self, location: &Location) -> Failure {
+        let place = location.url().map(|url| url.public().to_owned()).unwrap_or_default();
+        let lines: String = self.lines.iter().map(|line| format!("\n  {line}")).collect();
+        Failure::other("nothing_found", format!("no API description was found at {place}:{lines}"))
+            .hint("name the description itself, a file or a URL; --type says what it is when that cannot be seen")
+    }
+}
+
+/// What the first document may be, most likely first.
+fn candidates(
+    world: &World<'_>,
+    fetcher: &Fetcher,
+    location: &Location,
+    looked: &mut Looked,
+) -> Result<Vec<(ApiKind, Location)>, Failure> {
+    let limit = world.globals.timeout.unwrap_or(FIRST);
+    let ask = Ask {
+        location,
+        refresh: Refresh::default(),
+        force: true,
+        reach: Reach::Named,
+        method: "explicit",
+        deadline: Deadline::after(limit),
+    };
+    let fetched = match fetcher.fetch(&ask) {
+        Ok(fetched) => fetched,
+        Err(error) if answered(&error) => {
+            looked.note(&error.message);
+            return Ok(around(location));
+        }
+        Err(error) => {
+            return Err(Failure::other("nothing_found", error.message)
+                .hint("check the address; --timeout gives it longer, --ca-cert adds an authority"));
+        }
+    };
+    let seen = classify(fetched.bytes, "");
+    match seen.kind {
+        Kind::OpenApi | Kind::Swagger => Ok(vec![(ApiKind::OpenApi, location.clone())]),
+        Kind::Linkset | Kind::LinksetText => Ok(vec![(ApiKind::ApiCatalog, location.clone())]),
+        Kind::McpServers => Err(Failure::other("nothing_found", "this is a list of MCP servers, not an API description")
+            .hint("put its `mcpServers` into .cli.json as it is")),
+        other => {
+            looked.note(&format!("what is there is {}", other.as_str()));
+            Ok(around(location))
+        }
+    }
+}
+
+/// Whether somebody is there at all: then other addresses of the same host are worth a look.
+fn answered(error: &FetchError) -> bool {
+    error.record.as_ref().is_some_and(|record| record.status_code.is_some())
+}
+
+/// A service tells by its links what describes it, and its host keeps a catalog in a known place.
+fn around(location: &Location) -> Vec<(ApiKind, Location)> {
+    let Location::Remote(url) = location else { return Vec::new() };
+    let mut found = vec![(ApiKind::ServiceRoot, location.clone())];
+    found.extend(url.join(WELL_KNOWN).ok().map(|url| (ApiKind::ApiCatalog, Location::Remote(url))));
+    found
+}
+
+fn config(kind: ApiKind, location: &Location, service: Option<&str>) -> Config {
+    let id = SourceId::from(PROBED);
+    let uri = match location {
+        Location::Remote(url) => url.public().to_owned(),
+        Location::File(path) => path.to_string_lossy().into_owned(),
+    };
+    let source = Source { enabled: true, refresh: Refresh::default(), uri, kind: kind.at(location.clone()) };
+    let services = service.map(|service| {
+        let entry = Service {
+            source: id.clone(),
+            alias: None,
+            overlays: Vec::new(),
+            skills: Vec::new(),
+            workflows: Vec::new(),
+            server: None,
+            timeout: None,
+        };
+        (ServiceId::new(service), entry)
+    });
+    Config { sources: BTreeMap::from([(id, source)]), services: services.into_iter().collect(), ..Config::default() }
+}
