@@ -78,10 +78,13 @@ fn told(parameter: &Parameter, value: Value) -> Value {
         Value::String(text) if text.is_empty() => json!("a b/c"),
         value => value,
     };
-    let plain = |item: &Value| item.as_str().map_or_else(|| item.clone(), |text| text.replace([' ', '|'], "-").into());
+    let plain =
+        |item: &Value| item.as_str().map_or_else(|| item.clone(), |text| text.replace([' ', '|', '\t'], "-").into());
     match (parameter.style, value) {
-        (Style::SpaceDelimited | Style::PipeDelimited, Value::Array(items)) => items.iter().map(plain).collect(),
-        (Style::SpaceDelimited | Style::PipeDelimited, Value::Object(members)) => {
+        (Style::SpaceDelimited | Style::TabDelimited | Style::PipeDelimited, Value::Array(items)) => {
+            items.iter().map(plain).collect()
+        }
+        (Style::SpaceDelimited | Style::TabDelimited | Style::PipeDelimited, Value::Object(members)) => {
             members.iter().map(|(name, member)| (name.clone(), plain(member))).collect::<Map<_, _>>().into()
         }
         (_, value) => value,

@@ -182,7 +182,8 @@ impl Url {
         self.is_http() && self.scheme() == other.scheme() && (self.authority() == other.authority() || same_place())
     }
 
-    fn authority(&self) -> &str {
+    /// Host, and port if there is one, as written; empty for `file`.
+    pub fn authority(&self) -> &str {
         let rest = self.0[self.scheme().len()..].strip_prefix("://").unwrap_or("");
         &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())]
     }

@@ -7,7 +7,7 @@ use super::check::Findings;
 use super::request::{RequestError, fitted};
 use super::style::{self, Datum};
 use crate::base::url::{decode, encode_segment};
-use crate::catalog::{Style, Tool};
+use crate::catalog::Tool;
 
 /// Fills the template; gives the path, and the query if the template has one.
 pub(super) fn fill(
@@ -85,16 +85,12 @@ fn argument(tool: &Tool, name: &str, argument: &str, findings: &Findings<'_>) ->
     let fitted = fitted(name, parameter, &argument.into(), findings);
     let written = match &parameter.content_type {
         Some(_) => encode_segment(&fitted.to_string()),
-        None => style::in_path(name, path_style(parameter.style), parameter.explode, &Datum::from_json(&fitted)),
+        None => style::in_path(name, parameter.style, parameter.explode, &Datum::from_json(&fitted)),
     };
     match written.is_empty() {
         true => Err(RequestError::PathSegment(name.to_owned())),
         false => Ok(written),
     }
-}
-
-fn path_style(style: Style) -> Style {
-    if matches!(style, Style::Label | Style::Matrix) { style } else { Style::Simple }
 }
 
 fn is_dots(segment: &str) -> bool {
@@ -105,7 +101,7 @@ fn is_dots(segment: &str) -> bool {
 mod tests {
     use super::*;
     use crate::base::url::Url;
-    use crate::catalog::{Parameter, Schema};
+    use crate::catalog::{Parameter, Schema, Style};
     use crate::contract::ExecuteRequest;
     use crate::execute::check::Checks;
     use crate::execute::request::build;

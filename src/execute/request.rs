@@ -274,7 +274,7 @@ impl Draft {
                 return Err(RequestError::Framing(name.clone()));
             }
             Place::Header => {
-                let written = style::in_header(flag.explode, &datum());
+                let written = style::in_header(flag.style, flag.explode, &datum());
                 self.headers.set(name, &written).map_err(|_| unsendable())?;
             }
             Place::Cookie => {

@@ -103,7 +103,20 @@ pub fn in_path(name: &str, style: Style, explode: bool, datum: &Datum) -> String
         (Style::Matrix, true, Datum::Map(_)) => items.iter().map(|item| format!(";{item}")).collect(),
         (Style::Matrix, true, _) => items.iter().map(|item| matrix(&name, item)).collect(),
         (Style::Matrix, false, _) => matrix(&name, &items.join(",")),
-        _ => items.join(","),
+        _ => items.join(delimiter(style, true)),
+    }
+}
+
+/// What stands between items that are not exploded.
+fn delimiter(style: Style, encoded: bool) -> &'static str {
+    match (style, encoded) {
+        (Style::SpaceDelimited, true) => "%20",
+        (Style::SpaceDelimited, false) => " ",
+        (Style::TabDelimited, true) => "%09",
+        (Style::TabDelimited, false) => "\t",
+        (Style::PipeDelimited, true) => "%7C",
+        (Style::PipeDelimited, false) => "|",
+        _ => ",",
     }
 }
 
@@ -134,15 +147,9 @@ pub fn pairs(name: &str, style: Style, explode: bool, value: &Value, coding: Cod
     let encode = |text: &str| coding.write(text);
     let pair = |key: &str, text: String| (key.to_owned(), text);
     match (style, &datum) {
-        (Style::SpaceDelimited, _) if !explode => {
-            vec![pair(name, datum.flat(encode).join(if coding == Coding::Plain { " " } else { "%20" }))]
-        }
-        (Style::PipeDelimited, _) if !explode => {
-            vec![pair(name, datum.flat(encode).join(if coding == Coding::Plain { "|" } else { "%7C" }))]
-        }
         (_, Datum::Map(members)) if explode => members.iter().map(|(key, value)| pair(key, encode(value))).collect(),
         (_, Datum::List(items)) if explode => items.iter().map(|item| pair(name, encode(item))).collect(),
-        _ => vec![pair(name, datum.flat(encode).join(","))],
+        _ => vec![pair(name, datum.flat(encode).join(delimiter(style, coding != Coding::Plain)))],
     }
 }
 
@@ -171,10 +178,10 @@ fn reserved(text: &str) -> String {
     out
 }
 
-/// The value of a header; style `simple` is the only one there is.
-pub fn in_header(explode: bool, datum: &Datum) -> String {
+/// The value of a header. OpenAPI 3 has only style `simple` there; Swagger 2.0 has delimiters as well.
+pub fn in_header(style: Style, explode: bool, datum: &Datum) -> String {
     let items = if explode { datum.exploded(str::to_owned) } else { datum.flat(str::to_owned) };
-    items.join(",")
+    items.join(delimiter(style, false))
 }
 
 /// The cookies that a parameter becomes. `None` when style `cookie`, which does not encode, meets what no cookie may hold.

@@ -1,14 +1,16 @@
-//! What kind of document this is: OpenAPI 3.0, 3.1, 3.2, or something else and which.
+//! What kind of document this is: Swagger 2.0, OpenAPI 3.0, 3.1, 3.2, or something else and which.
 //!
-//! Key types: [`Document`], JSON text that is known to be an object or array; [`Version`]. People name the wrong file often, so
+//! Key types: [`Document`], JSON text that is known to be an object or array; [`Version`]; [`Unreadable`]. People name the wrong file often, so
 //! every other well-known kind of document gets an answer of its own.
 
 use std::fmt;
 
 use serde_json::Value;
 
+use super::page;
 use crate::base::document::{self, DocumentError};
 use crate::base::members::Members;
+use crate::base::url::Url;
 
 /// A document as JSON text; YAML has been turned into it.
 #[derive(Clone)]
@@ -20,6 +22,12 @@ impl Document {
     /// Reads JSON or YAML (H28).
     pub fn parse(bytes: Vec<u8>) -> Result<Self, DocumentError> {
         Ok(Self { text: document::json_text(bytes)? })
+    }
+
+    /// Reads what was found at `url`; the error of an HTML page says where the description that it shows is.
+    pub fn found(url: &Url, bytes: Vec<u8>) -> Result<Self, Unreadable> {
+        let hint = is_html(&bytes).then(|| page::hint(&bytes, url)).flatten();
+        Self::parse(bytes).map_err(|error| Unreadable { error, hint })
     }
 
     /// From a tree, for documents that were changed after reading.
@@ -39,9 +47,32 @@ impl fmt::Debug for Document {
     }
 }
 
+fn is_html(bytes: &[u8]) -> bool {
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    text.trim_ascii_start().starts_with(b"<")
+}
+
+/// Why what was found is no document, and what to name instead if that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    error: DocumentError,
+    hint: Option<String>,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.error)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "; {hint}"))
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
 /// The minor versions that differ for a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
+    /// Swagger 2.0; `swagger2` says how it differs.
+    V20,
     /// Schemas of its own; `$ref` has no siblings.
     V30,
     /// JSON Schema 2020-12.
@@ -50,7 +81,7 @@ pub enum Version {
     V32,
 }
 
-/// Why a document is no OpenAPI 3.x description. The message says what it is instead, and what to do.
+/// Why a document is no API description that can be read. The message says what it is instead, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotOpenApi(String);
 
@@ -62,16 +93,18 @@ impl fmt::Display for NotOpenApi {
 
 impl std::error::Error for NotOpenApi {}
 
-/// Finds the version of an OpenAPI description. A version written as a number (`openapi: 3.1` in YAML) is fine.
+/// Finds the version of a description. A version written as a number (`openapi: 3.1` in YAML) is fine.
 pub fn version(root: &Members<'_>) -> Result<Version, NotOpenApi> {
-    let Some(written) = scalar(root, "openapi") else { return Err(NotOpenApi(other_kind(root))) };
+    let named = ["openapi", "swagger"].into_iter().find_map(|name| Some((name, scalar(root, name)?)));
+    let Some((name, written)) = named else { return Err(NotOpenApi(other_kind(root))) };
     let mut parts = written.trim().split('.');
-    match (parts.next(), parts.next().unwrap_or("0")) {
-        (Some("3"), "0") => Ok(Version::V30),
-        (Some("3"), "1") => Ok(Version::V31),
-        (Some("3"), "2") => Ok(Version::V32),
+    match (name, parts.next(), parts.next().unwrap_or("0")) {
+        ("swagger", Some("2"), "0") => Ok(Version::V20),
+        ("openapi", Some("3"), "0") => Ok(Version::V30),
+        ("openapi", Some("3"), "1") => Ok(Version::V31),
+        ("openapi", Some("3"), "2") => Ok(Version::V32),
         _ => Err(NotOpenApi(format!(
-            "the document says OpenAPI `{}`; versions 3.0, 3.1 and 3.2 are supported",
+            "the document says `{name}: {}`; Swagger 2.0 and OpenAPI 3.0, 3.1 and 3.2 are supported",
             written.chars().take(20).collect::<String>().escape_debug()
         ))),
     }
@@ -93,8 +126,8 @@ fn other_kind(root: &Members<'_>) -> String {
         let info = root.get("info").and_then(|info| Members::of(info.get())).unwrap_or_default();
         info.get("_postman_id").is_some() || info.string("schema").is_some_and(|url| url.contains("getpostman.com"))
     };
-    let answer = if has("swagger") {
-        "this is a Swagger 2.0 description, which is not supported by this version; convert it to OpenAPI 3.x and name that file"
+    let answer = if has("swaggerVersion") {
+        "this is a description of Swagger 1.x, which is not supported; convert it to OpenAPI 3.x and name that file"
     } else if has("asyncapi") {
         "this is an AsyncAPI description of messages, not an OpenAPI description of HTTP operations"
     } else if has("arazzo") {
@@ -137,16 +170,31 @@ mod tests {
             ("openapi: 3.1", Version::V31),
             ("openapi: ' 3.2.0'", Version::V32),
             ("openapi: 3.1.0-rc1", Version::V31),
+            ("swagger: '2.0'", Version::V20),
+            ("swagger: 2.0", Version::V20),
+            ("{\"swagger\": \"2.0\", \"openapi\": \"3.0.1\"}", Version::V30),
         ] {
             assert_eq!(kind(text), Ok(expected), "{text}");
         }
     }
 
     #[test]
+    fn a_page_is_answered_with_the_description_it_shows() {
+        let url = Url::parse("https://h/docs").unwrap();
+        let found = |text: &str| Document::found(&url, text.as_bytes().to_vec()).map_err(|error| error.to_string());
+        let page = "\u{feff}\n<!DOCTYPE html><redoc spec-url='/o.yaml'></redoc>";
+        let message = "the document is an HTML page, not an API description; it is a page of Redoc; name the description that it \
+                       shows: https://h/o.yaml";
+        assert_eq!(found(page).unwrap_err(), message);
+        assert_eq!(found("<p>redo").unwrap_err(), "the document is an HTML page, not an API description");
+        assert_eq!(found("a: 1").unwrap().text(), "{\"a\":1}");
+    }
+
+    #[test]
     fn other_documents_are_named() {
         for (text, word) in [
-            ("swagger: '2.0'", "Swagger 2.0"),
-            ("swagger: 2.0", "convert it to OpenAPI 3.x"),
+            ("swaggerVersion: '1.2'", "Swagger 1.x"),
+            ("swagger: 1.2", "`swagger: 1.2`"),
             ("asyncapi: 3.0.0", "AsyncAPI"),
             ("arazzo: 1.0.1", "Arazzo"),
             ("overlay: 1.0.0", "Overlay"),

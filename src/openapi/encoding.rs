@@ -44,7 +44,8 @@ pub(super) fn read<'r>(reading: &Reading<'r>, media: &str, content: &Object<'r>)
     let media = media_type(media);
     let is_multipart = media.starts_with("multipart/");
     // In OpenAPI 3.0 styles belong to urlencoded forms alone.
-    let styled = media == "application/x-www-form-urlencoded" || (is_multipart && reading.version > Version::V30);
+    let styled =
+        media == "application/x-www-form-urlencoded" || (is_multipart && reading.version(&content.node) > Version::V30);
     let mut found = BTreeMap::new();
     if !is_multipart && !styled {
         return found;

@@ -1,8 +1,9 @@
-//! OpenAPI documents to operations (pure).
+//! API descriptions, OpenAPI 3 and Swagger 2.0, to operations (pure).
 //!
 //! `document` checks what a document is, `refs` resolves `$ref`s without fetching anything (it says which documents it
 //! wants), `schemas` makes every schema stand alone, `servers` resolves base URLs, `security` reads what credentials are needed,
-//! `parameters` and `encoding` what is sent, and `operations` lists operations in document order with everything resolved.
+//! `parameters` and `encoding` what is sent, and `operations` lists operations in document order with everything resolved. What Swagger 2.0
+//! says in its own way is in `swagger2`, and what pages that show a description say of it in `page`.
 //!
 //! [`read`] is the way in. A problem of one operation is reported and costs at most that operation.
 
@@ -12,14 +13,16 @@ pub mod document;
 pub mod encoding;
 mod names;
 pub mod operations;
+pub mod page;
 pub mod parameters;
 pub mod refs;
 pub mod schemas;
 pub mod security;
 pub mod servers;
+mod swagger2;
 mod template;
 
-pub use document::{Document, NotOpenApi};
+pub use document::{Document, NotOpenApi, Unreadable};
 pub use encoding::Encoding;
 pub use operations::{Description, Operation, read};
 pub use parameters::{Parameter, Place, Style};

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::document::NotOpenApi;
+use super::document::{NotOpenApi, Version};
 use super::encoding::{self, Encoding};
-use super::parameters::{Parameter, Parameters, Place, Style, merged};
+use super::parameters::{Listed, Parameter, Parameters, Place, Style, merged};
 use super::refs::{Node, Object, Reading, Resolver, Want};
 use super::schemas::Schemas;
 use super::security::{AuthAlternative, Security};
 use super::servers;
+use super::swagger2;
 use super::{Problem, Severity};
 use crate::http::Method;
 
@@ -33,7 +34,7 @@ const MAX_ID: usize = 512;
 /// Bytes of descriptions of all operations and their parameters together, each counted as often as it is used.
 pub const MAX_WORDS: usize = 64 << 20;
 
-/// What an OpenAPI description says.
+/// What a description says.
 #[derive(Debug, Default)]
 pub struct Description {
     /// `info.title`; empty when there is none.
@@ -141,7 +142,7 @@ struct Reader<'r> {
 /// What a path says about all its operations.
 struct PathItem<'r> {
     path: String,
-    parameters: Vec<Arc<Parameter>>,
+    listed: Listed<'r>,
     servers: Option<Vec<String>>,
     object: Object<'r>,
 }
@@ -219,15 +220,22 @@ impl<'r> Reader<'r> {
 
     /// `holder` is the path's own object, or what its `$ref` leads to; the own object's parameters and servers come first.
     fn path_item(&self, path: &str, own: &Object<'r>, holder: Object<'r>) -> Result<PathItem<'r>, String> {
-        let mut parameters = self.parameters.listed(&holder, &self.schemas)?;
+        let mut listed = self.parameters.listed(&holder, &self.schemas)?;
         if holder.node.address() != own.node.address() {
-            parameters = merged(&parameters, self.parameters.listed(own, &self.schemas)?);
+            listed = merged(&listed, self.parameters.listed(own, &self.schemas)?);
         }
-        let listed =
-            |object: &Object<'r>| if self.servers_matter { servers::servers(self.reading, object) } else { None };
-        let servers = listed(own).or_else(|| listed(&holder));
+        let servers = self.servers(own).or_else(|| self.servers(&holder));
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        Ok(PathItem { path, parameters, servers, object: holder })
+        Ok(PathItem { path, listed, servers, object: holder })
+    }
+
+    /// The servers that a path or an operation names for itself.
+    fn servers(&self, holder: &Object<'r>) -> Option<Vec<String>> {
+        match self.reading.version(&holder.node) {
+            _ if !self.servers_matter => None,
+            Version::V20 => swagger2::own_servers(self.reading, self.root, holder),
+            _ => servers::servers(self.reading, holder),
+        }
     }
 
     fn method(&self, name: &str, node: &Node<'r>) -> Option<Method> {
@@ -261,9 +269,12 @@ impl<'r> Reader<'r> {
     }
 
     fn resolved(&self, method: Method, item: &PathItem<'r>, object: &Object<'r>) -> Result<Operation, String> {
-        let own = self.parameters.listed(object, &self.schemas)?;
-        let listed = if self.servers_matter { servers::servers(self.reading, object) } else { None };
-        let servers = listed.or_else(|| item.servers.clone()).unwrap_or_else(|| self.document_servers.clone());
+        let listed = merged(&item.listed, self.parameters.listed(object, &self.schemas)?);
+        let servers = self.servers(object).or_else(|| item.servers.clone());
+        let body = match self.reading.version(&object.node) {
+            Version::V20 => swagger2::body(self.reading, &self.schemas, self.root, object, &listed.body),
+            _ => self.body(object)?,
+        };
         let mut operation = Operation {
             method,
             path: item.path.clone(),
@@ -271,10 +282,10 @@ impl<'r> Reader<'r> {
             tags: tags(object),
             summary: object.string("summary").unwrap_or_default(),
             description: object.string("description").unwrap_or_default(),
-            parameters: merged(&item.parameters, own),
-            body: self.body(object)?,
+            parameters: listed.parameters,
+            body,
             security: self.security.alternatives(object).unwrap_or_else(|| self.document_security.clone()),
-            servers,
+            servers: servers.unwrap_or_else(|| self.document_servers.clone()),
             extensions: extensions(object),
             pointer: object.node.pointer.clone(),
         };
@@ -354,7 +365,10 @@ impl<'r> Reader<'r> {
 }
 
 fn document_servers<'r>(reading: &Reading<'r>, root: &Object<'r>) -> Vec<String> {
-    servers::servers(reading, root).unwrap_or_else(|| servers::default_server(reading, &root.node))
+    match reading.version(&root.node) {
+        Version::V20 => swagger2::servers(reading, root),
+        _ => servers::servers(reading, root).unwrap_or_else(|| servers::default_server(reading, &root.node)),
+    }
 }
 
 fn tags(object: &Object<'_>) -> Vec<String> {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::Severity;
+use super::document::Version;
 use super::refs::{Node, Object, Reading};
 use super::schemas::Schemas;
+use super::{Severity, swagger2};
 
 /// One parameter of an operation.
 #[derive(Clone, Debug)]
@@ -67,6 +68,8 @@ pub enum Style {
     SpaceDelimited,
     /// Query: `a|b`
     PipeDelimited,
+    /// Query: `a%09b`; only Swagger 2.0 can say it (`collectionFormat: tsv`).
+    TabDelimited,
     /// Query: `a[b]=c`
     DeepObject,
     /// Cookie (OpenAPI 3.2): as form, but `; ` between exploded pairs and no encoding.
@@ -94,7 +97,7 @@ impl Place {
         }
     }
 
-    fn default_style(self) -> Style {
+    pub(super) fn default_style(self) -> Style {
         match self {
             Self::Path | Self::Header => Style::Simple,
             Self::Query | Self::Cookie => Style::Form,
@@ -129,6 +132,15 @@ const MAX_PARAMETERS_OF_ONE: usize = 1000;
 /// Headers that OpenAPI says are not described as parameters.
 const NOT_PARAMETERS: [&str; 3] = ["accept", "content-type", "authorization"];
 
+/// What one path or operation lists.
+#[derive(Clone, Default)]
+pub(super) struct Listed<'r> {
+    /// What is sent outside the body.
+    pub(super) parameters: Vec<Arc<Parameter>>,
+    /// The parameters of Swagger 2.0 that make the body.
+    pub(super) body: Vec<Object<'r>>,
+}
+
 /// Reads parameters; each place once, since many operations refer to the same.
 pub(super) struct Parameters<'r> {
     reading: &'r Reading<'r>,
@@ -142,8 +154,8 @@ impl<'r> Parameters<'r> {
 
     /// The parameters that `holder` (a path or an operation) lists. A reference that leads nowhere is an error: nobody can know
     /// whether that parameter is required.
-    pub(super) fn listed(&self, holder: &Object<'r>, schemas: &Schemas<'r>) -> Result<Vec<Arc<Parameter>>, String> {
-        let mut found: Vec<Arc<Parameter>> = Vec::new();
+    pub(super) fn listed(&self, holder: &Object<'r>, schemas: &Schemas<'r>) -> Result<Listed<'r>, String> {
+        let mut found = Listed::default();
         let nodes = holder.get("parameters").map(|list| list.items()).unwrap_or_default();
         if nodes.len() > MAX_PARAMETERS_OF_ONE {
             return Err(format!("there are more than {MAX_PARAMETERS_OF_ONE} parameters"));
@@ -153,17 +165,26 @@ impl<'r> Parameters<'r> {
                 continue;
             }
             let object = self.reading.resolve(&node).map_err(|error| error.to_string())?;
+            if self.reading.version(&object.node) == Version::V20 && swagger2::is_of_body(&object) {
+                if found.body.iter().any(|other| swagger2::same(other, &object)) {
+                    self.warn_twice(&node, &object.string("name").unwrap_or_default());
+                } else {
+                    found.body.push(object);
+                }
+                continue;
+            }
             let Some(parameter) = self.known(&object, schemas) else { continue };
-            if found.iter().any(|other| same(other, &parameter)) {
-                self.warn(
-                    &node,
-                    format!("the parameter `{}` is listed twice; the first counts", parameter.name.escape_debug()),
-                );
+            if found.parameters.iter().any(|other| same(other, &parameter)) {
+                self.warn_twice(&node, &parameter.name);
             } else {
-                found.push(parameter);
+                found.parameters.push(parameter);
             }
         }
         Ok(found)
+    }
+
+    fn warn_twice(&self, node: &Node<'r>, name: &str) {
+        self.warn(node, format!("the parameter `{}` is listed twice; the first counts", name.escape_debug()));
     }
 
     fn known(&self, object: &Object<'r>, schemas: &Schemas<'r>) -> Option<Arc<Parameter>> {
@@ -182,7 +203,7 @@ impl<'r> Parameters<'r> {
             let why = match written.as_str() {
                 "querystring" => "describes the whole query string, which is not supported by this version",
                 "" => "has no `name` or no `in`",
-                _ => "has no `name`, or is in a place that OpenAPI 3 does not know",
+                _ => "has no `name`, or is in a place that the description's version does not know",
             };
             self.warn(&object.node, format!("the parameter {why}; it is left out"));
             return None;
@@ -198,12 +219,15 @@ impl<'r> Parameters<'r> {
             }
             (_, schema) => (None, schema),
         };
-        let style = self.style(object, place);
+        let is_old = self.reading.version(&object.node) == Version::V20;
+        let (style, explode) =
+            if is_old { swagger2::style(self.reading, object, place) } else { self.style(object, place) };
+        let old_schema = || if is_old { swagger2::schema(schemas, object) } else { None };
         Some(Parameter {
             required: place == Place::Path || object.boolean("required") == Some(true),
-            schema: schema.map(|schema| schemas.standalone(&schema)),
+            schema: schema.map(|schema| schemas.standalone(&schema)).or_else(old_schema),
             description: object.string("description").unwrap_or_default(),
-            explode: object.boolean("explode").unwrap_or(style.default_explode()),
+            explode,
             allow_reserved: object.boolean("allowReserved") == Some(true),
             cli_name: object.string("x-cli-name").filter(|name| !name.is_empty()),
             name,
@@ -213,9 +237,15 @@ impl<'r> Parameters<'r> {
         })
     }
 
-    fn style(&self, object: &Object<'r>, place: Place) -> Style {
-        let Some(written) = object.string("style") else { return place.default_style() };
-        Style::parse(&written, place).unwrap_or_else(|| {
+    /// The style, and whether it explodes.
+    fn style(&self, object: &Object<'r>, place: Place) -> (Style, bool) {
+        let written = object.string("style");
+        let style = written.map_or(place.default_style(), |written| self.fitting(&written, place, object));
+        (style, object.boolean("explode").unwrap_or(style.default_explode()))
+    }
+
+    fn fitting(&self, written: &str, place: Place, object: &Object<'r>) -> Style {
+        Style::parse(written, place).unwrap_or_else(|| {
             let place_name = place.as_str();
             let message = format!(
                 "the style `{}` does not fit a {place_name} parameter; the default is used",
@@ -232,10 +262,19 @@ impl<'r> Parameters<'r> {
 }
 
 /// The path's parameters with the operation's own, which win.
-pub(super) fn merged(of_path: &[Arc<Parameter>], own: Vec<Arc<Parameter>>) -> Vec<Arc<Parameter>> {
-    let inherited = of_path.iter().filter(|parameter| !own.iter().any(|other| same(other, parameter)));
-    let mut all: Vec<_> = inherited.cloned().collect();
-    all.extend(own);
+pub(super) fn merged<'r>(of_path: &Listed<'r>, own: Listed<'r>) -> Listed<'r> {
+    let inherited = of_path.parameters.iter().filter(|one| !own.parameters.iter().any(|other| same(other, one)));
+    let mut all = Listed {
+        parameters: inherited.cloned().collect(),
+        body: of_path
+            .body
+            .iter()
+            .filter(|one| !own.body.iter().any(|other| swagger2::same(other, one)))
+            .cloned()
+            .collect(),
+    };
+    all.parameters.extend(own.parameters);
+    all.body.extend(own.body);
     all
 }
 

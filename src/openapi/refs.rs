@@ -231,8 +231,8 @@ impl std::error::Error for RefError {}
 /// One pass over the documents.
 pub struct Reading<'r> {
     resolver: &'r Resolver,
-    /// Of the first document; it holds for all.
-    pub version: Version,
+    version: Version,
+    versions: RefCell<HashMap<usize, Version>>,
     wanted: RefCell<BTreeMap<Url, Url>>,
     indexes: RefCell<HashMap<usize, Rc<Members<'r>>>>,
     names: RefCell<HashMap<usize, Rc<Names>>>,
@@ -241,11 +241,12 @@ pub struct Reading<'r> {
 }
 
 impl<'r> Reading<'r> {
-    /// Starts a pass; an error when the first document is no OpenAPI 3.x description.
+    /// Starts a pass; an error when the first document is no description that can be read.
     pub fn new(resolver: &'r Resolver) -> Result<Self, NotOpenApi> {
         let mut reading = Self {
             resolver,
             version: Version::V30,
+            versions: RefCell::default(),
             wanted: RefCell::default(),
             indexes: RefCell::default(),
             names: RefCell::default(),
@@ -260,6 +261,18 @@ impl<'r> Reading<'r> {
     pub fn root(&self) -> Object<'r> {
         let node = self.whole(0);
         Object { members: self.index(node.text).unwrap_or_default(), node }
+    }
+
+    /// The version that holds at `node`: its document's, or the first document's for one that does not say.
+    pub fn version(&self, node: &Node<'r>) -> Version {
+        let document = node.scope.document;
+        if document == 0 {
+            return self.version;
+        }
+        *self.versions.borrow_mut().entry(document).or_insert_with(|| {
+            let members = self.index(self.whole(document).text);
+            members.and_then(|members| document::version(&members).ok()).unwrap_or(self.version)
+        })
     }
 
     /// What relative addresses of `node`'s document are relative to.

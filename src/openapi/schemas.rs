@@ -25,6 +25,8 @@ pub const MAX_SCHEMA_BYTES: usize = 1 << 20;
 /// Bytes of all schemas of one description, each counted as often as it is used; later ones accept any value.
 pub const MAX_ALL_SCHEMAS_BYTES: usize = 64 << 20;
 
+const TOO_MUCH: &str = "all schemas together are larger than 64 MiB; from here on any value is accepted";
+
 /// The schemas of one pass.
 pub(super) struct Schemas<'r> {
     pub(super) reading: &'r Reading<'r>,
@@ -56,15 +58,26 @@ impl<'r> Schemas<'r> {
         let root = self.behind_references(node);
         // Asked before the work is done: beyond the bound nothing is put together and nothing kept.
         if self.spent.get() > MAX_ALL_SCHEMAS_BYTES {
-            self.warn(node, "all schemas together are larger than 64 MiB; from here on any value is accepted");
+            self.warn(node, TOO_MUCH);
             return anything();
         }
         let known = self.finished.borrow().get(&root.address()).cloned();
         let schema = known.unwrap_or_else(|| {
-            let schema = self.put_together(&root);
+            let schema = self.put_together(&root, &self.read(&root));
             self.finished.borrow_mut().insert(root.address(), schema.clone());
             schema
         });
+        self.spent.set(self.spent.get() + schema.get().len());
+        schema
+    }
+
+    /// The schema that a template makes, standing alone; `node` is the place it is told of in problems.
+    pub(super) fn of_template(&self, node: &Node<'r>, template: &Template) -> Arc<RawValue> {
+        if self.spent.get() > MAX_ALL_SCHEMAS_BYTES {
+            self.warn(node, TOO_MUCH);
+            return anything();
+        }
+        let schema = self.put_together(node, template);
         self.spent.set(self.spent.get() + schema.get().len());
         schema
     }
@@ -75,7 +88,7 @@ impl<'r> Schemas<'r> {
         for _ in 0..super::refs::MAX_CHAIN {
             let Some(object) = node.object() else { return node };
             let Some(reference) = object.string("$ref") else { return node };
-            if self.reading.version > Version::V30 && object.iter().count() > 1 {
+            if self.reading.version(&node) > Version::V30 && object.iter().count() > 1 {
                 return node;
             }
             match self.reading.follow(&node.scope, &reference) {
@@ -86,9 +99,8 @@ impl<'r> Schemas<'r> {
         node
     }
 
-    fn put_together(&self, root: &Node<'r>) -> Arc<RawValue> {
-        let template = self.read(root);
-        let (kept, cut) = self.closure(&template);
+    fn put_together(&self, root: &Node<'r>, template: &Template) -> Arc<RawValue> {
+        let (kept, cut) = self.closure(template);
         if template.size > MAX_SCHEMA_BYTES {
             self.warn(root, "the schema is larger than 1 MiB; any value is accepted");
             return anything();
@@ -207,7 +219,8 @@ impl<'r> Schemas<'r> {
         })
     }
 
-    fn read(&self, node: &Node<'r>) -> Template {
+    /// The template of the schema at `node`.
+    pub(super) fn read(&self, node: &Node<'r>) -> Template {
         if self.circular(node) {
             self.warn(node, "the schema refers only to itself; any value is accepted");
             return Template::anything();
@@ -224,7 +237,7 @@ impl<'r> Schemas<'r> {
         node.object().is_some_and(|object| object.string("$ref").is_some())
             && self.behind_references(node).object().is_some_and(|last| {
                 last.string("$ref").is_some_and(|reference| {
-                    let plain = self.reading.version == Version::V30 || last.iter().count() == 1;
+                    let plain = self.reading.version(&last.node) <= Version::V30 || last.iter().count() == 1;
                     plain && self.reading.follow(&last.node.scope, &reference).is_ok()
                 })
             })

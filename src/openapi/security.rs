@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Severity;
+use super::document::Version;
 use super::refs::{Node, Object, Reading};
+use super::{Severity, swagger2};
 
 /// Requirements that hold together (AND).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +20,7 @@ pub struct AuthAlternative {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthRequirement {
-    /// Key in `components.securitySchemes`.
+    /// Key in `components.securitySchemes`, or `securityDefinitions`.
     pub name: String,
     /// `http`, `apiKey`, `oauth2`, `openIdConnect`, `mutualTLS`; empty when the document does not define the scheme.
     #[serde(rename = "type")]
@@ -73,7 +74,10 @@ pub(super) struct Security<'r> {
 
 impl<'r> Security<'r> {
     pub(super) fn new(reading: &'r Reading<'r>, root: &Object<'r>) -> Self {
-        let schemes = root.object("components").and_then(|components| components.object("securitySchemes"));
+        let schemes = match reading.version(&root.node) {
+            Version::V20 => root.object("securityDefinitions"),
+            _ => root.object("components").and_then(|components| components.object("securitySchemes")),
+        };
         Self { reading, schemes, known: RefCell::default() }
     }
 
@@ -131,17 +135,28 @@ impl<'r> Security<'r> {
                 return undefined(format!("the security scheme `{}` cannot be read: {error}", name.escape_debug()));
             }
         };
-        let kind = scheme.string("type").unwrap_or_default();
+        let is_old = self.reading.version(&scheme.node) == Version::V20;
+        let kind = match scheme.string("type").unwrap_or_default() {
+            kind if is_old && kind == "basic" => "http".to_owned(),
+            kind => kind,
+        };
         let for_kind = |wanted: &str, member: &str| {
             if kind == wanted { scheme.string(member).unwrap_or_default() } else { String::new() }
         };
         let requirement = AuthRequirement {
             name: name.to_owned(),
-            scheme: for_kind("http", "scheme").to_ascii_lowercase(),
+            scheme: match is_old && kind == "http" {
+                true => "basic".to_owned(),
+                false => for_kind("http", "scheme").to_ascii_lowercase(),
+            },
             place: for_kind("apiKey", "in"),
             param_name: for_kind("apiKey", "name"),
             scopes: Vec::new(),
-            oauth_flows: if kind == "oauth2" { self.flows(&scheme) } else { Vec::new() },
+            oauth_flows: match (kind.as_str(), is_old) {
+                ("oauth2", true) => self.old_flow(&scheme),
+                ("oauth2", false) => self.flows(&scheme),
+                _ => Vec::new(),
+            },
             open_id_connect_url: self.address(&scheme, "openIdConnectUrl"),
             kind,
         };
@@ -154,16 +169,22 @@ impl<'r> Security<'r> {
 
     fn flows(&self, scheme: &Object<'r>) -> Vec<OAuthFlow> {
         let Some(flows) = scheme.object("flows") else { return Vec::new() };
-        let one = |mode: &&str| {
-            let flow = flows.object(mode)?;
-            Some(OAuthFlow {
-                mode: (*mode).to_owned(),
-                authorization_url: self.address(&flow, "authorizationUrl"),
-                token_url: self.address(&flow, "tokenUrl"),
-                refresh_url: self.address(&flow, "refreshUrl"),
-            })
-        };
-        FLOWS.iter().filter_map(one).collect()
+        FLOWS.iter().filter_map(|mode| Some(self.flow(mode, &flows.object(mode)?))).collect()
+    }
+
+    /// Swagger 2.0 has one flow a scheme, written into the scheme itself.
+    fn old_flow(&self, scheme: &Object<'r>) -> Vec<OAuthFlow> {
+        let mode = scheme.string("flow").and_then(|flow| swagger2::flow(&flow));
+        mode.map(|mode| self.flow(mode, scheme)).into_iter().collect()
+    }
+
+    fn flow(&self, mode: &str, holder: &Object<'r>) -> OAuthFlow {
+        OAuthFlow {
+            mode: mode.to_owned(),
+            authorization_url: self.address(holder, "authorizationUrl"),
+            token_url: self.address(holder, "tokenUrl"),
+            refresh_url: self.address(holder, "refreshUrl"),
+        }
     }
 
     /// An address resolved against the document; empty when it is missing, or no http(s) address.

@@ -68,7 +68,8 @@ fn variable(name: &str, variables: Option<&Object<'_>>) -> Option<String> {
     }
 }
 
-fn absolute<'r>(reading: &Reading<'r>, node: &Node<'r>, url: &str) -> Option<String> {
+/// The address, resolved against the document; `None` with a warning when requests cannot go there.
+pub(super) fn absolute<'r>(reading: &Reading<'r>, node: &Node<'r>, url: &str) -> Option<String> {
     let base = reading.base(node);
     let relative = !url.contains("://");
     let joined = if relative { base.join(url) } else { Url::parse(url) };

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::document::Version;
 use super::refs::{Node, Scope};
 use super::schemas::Schemas;
+use super::swagger2;
 use crate::base::json;
 
 /// Keywords whose value is a schema.
@@ -59,9 +60,43 @@ enum Part {
 impl Template {
     /// The template of the schema that is the tree at `node`.
     pub(super) fn of<'r>(schemas: &Schemas<'r>, node: &Node<'r>, value: &Value) -> Self {
-        let mut writer = Writer { schemas, node, pointer: node.pointer.clone(), template: Self::default() };
+        let mut writer = Writer::new(schemas, node);
         writer.schema(value, &node.scope);
         writer.template
+    }
+
+    /// The template of a schema whose keywords stand among other members of the object at `node`.
+    pub(super) fn of_keywords<'r>(schemas: &Schemas<'r>, node: &Node<'r>, keywords: &Map<String, Value>) -> Self {
+        let mut writer = Writer::new(schemas, node);
+        writer.object(keywords, &node.scope);
+        writer.template
+    }
+
+    /// The template of an object's schema whose properties have these templates.
+    pub(super) fn of_properties(properties: Vec<(String, Self)>, required: &[String]) -> Self {
+        let mut whole = Self::default();
+        whole.push("{\"type\":\"object\",\"properties\":{");
+        for (nth, (name, property)) in properties.into_iter().enumerate() {
+            whole.push(if nth > 0 { "," } else { "" });
+            whole.push(&Value::from(name).to_string());
+            whole.push(":");
+            whole.size += property.size;
+            whole.parts.extend(property.parts);
+        }
+        whole.push("}");
+        if !required.is_empty() {
+            whole.push(&format!(",\"required\":{}", Value::from(required)));
+        }
+        whole.push("}");
+        whole
+    }
+
+    fn push(&mut self, text: &str) {
+        self.size += text.len();
+        match self.parts.last_mut() {
+            Some(Part::Text(last)) => last.push_str(text),
+            _ => self.parts.push(Part::Text(text.to_owned())),
+        }
     }
 
     /// The schema that accepts everything.
@@ -94,18 +129,20 @@ impl Template {
 struct Writer<'w, 'r> {
     schemas: &'w Schemas<'r>,
     node: &'w Node<'r>,
+    version: Version,
     /// Where the present subschema stands.
     pointer: String,
     template: Template,
 }
 
-impl Writer<'_, '_> {
+impl<'w, 'r> Writer<'w, 'r> {
+    fn new(schemas: &'w Schemas<'r>, node: &'w Node<'r>) -> Self {
+        let version = schemas.reading.version(node);
+        Self { schemas, node, version, pointer: node.pointer.clone(), template: Template::default() }
+    }
+
     fn push(&mut self, text: &str) {
-        self.template.size += text.len();
-        match self.template.parts.last_mut() {
-            Some(Part::Text(last)) => last.push_str(text),
-            _ => self.template.parts.push(Part::Text(text.to_owned())),
-        }
+        self.template.push(text);
     }
 
     fn data(&mut self, value: &Value) {
@@ -149,14 +186,14 @@ impl Writer<'_, '_> {
             self.name(&mut first, "$ref");
             self.refer(target);
         }
-        let annotations_only = reference.is_some() && self.schemas.reading.version == Version::V30;
+        let annotations_only = reference.is_some() && self.version <= Version::V30;
         for (keyword, value) in keywords {
             let dropped =
                 DROPPED.contains(&keyword.as_str()) && !matches!((keyword.as_str(), value), ("$ref", Value::Object(_)));
             if dropped || (annotations_only && !ANNOTATIONS.contains(&keyword.as_str())) {
                 continue;
             }
-            if self.schemas.reading.version == Version::V30 && self.older(keywords, keyword, value, &mut first) {
+            if self.version <= Version::V30 && self.older(keywords, keyword, value, &mut first) {
                 continue;
             }
             self.name(&mut first, keyword);
@@ -165,21 +202,30 @@ impl Writer<'_, '_> {
         self.push("}");
     }
 
-    /// What OpenAPI 3.0 writes in its own way, as JSON Schema 2020-12 does: `nullable`, and exclusive bounds as booleans. Whether the
-    /// keyword is done with.
+    /// What OpenAPI 3.0 and Swagger 2.0 write in their own ways, as JSON Schema 2020-12 does: `nullable`, and exclusive bounds as
+    /// booleans. Whether the keyword is done with.
     fn older(&mut self, keywords: &Map<String, Value>, keyword: &str, value: &Value, first: &mut bool) -> bool {
+        if self.version == Version::V20
+            && let Some(modern) = swagger2::modern(keywords, keyword, value)
+        {
+            for (keyword, value) in modern {
+                self.name(first, keyword);
+                self.data(&value);
+            }
+            return true;
+        }
+        let is_true = |keyword: &str| keywords.get(keyword) == Some(&Value::Bool(true));
         // The specification defines `nullable` only beside a type; elsewhere it stays as it is.
-        let nullable =
-            keywords.get("nullable") == Some(&Value::Bool(true)) && keywords.get("type").is_some_and(Value::is_string);
-        let is_exclusive = |bound: &str| keywords.get(bound) == Some(&Value::Bool(true));
+        let nullable = (is_true("nullable") || (self.version == Version::V20 && is_true("x-nullable")))
+            && keywords.get("type").is_some_and(Value::is_string);
         let modern = match (keyword, value) {
             ("type", name) if nullable => Value::from(vec![name.clone(), "null".into()]),
             ("enum", Value::Array(values)) if nullable && !values.contains(&Value::Null) => {
                 values.iter().cloned().chain([Value::Null]).collect()
             }
-            ("nullable", _) if nullable => return true,
-            ("minimum", _) if is_exclusive("exclusiveMinimum") => return true,
-            ("maximum", _) if is_exclusive("exclusiveMaximum") => return true,
+            ("nullable" | "x-nullable", _) if nullable => return true,
+            ("minimum", _) if is_true("exclusiveMinimum") => return true,
+            ("maximum", _) if is_true("exclusiveMaximum") => return true,
             ("exclusiveMinimum" | "exclusiveMaximum", Value::Bool(exclusive)) => {
                 let bound = if keyword == "exclusiveMinimum" { "minimum" } else { "maximum" };
                 match keywords.get(bound).filter(|_| *exclusive) {

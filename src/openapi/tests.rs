@@ -11,6 +11,8 @@ use crate::base::document::DocumentError;
 use crate::base::url::Url;
 use crate::http::Method;
 
+mod swagger2;
+
 const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/openapi");
 
 fn url(text: &str) -> Url {

@@ -84,6 +84,7 @@ pub(crate) fn query(parameter: &Parameter, pairs: &[(String, String)], like: &Va
     let delimiter = match parameter.style {
         Style::SpaceDelimited => "%20",
         Style::PipeDelimited => "%7C",
+        Style::TabDelimited => "%09",
         _ => ",",
     };
     match like {

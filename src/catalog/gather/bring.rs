@@ -89,8 +89,8 @@ impl<'a> Bringer<'a> {
         };
         let fetched = self.fetcher.fetch(&ask).inspect_err(|error| self.fetches.extend(error.record.clone()))?;
         self.fetches.push(fetched.record);
-        let document =
-            Document::parse(fetched.bytes).map_err(|error| FetchError { message: error.to_string(), record: None })?;
+        let document = Document::found(&fetched.url, fetched.bytes)
+            .map_err(|error| FetchError { message: error.to_string(), record: None })?;
         Ok((fetched.url, document))
     }
 }

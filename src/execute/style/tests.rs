@@ -67,7 +67,10 @@ fn header_styles() {
     let exploded = ["", "blue", "blue,black,brown", "R=100,G=200,B=150"];
     for ((value, flat), exploded) in values().iter().zip(flat).zip(exploded) {
         let datum = Datum::from_json(value);
-        assert_eq!((in_header(false, &datum).as_str(), in_header(true, &datum).as_str()), (flat, exploded));
+        assert_eq!(
+            (in_header(Style::Simple, false, &datum).as_str(), in_header(Style::Simple, true, &datum).as_str()),
+            (flat, exploded)
+        );
     }
 }
 
@@ -101,7 +104,7 @@ fn nothing_is_not_sent() {
     }
     assert_eq!(query(Style::Form, false, false, &json!(["a", null, "b"])), "color=a,b");
     assert_eq!(query(Style::Form, true, false, &json!({"a": 1, "b": null})), "a=1");
-    assert_eq!(in_header(false, &Datum::from_json(&json!([null, true, 1.5]))), "true,1.5");
+    assert_eq!(in_header(Style::Simple, false, &Datum::from_json(&json!([null, true, 1.5]))), "true,1.5");
 }
 
 #[test]
@@ -132,7 +135,25 @@ fn parts_are_written_as_they_are() {
     assert_eq!(plain(Style::Form, true, json!(["a b", "&"])), [pair("c", "a b"), pair("c", "&")]);
     assert_eq!(plain(Style::SpaceDelimited, false, json!(["a", "b"])), [pair("c", "a b")]);
     assert_eq!(plain(Style::PipeDelimited, false, json!(["a", "b"])), [pair("c", "a|b")]);
+    assert_eq!(plain(Style::TabDelimited, false, json!(["a", "b"])), [pair("c", "a\tb")]);
     assert_eq!(plain(Style::DeepObject, true, json!({"a": {"b": 1}})), [pair("c[a][b]", "1")]);
+}
+
+#[test]
+fn delimiters_of_swagger_2_stand_anywhere() {
+    let list = Datum::from_json(&json!(["a b", "c|d"]));
+    for (style, path, header) in [
+        (Style::Simple, "a%20b,c%7Cd", "a b,c|d"),
+        (Style::SpaceDelimited, "a%20b%20c%7Cd", "a b c|d"),
+        (Style::TabDelimited, "a%20b%09c%7Cd", "a b\tc|d"),
+        (Style::PipeDelimited, "a%20b%7Cc%7Cd", "a b|c|d"),
+    ] {
+        assert_eq!(
+            (in_path("c", style, false, &list), in_header(style, false, &list)),
+            (path.to_owned(), header.to_owned())
+        );
+    }
+    assert_eq!(query(Style::TabDelimited, false, false, &json!(["a", "b"])), "color=a%09b");
 }
 
 #[track_caller]
