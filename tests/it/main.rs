@@ -22,6 +22,7 @@ mod dry_run;
 mod evaluation;
 mod failures;
 mod front;
+mod init;
 mod instances;
 mod lock;
 mod observed;

@@ -110,7 +110,9 @@ fn mcp(word: &str, options: &Options) -> Result<Asked, UsageError> {
     };
     let id = options.value("service").map_or(id, str::to_owned);
     if id.is_empty() {
-        return Err(UsageError::new(format!("no id can be made of {}", word.escape_debug())).hint("give one: --service ID"));
+        return Err(
+            UsageError::new(format!("no id can be made of {}", word.escape_debug())).hint("give one: --service ID")
+        );
     }
     let all = |name: &str| -> Vec<&str> {
         options.options.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str()).collect()
@@ -170,12 +172,28 @@ mod tests {
 
     #[test]
     fn mcp_servers_are_commands_or_addresses() {
-        server("Files --type=mcp npx -y server", "files", json!({"type": "stdio", "command": "npx", "args": ["-y", "server"]}));
+        server(
+            "Files --type=mcp npx -y server",
+            "files",
+            json!({"type": "stdio", "command": "npx", "args": ["-y", "server"]}),
+        );
         server("f --type=mcp --command=srv --arg=-v", "f", json!({"type": "stdio", "command": "srv", "args": ["-v"]}));
         server("f --type=mcp --command=srv", "f", json!({"type": "stdio", "command": "srv"}));
-        server("f --type=mcp --url=https://m.example/mcp", "f", json!({"type": "streamable-http", "url": "https://m.example/mcp"}));
-        server("https://m.example/x --type=mcp --transport=sse", "m-example", json!({"type": "sse", "url": "https://m.example/x"}));
-        server("https://m.example/x --type=mcp --service=own", "own", json!({"type": "streamable-http", "url": "https://m.example/x"}));
+        server(
+            "f --type=mcp --url=https://m.example/mcp",
+            "f",
+            json!({"type": "streamable-http", "url": "https://m.example/mcp"}),
+        );
+        server(
+            "https://m.example/x --type=mcp --transport=sse",
+            "m-example",
+            json!({"type": "sse", "url": "https://m.example/x"}),
+        );
+        server(
+            "https://m.example/x --type=mcp --service=own",
+            "own",
+            json!({"type": "streamable-http", "url": "https://m.example/x"}),
+        );
     }
 
     #[test]
@@ -199,7 +217,10 @@ mod tests {
 
     #[test]
     fn what_is_unclear_is_refused_with_the_next_step() {
-        wrong("petstore", "nor /no/such/place/petstore.yaml, /no/such/place/petstore.yml, /no/such/place/petstore.json");
+        wrong(
+            "petstore",
+            "nor /no/such/place/petstore.yaml, /no/such/place/petstore.yml, /no/such/place/petstore.json",
+        );
         wrong("petstore", "--type mcp");
         wrong("api.example.com", "https://api.example.com");
         wrong("localhost:8080", "http://localhost:8080");

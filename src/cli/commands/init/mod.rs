@@ -147,7 +147,8 @@ fn outcome(
 }
 
 fn runtime(text: &str) -> Result<Url, UsageError> {
-    let wrong = |cause: String| UsageError::new(format!("--runtime: {cause}")).hint("write it like http://127.0.0.1:8765");
+    let wrong =
+        |cause: String| UsageError::new(format!("--runtime: {cause}")).hint("write it like http://127.0.0.1:8765");
     match Url::parse(text) {
         Ok(url) if url.is_http() => Ok(url),
         Ok(_) => Err(wrong("a toolbox is reached by http or https".to_owned())),
@@ -155,12 +156,7 @@ fn runtime(text: &str) -> Result<Url, UsageError> {
     }
 }
 
-fn api(
-    found: probe::Found,
-    asked: Option<&str>,
-    directory: Option<&Path>,
-    taken: &dyn Fn(&str) -> bool,
-) -> Chosen {
+fn api(found: probe::Found, asked: Option<&str>, directory: Option<&Path>, taken: &dyn Fn(&str) -> bool) -> Chosen {
     let probe::Found { kind, location, catalog, problems } = found;
     // A catalog of APIs may have one more tomorrow: only what it is asked for gets a name that is written down.
     let only = match catalog.services.as_slice() {
@@ -207,7 +203,9 @@ fn write(world: &World<'_>, outcome: &Outcome) -> Result<(), Failure> {
     match world.surroundings().trust_file {
         Some(list) => trust::record(&list, path, text.as_bytes()).map_err(|error| unusable(&list, &error.to_string())),
         None => {
-            world.console.note("there is no place to remember trust, since HOME is not set: name the file with --config");
+            world
+                .console
+                .note("there is no place to remember trust, since HOME is not set: name the file with --config");
             Ok(())
         }
     }

@@ -145,6 +145,6 @@ mod tests {
             next(Some("a.json"), &url("http://localhost:9000"), None),
             ["open-cli-toolbox --config a.json --addr 127.0.0.1:9000", "open-cli --config a.json catalog list"]
         );
-        assert!(next(None, &url("https://t.example"), None)[0].contains("where https://t.example/ leads to"));
+        assert!(next(None, &url("https://t.example"), None)[0].contains("(where https://t.example leads to)"));
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::plan::ApiKind;
 use crate::base::host::Deadline;
 use crate::base::id::{ServiceId, SourceId};
+use crate::base::url::Url;
 use crate::catalog::Catalog;
 use crate::catalog::gather::{self, Gathered, SourceState};
 use crate::cli::report::Failure;
@@ -16,11 +17,15 @@ use crate::cli::world::World;
 use crate::config::{Config, Location, Refresh, Service, Source};
 use crate::discovery::api_catalog::WELL_KNOWN;
 use crate::discovery::{Kind, classify};
-use crate::fetch::run::{Ask, FetchError, Fetcher};
+use crate::fetch::run::{Ask, FetchError, Fetched, Fetcher};
 use crate::http::Reach;
+use crate::openapi::page;
 
 /// How long the first document may take, unless `--timeout` says otherwise.
 const FIRST: Duration = Duration::from_secs(30);
+
+/// How much of a page is searched.
+const MAX_PAGE: usize = 4 << 20;
 
 /// What the source is called while it is looked at; never written.
 const PROBED: &str = "probed";
@@ -49,8 +54,7 @@ pub(super) fn probe(
     };
     for (kind, location) in candidates {
         let config = config(kind, &location, service);
-        let Gathered { catalog, report, problems } =
-            gather::gather(&config, &fetcher, None, true, &world.host.clock);
+        let Gathered { catalog, report, problems } = gather::gather(&config, &fetcher, None, true, &world.host.clock);
         for fetch in report.iter().flat_map(|source| &source.fetches) {
             let status = fetch.status_code.map_or("no answer".to_owned(), |status| status.to_string());
             world.console.tell(&format!("{} {} -> {status}", fetch.request_method, fetch.url));
@@ -99,16 +103,12 @@ fn candidates(
     location: &Location,
     looked: &mut Looked,
 ) -> Result<Vec<(ApiKind, Location)>, Failure> {
-    let limit = world.globals.timeout.unwrap_or(FIRST);
-    let ask = Ask {
-        location,
-        refresh: Refresh::default(),
-        force: true,
-        reach: Reach::Named,
-        method: "explicit",
-        deadline: Deadline::after(limit),
+    let deadline = Deadline::after(world.globals.timeout.unwrap_or(FIRST));
+    let bring = |location: &Location, reach: Reach| {
+        let refresh = Refresh::default();
+        fetcher.fetch(&Ask { location, refresh, force: true, reach, method: "explicit", deadline })
     };
-    let fetched = match fetcher.fetch(&ask) {
+    let fetched = match bring(location, Reach::Named) {
         Ok(fetched) => fetched,
         Err(error) if answered(&error) => {
             looked.note(&error.message);
@@ -119,17 +119,56 @@ fn candidates(
                 .hint("check the address; --timeout gives it longer, --ca-cert adds an authority"));
         }
     };
-    let seen = classify(fetched.bytes, "");
-    match seen.kind {
+    let begin = fetched.bytes[..fetched.bytes.len().min(MAX_PAGE)].to_vec();
+    match classify(fetched.bytes, &fetched.content_type).kind {
         Kind::OpenApi | Kind::Swagger => Ok(vec![(ApiKind::OpenApi, location.clone())]),
         Kind::Linkset | Kind::LinksetText => Ok(vec![(ApiKind::ApiCatalog, location.clone())]),
-        Kind::McpServers => Err(Failure::other("nothing_found", "this is a list of MCP servers, not an API description")
-            .hint("put its `mcpServers` into .cli.json as it is")),
+        Kind::McpServers => {
+            Err(Failure::other("nothing_found", "this is a list of MCP servers, not an API description")
+                .hint("put its `mcpServers` into .cli.json as it is"))
+        }
         other => {
             looked.note(&format!("what is there is {}", other.as_str()));
-            Ok(around(location))
+            let mut found = Vec::new();
+            if other == Kind::Html {
+                let bring = |url: &Url| bring(&place(url), reach(url, &fetched.url));
+                found.extend(shown(&begin, &fetched.url, bring, looked));
+            }
+            found.extend(around(location));
+            Ok(found)
         }
     }
+}
+
+/// The description that a page shows. It is fetched as what a document leads to: nothing a page says reaches an address that only
+/// a person may name (H27).
+fn shown(
+    page: &[u8],
+    at: &Url,
+    bring: impl Fn(&Url) -> Result<Fetched, FetchError>,
+    looked: &mut Looked,
+) -> Option<(ApiKind, Location)> {
+    let written = page::description_url(page, at).or_else(|| {
+        let script = bring(&page::script_url(page, at)?).ok()?;
+        // What a script names is relative to the page that runs it.
+        page::description_url(&script.bytes, at)
+    })?;
+    match bring(&written) {
+        Ok(_) => Some((ApiKind::OpenApi, place(&written))),
+        Err(error) => {
+            looked.note(&format!("it shows {}: {}", written.public(), error.message));
+            None
+        }
+    }
+}
+
+fn place(url: &Url) -> Location {
+    url.to_file_path().map_or_else(|| Location::Remote(url.clone()), Location::File)
+}
+
+/// Addresses that what stands at `from` may lead to.
+fn reach(url: &Url, from: &Url) -> Reach {
+    if !from.is_http() || url.shares_origin(from) { Reach::Named } else { Reach::PublicOnly }
 }
 
 /// Whether somebody is there at all: then other addresses of the same host are worth a look.

@@ -57,7 +57,10 @@ pub(super) fn of(catalog: &Catalog, taken: &dyn Fn(&str) -> bool) -> Secrets {
         let key = format!("{service}.{scheme}");
         let usable = key.chars().count() <= MAX_KEY && !key.chars().any(char::is_control);
         if found.needed.len() == MAX_SECRETS || !usable {
-            refused.insert("more schemes than are written down, or such with unusable names; add them to `secrets` by hand".to_owned());
+            refused.insert(
+                "more schemes than are written down, or such with unusable names; add them to `secrets` by hand"
+                    .to_owned(),
+            );
             continue;
         }
         match entry(requirement, &format!("{service}-{scheme}"), &mut names) {
@@ -84,7 +87,9 @@ type Entry = (Value, Vec<(String, &'static str)>, String);
 fn entry(requirement: &AuthRequirement, name: &str, names: &mut Names<'_>) -> Result<Entry, String> {
     let scheme = requirement.scheme.to_ascii_lowercase();
     let (what, how) = match (requirement.kind.as_str(), scheme.as_str()) {
-        ("apiKey", _) if requirement.param_name.is_empty() => return Err("the description names no place for it".to_owned()),
+        ("apiKey", _) if requirement.param_name.is_empty() => {
+            return Err("the description names no place for it".to_owned());
+        }
         ("apiKey", _) => ("the API key", format!("sent as {} {}", requirement.place, requirement.param_name)),
         ("http", "bearer") => ("the token", "sent as a bearer token".to_owned()),
         ("http", "basic") => ("user:password", "sent as user and password".to_owned()),

@@ -84,7 +84,8 @@ fn text(outcome: &Outcome) -> String {
     let services = services(outcome);
     for service in services.iter().take(MAX_SERVICES) {
         let word = |key: &str| service[key].as_str().unwrap_or_default().to_owned();
-        let servers: Vec<&str> = service["servers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let servers: Vec<&str> =
+            service["servers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let to = servers.first().map(|server| format!(", at {server}")).unwrap_or_default();
         line(&mut out, &format!("service {}: {}, {} tools{to}", word("id"), word("title"), service["tools"]));
     }
