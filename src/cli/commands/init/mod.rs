@@ -122,7 +122,7 @@ fn outcome(
 ) -> Result<Outcome, Failure> {
     let runtime = runtime(world.globals.runtime.as_deref().unwrap_or(RUNTIME))?;
     let chosen = match asked::read(options, &|path| world.host.absolute(path))? {
-        Asked::Mcp { id, transport } => mcp(id, transport),
+        Asked::Mcp { id, transport } => mcp(id, &transport),
         Asked::Api { location, kind } => {
             let found = probe::probe(world, &location, kind, options.value("service"))?;
             // A variable that this very file names already is set for it.
@@ -176,7 +176,7 @@ fn api(found: probe::Found, asked: Option<&str>, directory: Option<&Path>, taken
     }
 }
 
-fn mcp(id: String, transport: Value) -> Chosen {
+fn mcp(id: String, transport: &Value) -> Chosen {
     let uri = transport.get("url").or(transport.get("command")).and_then(Value::as_str).unwrap_or_default().to_owned();
     Chosen {
         kind: "mcp",

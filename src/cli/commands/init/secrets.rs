@@ -169,7 +169,8 @@ struct Names<'a> {
 impl Names<'_> {
     /// `petstore-api_key` -> `PETSTORE_API_KEY`
     fn take(&mut self, from: &str) -> String {
-        let name = kebab(from).replace('-', "_").to_ascii_uppercase();
+        // `OAuth2` is one word, whatever its letters say.
+        let name = kebab(from).replace("o-auth", "oauth").replace('-', "_").to_ascii_uppercase();
         let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
         let plain = if begins { name.clone() } else { format!("{OWN}{name}") };
         let name = if (self.taken)(&plain) { format!("{OWN}{name}") } else { plain };
@@ -194,10 +195,10 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(scheme: Value, entry: Value, variables: &[&str], how: &str) {
+    fn check(scheme: &Value, entry: &Value, variables: &[&str], how: &str) {
         let found = of(&catalog(json!([scheme])), &|_| false);
         let [one] = found.needed.as_slice() else { panic!("{found:?}") };
-        assert_eq!(one.entry, entry);
+        assert_eq!(one.entry, *entry);
         assert_eq!(one.variables.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), variables);
         assert_eq!(one.use_of_it, how);
     }
@@ -206,52 +207,52 @@ mod tests {
     fn every_kind_of_scheme_has_its_entry() {
         let env = |name: &str| json!({"type": "env", "value": name});
         check(
-            json!({"name": "api_key", "type": "apiKey", "in": "header", "paramName": "X-Key"}),
-            env("PETS_API_KEY"),
+            &json!({"name": "api_key", "type": "apiKey", "in": "header", "paramName": "X-Key"}),
+            &env("PETS_API_KEY"),
             &["PETS_API_KEY"],
             "sent as header X-Key, to https://pets.example",
         );
         check(
-            json!({"name": "bearerAuth", "type": "http", "scheme": "Bearer"}),
-            env("PETS_BEARER_AUTH"),
+            &json!({"name": "bearerAuth", "type": "http", "scheme": "Bearer"}),
+            &env("PETS_BEARER_AUTH"),
             &["PETS_BEARER_AUTH"],
             "sent as a bearer token, to https://pets.example",
         );
         check(
-            json!({"name": "b", "type": "http", "scheme": "basic"}),
-            env("PETS_B"),
+            &json!({"name": "b", "type": "http", "scheme": "basic"}),
+            &env("PETS_B"),
             &["PETS_B"],
             "sent as user and password, to https://pets.example",
         );
         check(
-            json!({"name": "o", "type": "oauth2", "oauthFlows": [{"mode": "implicit", "authorizationUrl": "https://i.example"}]}),
-            env("PETS_O"),
-            &["PETS_O"],
+            &json!({"name": "OAuth2", "type": "oauth2", "oauthFlows": [{"mode": "implicit", "authorizationUrl": "https://i.example"}]}),
+            &env("PETS_OAUTH2"),
+            &["PETS_OAUTH2"],
             "sent as a bearer token, to https://pets.example",
         );
         check(
-            json!({"name": "o", "type": "oauth2", "oauthFlows": [
+            &json!({"name": "o", "type": "oauth2", "oauthFlows": [
                 {"mode": "authorizationCode", "authorizationUrl": "https://i.example/a", "tokenUrl": "https://i.example/t"},
                 {"mode": "clientCredentials", "tokenUrl": "https://i.example/t"}
             ]}),
-            json!({"type": "oauth2", "mode": "clientCredentials", "tokenURL": "https://i.example/t",
+            &json!({"type": "oauth2", "mode": "clientCredentials", "tokenURL": "https://i.example/t",
                 "clientId": env("PETS_O_CLIENT_ID"), "clientSecret": env("PETS_O_CLIENT_SECRET")}),
             &["PETS_O_CLIENT_ID", "PETS_O_CLIENT_SECRET"],
             "sent to https://i.example/t for a token, which is sent as a bearer token, to https://pets.example",
         );
         check(
-            json!({"name": "o", "type": "oauth2", "oauthFlows": [
+            &json!({"name": "o", "type": "oauth2", "oauthFlows": [
                 {"mode": "authorizationCode", "authorizationUrl": "https://i.example/a", "tokenUrl": "https://i.example/t"}
             ]}),
-            json!({"type": "oauth2", "mode": "authorizationCode", "authorizationURL": "https://i.example/a",
+            &json!({"type": "oauth2", "mode": "authorizationCode", "authorizationURL": "https://i.example/a",
                 "tokenURL": "https://i.example/t", "clientId": env("PETS_O_CLIENT_ID")}),
             &["PETS_O_CLIENT_ID"],
             "for logins at https://i.example/a, to https://pets.example",
         );
         check(
-            json!({"name": "id", "type": "openIdConnect",
+            &json!({"name": "id", "type": "openIdConnect",
                 "openIdConnectUrl": "https://i.example/realm/.well-known/openid-configuration"}),
-            json!({"type": "oauth2", "mode": "authorizationCode", "issuer": "https://i.example/realm",
+            &json!({"type": "oauth2", "mode": "authorizationCode", "issuer": "https://i.example/realm",
                 "clientId": env("PETS_ID_CLIENT_ID")}),
             &["PETS_ID_CLIENT_ID"],
             "for logins at https://i.example/realm, to https://pets.example",
