@@ -10,12 +10,14 @@ use std::fmt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::derive::{self, Described, Words};
 use super::tool::{self, Target};
 use super::{CATALOG_VERSION, Catalog, ServiceRecord, SourceRecord, Tool, View, ViewTool};
 use crate::base::digest::hex;
 use crate::base::id::{ServiceId, SourceId};
 use crate::base::json::canonical;
 use crate::base::pattern::Pattern;
+use crate::base::url::Url;
 use crate::config::{Config, Mode, Profile, Service};
 use crate::openapi::{self, Description};
 
@@ -63,8 +65,21 @@ pub struct Part {
     pub services: Vec<ServiceRecord>,
     /// Tools of these services.
     pub tools: Vec<Tool>,
-    /// Whether the service's id comes from the description and not from the config.
+    /// Whether a service's id comes from its description and not from the config.
     pub derived: bool,
+    /// Whether a description could not be read and stands here as it was before.
+    pub kept: bool,
+}
+
+/// One description of a source.
+#[derive(Debug)]
+pub struct Piece<'a> {
+    /// Where it is, as the source leads to it.
+    pub url: Url,
+    /// When it was last known to be so, RFC 3339.
+    pub at: String,
+    /// What it says now.
+    pub description: &'a Description,
 }
 
 /// The services of the config that use a source.
@@ -72,11 +87,11 @@ pub fn configured<'a>(config: &'a Config, source: &SourceId) -> Vec<(&'a Service
     config.services.iter().filter(|(_, service)| service.source == *source).collect()
 }
 
-/// Makes the part of one source: a service for each that the config names, else one with a derived id. The error says why there
-/// can be none.
+/// Makes the part of a source with one description: a service for each that the config names, else one with a derived id. The error
+/// says why there can be none.
 pub fn part(config: &Config, record: SourceRecord, description: &Description) -> Result<(Part, Vec<Problem>), String> {
     let wanted = configured(config, &record.id);
-    let mut part = Part { services: Vec::new(), tools: Vec::new(), derived: wanted.is_empty(), source: record };
+    let mut part = Part::empty(record, wanted.is_empty());
     let mut problems = Vec::new();
     if wanted.is_empty() {
         let file = part.source.uri.rsplit('/').next().unwrap_or("");
@@ -90,7 +105,114 @@ pub fn part(config: &Config, record: SourceRecord, description: &Description) ->
     Ok((part, problems))
 }
 
+/// Makes the part of a source with several descriptions. Each is a service of its own, with a derived id; what the config says of a
+/// service with that id holds for it. `earlier` are descriptions that cannot be read now.
+pub fn part_of_several(
+    config: &Config,
+    record: SourceRecord,
+    pieces: &[Piece<'_>],
+    earlier: Vec<Earlier>,
+) -> Result<(Part, Vec<Problem>), String> {
+    let id = record.id.clone();
+    let wanted: BTreeMap<_, _> = configured(config, &id).into_iter().collect();
+    let mut part = Part::empty(record, true);
+    let mut problems = Vec::new();
+    let mut error = |place: &str, message: String| {
+        problems.push(Problem { source: id.clone(), severity: Severity::Error, place: place.to_owned(), message });
+    };
+    let present = pieces.iter().map(|piece| derive::words(piece.description, &piece.url));
+    let words: Vec<Words> = present.chain(earlier.iter().map(|earlier| earlier.described.words.clone())).collect();
+    let addresses: Vec<&str> = pieces
+        .iter()
+        .map(|piece| piece.url.public())
+        .chain(earlier.iter().map(|earlier| earlier.described.url.public()))
+        .collect();
+    let ids = derive::assign(&words);
+    for (nth, id) in ids.iter().enumerate() {
+        if let Err(clash) = id {
+            error(addresses[nth], clash.message(&addresses));
+        }
+    }
+    let known: Vec<ServiceId> = ids.iter().flatten().map(|id| ServiceId::new(id.clone())).collect();
+    for id in wanted.keys().filter(|id| !known.contains(id)) {
+        error("", derive::unmatched(id, &part.source.id, &known));
+    }
+    let mut notes = Vec::new();
+    let (own, kept) = ids.split_at(pieces.len());
+    for ((piece, id), words) in pieces.iter().zip(own).zip(&words) {
+        let Ok(id) = id else { continue };
+        let id = ServiceId::new(id.clone());
+        let found = notes.len();
+        part.add(&id, wanted.get(&id).copied(), piece.description, &mut notes);
+        notes[found..].iter_mut().for_each(|note| note.place = within(&piece.url, &note.place));
+        let (url, at) = (piece.url.clone(), piece.at.clone());
+        part.source.provenance.descriptions.push(Described { service: id, url, words: words.clone(), at });
+    }
+    for (earlier, id) in earlier.into_iter().zip(kept) {
+        // With another id its tools would be others, which nobody has read.
+        if id.as_ref().is_ok_and(|id| *id == earlier.described.service.as_str()) {
+            part.keep(earlier);
+        }
+    }
+    problems.extend(notes);
+    if part.services.is_empty() {
+        return Err(problems
+            .first()
+            .map_or_else(|| "it has no description".to_owned(), |problem| problem.message.clone()));
+    }
+    Ok((part, problems))
+}
+
+/// A place in one of several documents.
+pub fn within(url: &Url, place: &str) -> String {
+    let is_address = place.contains("://");
+    if is_address {
+        place.to_owned()
+    } else {
+        format!("{}{}{place}", url.public(), if place.is_empty() { "" } else { "#" })
+    }
+}
+
+/// A description as it was read before, with its service and tools.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    /// Where, when, and under which words.
+    pub described: Described,
+    service: ServiceRecord,
+    tools: Vec<Tool>,
+}
+
+/// The descriptions that a source had in an earlier catalog, by their address. Their tools are copied; `is_wanted` says of which.
+pub fn earlier_descriptions(
+    record: &SourceRecord,
+    previous: &Catalog,
+    is_wanted: impl Fn(&Described) -> bool,
+) -> Vec<Earlier> {
+    let known = previous.sources.iter().find(|known| known.id == record.id);
+    let Some(known) = known.filter(|known| (&known.kind, &known.uri) == (&record.kind, &record.uri)) else {
+        return Vec::new();
+    };
+    let wanted = known.provenance.descriptions.iter().filter(|described| is_wanted(described));
+    let earlier = wanted.filter_map(|described| {
+        let service = previous.services.iter().find(|service| service.id == described.service)?.clone();
+        let tools = previous.tools.iter().filter(|tool| tool.service_id == service.id).cloned().collect();
+        Some(Earlier { described: described.clone(), service, tools })
+    });
+    earlier.collect()
+}
+
 impl Part {
+    fn empty(source: SourceRecord, derived: bool) -> Self {
+        Self { source, services: Vec::new(), tools: Vec::new(), derived, kept: false }
+    }
+
+    fn keep(&mut self, earlier: Earlier) {
+        self.kept = true;
+        self.services.push(earlier.service);
+        self.tools.extend(earlier.tools);
+        self.source.provenance.descriptions.push(earlier.described);
+    }
+
     fn add(&mut self, id: &ServiceId, service: Option<&Service>, found: &Description, problems: &mut Vec<Problem>) {
         let server = service.and_then(|service| service.server.as_ref());
         let (tools, notes) = tool::tools(&Target { id, server }, found);
@@ -117,7 +239,8 @@ pub fn earlier_part(config: &Config, record: &SourceRecord, previous: &Catalog) 
         return None;
     }
     let wanted: BTreeMap<_, _> = configured(config, &record.id).into_iter().collect();
-    let derived = wanted.is_empty();
+    let several = known.provenance.descriptions.len() > 1;
+    let derived = wanted.is_empty() || several;
     let mut services: Vec<ServiceRecord> =
         previous.services.iter().filter(|service| service.source_id == record.id).cloned().collect();
     services.retain(|service| derived || wanted.contains_key(&service.id));
@@ -132,7 +255,7 @@ pub fn earlier_part(config: &Config, record: &SourceRecord, previous: &Catalog) 
             own.for_each(|tool| tool.servers.clone_from(&service.servers));
         }
     }
-    (!services.is_empty()).then(|| Part { source: known.clone(), services, tools, derived })
+    (!services.is_empty()).then(|| Part { source: known.clone(), services, tools, derived, kept: false })
 }
 
 /// Who has a service id, or a word that stands for one, by configuration.
@@ -149,7 +272,8 @@ pub fn configured_owner(config: &Config, id: &ServiceId) -> Option<String> {
 pub fn id_conflicts(config: &Config, parts: &[Part], settled: &[Part]) -> BTreeMap<SourceId, String> {
     let mut conflicts = BTreeMap::new();
     for part in parts.iter().filter(|part| part.derived) {
-        for service in &part.services {
+        let named = |id: &ServiceId| config.services.get(id).is_some_and(|service| service.source == part.source.id);
+        for service in part.services.iter().filter(|service| !named(&service.id)) {
             let others = parts.iter().chain(settled).filter(|other| other.source.id != part.source.id);
             let mut holders = others.filter(|other| other.services.iter().any(|held| held.id == service.id));
             let owner = configured_owner(config, &service.id)

@@ -2,8 +2,9 @@
 //!
 //! Key types: [`Catalog`] and what it holds, exactly as on the wire. `files` tells which members of a
 //! multipart body are files, `naming` decides groups, commands and flag names, `tool`
-//! turns one operation into a [`Tool`], `build` puts a catalog together (pure), `view` filters and serializes it, `lock`
-//! makes it a file for review and finds what changed since, `gather` brings the documents.
+//! turns one operation into a [`Tool`], `derive` gives the descriptions of one source their service ids, `build` puts a catalog
+//! together (pure), `view` filters and serializes it, `lock` makes it a file for review and finds what changed since, `gather`
+//! brings the documents.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +17,7 @@ use serde_json::value::RawValue;
 use crate::base::id::{ServiceId, SourceId, ToolId};
 
 pub mod build;
+pub mod derive;
 pub mod files;
 pub mod gather;
 pub mod lock;
@@ -74,6 +76,9 @@ pub struct Provenance {
     /// In order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fetches: Vec<FetchRecord>,
+    /// Which descriptions the services were read from; not on the wire.
+    #[serde(skip)]
+    pub descriptions: Vec<derive::Described>,
 }
 
 /// One fetch; the store's record of it.

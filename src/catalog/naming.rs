@@ -81,10 +81,14 @@ fn verb(method: Method, path: &str) -> &'static str {
 /// The id of a service that nobody configured: the first path segment of the smallest path that is no parameter, else the
 /// title, else the file's name.
 pub fn service_id(first_path: Option<&str>, title: &str, file: &str) -> Option<String> {
+    service_words(first_path, title, file).into_iter().find(|id| !id.is_empty())
+}
+
+/// What a service id may be, best first; empty where the description has no such word.
+pub fn service_words(first_path: Option<&str>, title: &str, file: &str) -> [String; 3] {
     let segment = first_path.and_then(|path| literal_segments(path).next().map(slug));
     let stem = file.split('.').find(|part| !part.is_empty()).unwrap_or("");
-    let mut candidates = [segment.unwrap_or_default(), slug(title), slug(stem)].into_iter();
-    candidates.find(|id| !id.is_empty())
+    [segment.unwrap_or_default(), slug(title), slug(stem)]
 }
 
 fn literal_segments(path: &str) -> impl Iterator<Item = &str> {

@@ -82,8 +82,19 @@ impl Kind {
 pub struct Seen {
     /// What it is.
     pub kind: Kind,
-    /// JSON text for what is JSON or YAML, the text itself for [`Kind::LinksetText`], else empty.
+    /// JSON text for what is JSON or YAML, the text itself for [`Kind::LinksetText`], why it cannot be read for [`Kind::Other`], else
+    /// empty.
     pub text: String,
+}
+
+impl Seen {
+    /// What it is, as it reads in a sentence, and for what cannot be read why.
+    pub fn what(&self) -> String {
+        match self.kind {
+            Kind::Other => format!("{} ({})", self.kind.as_str(), self.text),
+            kind => kind.as_str().to_owned(),
+        }
+    }
 }
 
 /// Finds out what these bytes are. `content_type` may be empty.
@@ -95,7 +106,7 @@ pub fn classify(bytes: Vec<u8>, content_type: &str) -> Seen {
         Ok(text) => Seen { kind: structured(&text), text },
         Err(DocumentError::Html) => Seen { kind: Kind::Html, text: String::new() },
         Err(DocumentError::Empty) => Seen { kind: Kind::Empty, text: String::new() },
-        Err(_) => Seen { kind: Kind::Other, text: String::new() },
+        Err(error) => Seen { kind: Kind::Other, text: error.to_string() },
     }
 }
 

@@ -23,6 +23,9 @@ pub const MAX_DEPTH: usize = 8;
 /// Descriptions of one source.
 pub const MAX_LEADS: usize = 1000;
 
+/// Links read of all documents of one source.
+const MAX_LINKS: usize = 50_000;
+
 /// Bytes of one document of links.
 pub const MAX_LINKSET: usize = 8 << 20;
 
@@ -60,12 +63,24 @@ enum What {
 pub struct Answer {
     /// Where it was found.
     pub url: Url,
-    /// `Content-Type`; empty for none.
-    pub content_type: String,
     /// `Link` fields, joined by commas; empty for none.
     pub link: String,
-    /// Empty for HEAD.
-    pub body: Vec<u8>,
+    /// What the body is. A text that is not there was too much to keep; a description is fetched again then.
+    pub seen: Seen,
+}
+
+impl Answer {
+    /// From an answer as it came. `content_type` and `link` may be empty, and so is the body of an answer to HEAD.
+    pub fn new(url: Url, content_type: &str, link: String, body: Vec<u8>) -> Self {
+        let mut seen = classify(body, content_type);
+        let is_used = seen.kind.is_description()
+            || seen.kind == Kind::Other
+            || (seen.kind.is_linkset() && seen.text.len() <= MAX_LINKSET);
+        if !is_used {
+            seen.text = String::new();
+        }
+        Self { url, link, seen }
+    }
 }
 
 /// Why nothing came.
@@ -153,8 +168,10 @@ pub struct Walk {
     requests: usize,
     catalogs: BTreeSet<Url>,
     roots: BTreeSet<Url>,
-    metadata: BTreeSet<Url>,
+    /// What each document of metadata says, by what it speaks of.
+    metadata: BTreeMap<Url, BTreeMap<String, Guides>>,
     apis: Vec<Told>,
+    links: usize,
     kept: usize,
     found: Found,
 }
@@ -165,8 +182,6 @@ struct Told {
     api: Api,
     /// Its description, when its address gave that itself.
     itself: Option<Lead>,
-    /// By the description's address.
-    guides: BTreeMap<String, Guides>,
 }
 
 impl Walk {
@@ -192,8 +207,9 @@ impl Walk {
             requests: 0,
             catalogs: BTreeSet::new(),
             roots: BTreeSet::new(),
-            metadata: BTreeSet::new(),
+            metadata: BTreeMap::new(),
             apis: Vec::new(),
+            links: 0,
             kept: 0,
             found: Found::default(),
         }
@@ -242,7 +258,10 @@ impl Walk {
                     continue;
                 }
                 let mut guides = told.api.guides.clone();
-                told.guides.get(lead.url.as_str()).into_iter().for_each(|own| guides.merge(own));
+                for hint in &told.api.metadata {
+                    let own = self.metadata.get(&hint.url).and_then(|all| all.get(lead.url.as_str()));
+                    own.into_iter().for_each(|own| guides.merge(own));
+                }
                 lead.guide(guides);
                 match known.get(&lead.url) {
                     Some(&nth) => leads[nth].join(lead),
@@ -263,8 +282,7 @@ impl Walk {
 
     fn read_catalog(&mut self, want: &Want, path: &[Url], answer: Answer) {
         let root = service_root::read(&answer.link, &want.url, &answer.url);
-        let Answer { url: at, content_type, body, .. } = answer;
-        let seen = classify(body, &content_type);
+        let Answer { url: at, seen, .. } = answer;
         let mut path = path.to_vec();
         path.push(want.url.clone());
         if at != want.url {
@@ -288,9 +306,9 @@ impl Walk {
             let nth = self.tell(Api::default());
             self.keep(nth, want, at, seen.text);
         } else if !leads_on && !self.wants_well_known(want) {
-            let kind = seen.kind.as_str();
+            let what = seen.what();
             let message =
-                format!("it is {kind}, not a linkset (RFC 9264), and no `Link` field leads to an `api-catalog`");
+                format!("it is {what}, not a linkset (RFC 9264), and no `Link` field leads to an `api-catalog`");
             self.note(true, Some(&want.url), message);
         }
     }
@@ -336,8 +354,10 @@ impl Walk {
 
     /// The links of a document, or a note why they are not read.
     fn links(&mut self, seen: &Seen, base: &Url) -> Option<Linkset> {
-        if seen.text.len() > MAX_LINKSET {
-            self.note(true, Some(base), format!("the linkset is larger than {} MiB", MAX_LINKSET >> 20));
+        if seen.text.is_empty() {
+            let message =
+                format!("the linkset is not read: it is larger than {} MiB, or all are together", MAX_LINKSET >> 20);
+            self.note(true, Some(base), message);
             return None;
         }
         let linkset = match seen.kind {
@@ -345,7 +365,18 @@ impl Walk {
             _ => linkset::from_json(&seen.text, base)?,
         };
         linkset.notes.iter().for_each(|note| self.note(false, Some(base), note.clone()));
-        Some(linkset)
+        self.counts(linkset.links.len(), base).then_some(linkset)
+    }
+
+    /// Whether so many links more may be read.
+    fn counts(&mut self, links: usize, base: &Url) -> bool {
+        let fits = self.links + links <= MAX_LINKS;
+        if fits {
+            self.links += links;
+        } else {
+            self.note(true, Some(base), format!("more than {MAX_LINKS} links; those of this document are not read"));
+        }
+        fits
     }
 
     /// Another catalog. One that is being read leads in a circle; one that was read is there already.
@@ -387,6 +418,8 @@ impl Walk {
 
     fn read_root(&mut self, want: &Want, nth: usize, answer: Answer) {
         let root = service_root::read(&answer.link, &want.url, &answer.url);
+        let links = root.api.descriptions.len() + root.api.metadata.len();
+        let root = if self.counts(links, &answer.url) { root } else { service_root::Root::default() };
         let Some(told) = self.apis.get_mut(nth) else { return };
         let described = !root.api.descriptions.is_empty();
         told.api.descriptions.extend(root.api.descriptions);
@@ -398,8 +431,7 @@ impl Walk {
         if want.head {
             return self.want(want.url.clone(), want.from.clone(), false, What::Root(nth));
         }
-        let Answer { url: at, content_type, body, .. } = answer;
-        let seen = classify(body, &content_type);
+        let Answer { url: at, seen, .. } = answer;
         if seen.kind.is_description() {
             if want.from.is_none() {
                 self.note(
@@ -426,7 +458,7 @@ impl Walk {
             root.catalogs.into_iter().for_each(|url| self.follow(url, &at, &[]));
         } else if self.apis[nth].api.metadata.is_empty() {
             // Otherwise its metadata may name the description.
-            let message = format!("it is {} and no `Link` field has `service-desc` (RFC 8631)", seen.kind.as_str());
+            let message = format!("it is {} and no `Link` field has `service-desc` (RFC 8631)", seen.what());
             self.note(want.from.is_none(), Some(&want.url), message);
         }
     }
@@ -434,7 +466,7 @@ impl Walk {
     /// A description that was seen on the way.
     fn keep(&mut self, nth: usize, want: &Want, at: Url, text: String) {
         let mut lead = Lead::new(want.url.clone(), want.from.clone());
-        if self.kept + text.len() <= MAX_KEPT {
+        if !text.is_empty() && self.kept + text.len() <= MAX_KEPT {
             self.kept += text.len();
             lead.seen = Some((at, text));
         }
@@ -446,32 +478,40 @@ impl Walk {
     /// When all APIs are known, so that each document of metadata is read once for all of them.
     fn want_metadata(&mut self) {
         let named = self.apis.iter().flat_map(|told| &told.api.metadata);
-        let wanted: Vec<Hint> = named.filter(|hint| self.metadata.insert(hint.url.clone())).cloned().collect();
+        let mut wanted: Vec<Hint> = named.filter(|hint| !self.metadata.contains_key(&hint.url)).cloned().collect();
+        wanted.sort_by(|a, b| a.url.cmp(&b.url));
+        wanted.dedup_by(|a, b| a.url == b.url);
         for hint in wanted {
+            self.metadata.insert(hint.url.clone(), BTreeMap::new());
             self.want(hint.url, hint.from, false, What::Metadata);
         }
     }
 
     fn read_metadata(&mut self, want: &Want, answer: Answer) {
-        let Answer { url: at, content_type, body, .. } = answer;
-        let seen = classify(body, &content_type);
+        let Answer { url: at, seen, .. } = answer;
         if !seen.kind.is_linkset() {
-            let message = format!("metadata is not used: it is {}, not a linkset (RFC 9264)", seen.kind.as_str());
+            let message = format!("metadata is not used: it is {}, not a linkset (RFC 9264)", seen.what());
             return self.note(false, Some(&want.url), message);
         }
         let Some(linkset) = self.links(&seen, &at) else { return };
+        let mut said: BTreeMap<String, Api> = BTreeMap::new();
+        for link in &linkset.links {
+            said.entry(link.context.clone()).or_default().take(link, &at);
+        }
+        // What is said of the metadata itself holds for all APIs that name it.
+        let mut of_all = Guides::default();
         let documents = [want.url.without_fragment(), at.without_fragment()];
+        documents.iter().filter_map(|url| said.get(*url)).for_each(|api| of_all.merge(&api.guides));
         for told in self.apis.iter_mut().filter(|told| told.names(&want.url)) {
-            let described = told.itself.is_some() || !told.api.descriptions.is_empty();
-            for link in linkset.links.iter().filter(|link| !link.is("service-meta")) {
-                let of_all = link.context == told.api.context || documents.contains(&link.context.as_str());
-                if of_all && !(described && link.is("service-desc")) {
-                    told.api.take(link, &at);
-                } else if !of_all {
-                    told.guides.entry(link.context.clone()).or_default().take(link, &at);
-                }
+            told.api.guides.merge(&of_all);
+            let Some(own) = said.get(&told.api.context) else { continue };
+            told.api.guides.merge(&own.guides);
+            if told.itself.is_none() && told.api.descriptions.is_empty() {
+                told.api.descriptions.clone_from(&own.descriptions);
             }
         }
+        let guides = said.into_iter().map(|(context, api)| (context, api.guides));
+        self.metadata.insert(want.url.clone(), guides.collect());
     }
 
     fn tell(&mut self, mut api: Api) -> usize {

@@ -30,10 +30,9 @@ const ACCEPT: &str =
 /// Brings documents; shared by the threads of a catalog build.
 pub struct Fetcher {
     transport: Arc<dyn Transport>,
-    store: Option<Arc<Store>>,
+    store: Option<Store>,
     clock: Clock,
     named: Vec<HostPattern>,
-    method: Method,
 }
 
 impl fmt::Debug for Fetcher {
@@ -55,8 +54,16 @@ pub struct Ask<'a> {
     pub reach: Reach,
     /// `explicit`, `rfc9727` or `rfc8631`, for the record.
     pub method: &'static str,
+    /// Whether header fields are enough (HEAD); a file has none.
+    pub head: bool,
     /// When it must be here.
     pub deadline: Deadline,
+}
+
+impl Ask<'_> {
+    fn request_method(&self) -> Method {
+        if self.head { Method::Head } else { Method::Get }
+    }
 }
 
 /// A document.
@@ -94,8 +101,7 @@ impl std::error::Error for FetchError {}
 impl Fetcher {
     /// Keeps documents in `cache_dir`; `None` keeps nothing.
     pub fn new(transport: Arc<dyn Transport>, cache_dir: Option<std::path::PathBuf>, clock: Clock) -> Self {
-        let store = cache_dir.map(|dir| Arc::new(Store::new(dir)));
-        Self { transport, store, clock, named: Vec::new(), method: Method::Get }
+        Self { transport, store: cache_dir.map(Store::new), clock, named: Vec::new() }
     }
 
     /// Hosts that redirects may lead to at any address: `policy.egress.allow`.
@@ -103,18 +109,6 @@ impl Fetcher {
     pub fn naming(mut self, hosts: Vec<HostPattern>) -> Self {
         self.named = hosts;
         self
-    }
-
-    /// Asks for header fields only (HEAD), by the same rules. A file has none.
-    pub fn head(&self, ask: &Ask) -> Result<Fetched, FetchError> {
-        let heads = Self {
-            transport: Arc::clone(&self.transport),
-            store: self.store.clone(),
-            clock: self.clock.clone(),
-            named: self.named.clone(),
-            method: Method::Head,
-        };
-        heads.fetch(ask)
     }
 
     /// Brings one document.
@@ -143,7 +137,7 @@ impl Fetcher {
 
     fn remote(&self, url: &Url, ask: &Ask) -> Result<Fetched, FetchError> {
         let now = self.clock.now();
-        let stored = self.store.as_ref().and_then(|store| store.load(&self.entry(url)));
+        let stored = self.store.as_ref().and_then(|store| store.load(&Self::entry(url, ask)));
         let plan = freshness::plan(stored.as_ref().map(|(meta, _)| meta), ask.refresh, ask.force, now);
         if let (Plan::Use, Some((meta, body))) = (plan, &stored) {
             return Ok(self.serve(url, ask, meta, body.clone(), "fresh_hit"));
@@ -154,9 +148,9 @@ impl Fetcher {
     }
 
     /// What an answer is stored under. HEAD's is apart from GET's: no document that is asked for has the address of a file.
-    fn entry(&self, url: &Url) -> Url {
+    fn entry(url: &Url, ask: &Ask) -> Url {
         let head = || Url::from_file_path(Path::new(&format!("/HEAD/{}", url.without_fragment())));
-        Some(self.method).filter(|method| *method == Method::Head).and_then(|_| head()).unwrap_or_else(|| url.clone())
+        ask.head.then(head).flatten().unwrap_or_else(|| url.clone())
     }
 
     /// Asks, and follows redirects.
@@ -164,9 +158,8 @@ impl Fetcher {
         let mut at = url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let limits = Limits { deadline: ask.deadline, max_body: MAX_BYTES, reach: self.reach(url, &at, ask.reach) };
-            let answer = self.transport.send(&request(self.method, &at, stored), limits).map_err(|error| Trouble {
-                forbidden: error.kind == TransportErrorKind::Forbidden,
-                message: error.message,
+            let answer = self.transport.send(&request(ask.request_method(), &at, stored), limits).map_err(|error| {
+                Trouble { forbidden: error.kind == TransportErrorKind::Forbidden, message: error.message }
             })?;
             if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
                 return Ok((answer, at));
@@ -216,7 +209,7 @@ impl Fetcher {
         match (verdict, stored, &answer, &self.store) {
             (Verdict::Confirmed, Some((mut meta, body)), Some(answer), Some(store)) => {
                 meta.confirm(answer, now);
-                store.confirm(&self.entry(url), &meta);
+                store.confirm(&Self::entry(url, ask), &meta);
                 return Ok(self.serve(url, ask, &meta, body, "revalidated_hit").with_status(304));
             }
             (Verdict::Stale, Some((meta, body)), answer, _) => {
@@ -226,10 +219,10 @@ impl Fetcher {
                     None => served,
                 });
             }
-            (Verdict::Gone, _, _, Some(store)) => store.forget(&self.entry(url)),
+            (Verdict::Gone, _, _, Some(store)) => store.forget(&Self::entry(url, ask)),
             _ => {}
         }
-        let mut record = record(self.method, url, ask, now, "miss");
+        let mut record = record(url, ask, now, "miss");
         record.status_code = answer.map(|answer| answer.status);
         Err(FetchError { message: format!("{} cannot be fetched: {message}", url.public()), record: Some(record) })
     }
@@ -240,8 +233,8 @@ impl Fetcher {
         let meta = Meta::new(&answer, at.as_str(), of_bytes(&answer.body), now);
         if let Some(store) = &self.store {
             match freshness::may_store(&answer) {
-                true => store.keep(&self.entry(url), &meta, &answer.body, now),
-                false => store.forget(&self.entry(url)),
+                true => store.keep(&Self::entry(url, ask), &meta, &answer.body, now),
+                false => store.forget(&Self::entry(url, ask)),
             }
         }
         let outcome = if replaces { "refreshed" } else { "miss" };
@@ -252,7 +245,7 @@ impl Fetcher {
 
     fn serve(&self, url: &Url, ask: &Ask, meta: &Meta, bytes: Vec<u8>, outcome: &str) -> Fetched {
         let now = self.clock.now();
-        let mut record = record(self.method, url, ask, now, outcome);
+        let mut record = record(url, ask, now, outcome);
         record.status_code = Some(200);
         record.etag.clone_from(&meta.etag);
         record.last_modified.clone_from(&meta.last_modified);
@@ -280,12 +273,12 @@ struct Trouble {
     forbidden: bool,
 }
 
-fn record(method: Method, url: &Url, ask: &Ask, now: SystemTime, outcome: &str) -> FetchRecord {
+fn record(url: &Url, ask: &Ask, now: SystemTime, outcome: &str) -> FetchRecord {
     FetchRecord {
         url: url.public().to_owned(),
         fetched_at: rfc3339(now),
         method: ask.method.to_owned(),
-        request_method: method.as_str().to_owned(),
+        request_method: ask.request_method().as_str().to_owned(),
         cache_outcome: outcome.to_owned(),
         ..FetchRecord::default()
     }

@@ -54,7 +54,7 @@ fn supply(wanted: &Url, parts: &[&[u8]]) -> Result<(Url, Document), String> {
 }
 
 fn part(found: &Description) -> Option<Catalog> {
-    let provenance = Provenance { method: "explicit".to_owned(), at: String::new(), fetches: Vec::new() };
+    let provenance = Provenance { method: "explicit".to_owned(), ..Provenance::default() };
     let record = SourceRecord { id: "source".into(), kind: "openapi".to_owned(), uri: ROOT.to_owned(), provenance };
     let config = Config::default();
     let (part, _) = build::part(&config, record, found).ok()?;

@@ -12,6 +12,7 @@ mod description;
 mod document;
 mod form;
 mod jwks;
+mod linkset;
 mod pages;
 mod pattern;
 mod redact;
@@ -35,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("document", document::document),
     ("form", form::form),
     ("jwks", jwks::jwks),
+    ("linkset", linkset::linkset),
     ("merge", config::fuzz::merge),
     ("pages", pages::pages),
     ("pattern", pattern::pattern),

@@ -237,13 +237,45 @@ fn where_nothing_is_found_it_is_told_what_was_looked_at() {
 }
 
 #[test]
-fn h27_a_page_leads_to_no_address_that_only_a_person_may_name() {
-    let secret = Site::of(vec![("/openapi.json", "application/json", "", PETS.to_owned())]);
-    let page = format!("<!doctype html><redoc spec-url='{}'></redoc>", secret.url("/openapi.json"));
-    let local = "<!doctype html><redoc spec-url='file:///etc/hosts'></redoc>".to_owned();
-    let site = Site::of(vec![("/docs", "text/html", "", page), ("/local", "text/html", "", local)]);
+fn h27_a_page_never_leads_to_a_file() {
+    let page = "<!doctype html><redoc spec-url='[DIR]/pets.json'></redoc>".replace("[DIR]", "file:///etc");
+    let site = Site::of(vec![("/docs", "text/html", "", page)]);
     let world = World::new();
-    world.run(&format!("open-cli init {}", site.url("/docs"))).stderr_has(&["it shows", "openapi.json"]).status(1);
-    world.run(&format!("open-cli init {}", site.url("/local"))).stderr_has(&["an HTML or XML page"]).status(1);
-    assert_eq!(secret.asked.load(Ordering::Relaxed), 0);
+    world.run(&format!("open-cli init {}", site.url("/docs"))).stderr_has(&["an HTML or XML page"]).status(1);
+}
+
+#[test]
+fn a_service_root_and_a_catalog_are_configured_as_what_they_are() {
+    let links = "Link: </api/openapi.json>; rel=\"service-desc\"; type=\"application/json\"\r\n";
+    let root = Site::of(vec![
+        ("/", "text/html", links, "<!doctype html><p>Welcome</p>".to_owned()),
+        ("/api/openapi.json", "application/json", "", PETS.to_owned()),
+    ]);
+    let source = json!({"type": "serviceRoot", "uri": root.url("/")});
+    check(&format!("open-cli init {} --format json", root.url("/")), &World::new(), &source, "pets");
+
+    let linkset =
+        json!({"linkset": [{"anchor": "[SITE]/", "item": [{"href": "/pets.json"}, {"href": "/things.yaml"}]}]})
+            .to_string();
+    let pages = || {
+        vec![
+            ("/pets.json", "application/json", "", PETS.to_owned()),
+            ("/things.yaml", "application/yaml", "", SWAGGER.to_owned()),
+            ("/.well-known/api-catalog", "application/linkset+json", "", linkset.clone()),
+        ]
+    };
+    for word in ["/.well-known/api-catalog", "/nothing-here"] {
+        let site = Site::of(pages());
+        let world = World::new();
+        world.run(&format!("open-cli init {} --format json", site.url(word))).stdout_json(&[
+            ("/source/type", json!("apiCatalog")),
+            ("/source/id", json!("127-0-0-1")),
+            ("/source/uri", json!(site.url("/.well-known/api-catalog"))),
+            ("/services/0/id", json!("pets")),
+            ("/services/1/id", json!("things")),
+            ("/secrets/0/secret", json!("pets.api_key")),
+        ]);
+        assert_eq!(config(&world).get("services"), None, "their ids are derived one by one");
+        accepted(&world);
+    }
 }

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use super::load::Failure;
 use crate::base::host::Deadline;
-use crate::base::id::SourceId;
-use crate::base::url::Url;
+use crate::base::url::{Url, is_loopback_host};
 use crate::catalog::FetchRecord;
-use crate::catalog::build::configured;
-use crate::config::{Config, Location, Source};
-use crate::fetch::run::{Ask, FetchError, Fetcher};
+use crate::config::{Config, Location, Source, SourceKind};
+use crate::discovery::Lead;
+use crate::fetch::run::{Ask, FetchError, Fetched, Fetcher};
 use crate::http::Reach;
-use crate::openapi::refs::Want;
+use crate::http::egress::{self, AddressKind};
 use crate::openapi::{self, Description, Document, Resolver};
 
 /// When all documents of one source must be here.
@@ -20,29 +19,48 @@ const SOURCE_DEADLINE: Duration = Duration::from_secs(60);
 /// Passes over one description; each brings at least one document that was not there.
 const MAX_PASSES: usize = openapi::refs::MAX_DOCUMENTS;
 
-/// Fetches the documents of one source.
+/// Fetches the documents of one source; shared by its threads.
 pub(super) struct Bringer<'a> {
     config: &'a Config,
     source: &'a Source,
+    /// Where the config says the source is.
+    start: Option<Url>,
     fetcher: &'a Fetcher,
     force: bool,
     deadline: Deadline,
-    pub(super) fetches: Vec<FetchRecord>,
+}
+
+/// One description, and what was fetched for it.
+pub(super) struct Brought {
+    pub(super) description: Result<Description, Failure>,
+    pub(super) records: Vec<FetchRecord>,
 }
 
 impl<'a> Bringer<'a> {
     /// Nothing is fetched yet; the time for all of it begins.
     pub(super) fn new(config: &'a Config, source: &'a Source, fetcher: &'a Fetcher, force: bool) -> Self {
-        Self { config, source, fetcher, force, deadline: Deadline::after(SOURCE_DEADLINE), fetches: Vec::new() }
+        let start = match &source.kind {
+            SourceKind::OpenApi(at) | SourceKind::ServiceRoot(at) | SourceKind::ApiCatalog(at) => at.url(),
+            SourceKind::Mcp(_) => None,
+        };
+        Self { config, source, start, fetcher, force, deadline: Deadline::after(SOURCE_DEADLINE) }
     }
 
-    /// Reads the description, and again as long as it leads to documents that are not there.
-    pub(super) fn description(&mut self, id: &SourceId, location: &Location) -> Result<Description, Failure> {
-        let (url, document) = self
-            .document(location, Reach::Named)
-            .map_err(|error| Failure { keep: !is_gone(&error), message: error.message })?;
-        let servers_matter = configured(self.config, id).iter().any(|(_, service)| service.server.is_none())
-            || configured(self.config, id).is_empty();
+    /// Reads a description, and again as long as it leads to documents that are not there. `servers_matter` says whether missing
+    /// servers are a problem.
+    pub(super) fn description(&self, lead: Lead, servers_matter: bool) -> Brought {
+        let mut records = Vec::new();
+        let description = self.read(lead, servers_matter, &mut records);
+        Brought { description, records }
+    }
+
+    fn read(&self, lead: Lead, servers_matter: bool, records: &mut Vec<FetchRecord>) -> Result<Description, Failure> {
+        let (url, document) = match lead.seen {
+            Some((url, text)) => (url, Document::parse(text.into_bytes()).map_err(|error| Failure::keeping(&error))?),
+            None => self
+                .document(&lead.url, lead.from.as_ref(), records)
+                .map_err(|error| Failure { keep: !is_gone(&error), message: error.message })?,
+        };
         let mut resolver = Resolver::new(&url, document);
         let mut description = openapi::read(&resolver, servers_matter).map_err(|error| Failure::keeping(&error))?;
         for _ in 0..MAX_PASSES {
@@ -50,7 +68,7 @@ impl<'a> Bringer<'a> {
                 break;
             }
             for want in &description.wants {
-                let found = self.wanted(want, &url);
+                let found = self.document(&want.url, Some(&want.from), records).map_err(|error| error.message);
                 resolver.supply(&want.url, found);
             }
             description = openapi::read(&resolver, servers_matter).map_err(|error| Failure::keeping(&error))?;
@@ -58,45 +76,67 @@ impl<'a> Bringer<'a> {
         Ok(description)
     }
 
-    fn wanted(&mut self, want: &Want, root: &Url) -> Result<(Url, Document), String> {
-        let location = match want.url.to_file_path() {
-            Some(path) => Location::File(path),
-            None => Location::Remote(want.url.clone()),
-        };
-        let reach = if self.is_named(want, root) { Reach::Named } else { Reach::PublicOnly };
-        self.document(&location, reach).map_err(|error| error.message)
-    }
-
-    /// Whether a document that another leads to may stand at any address: beside the source, named by the config, or referred to
-    /// by a local file.
-    fn is_named(&self, want: &Want, root: &Url) -> bool {
-        let (host, port) = (want.url.host().to_ascii_lowercase(), want.url.port());
-        let beside = want.url.origin().is_some() && want.url.origin() == root.origin();
-        let allowed = self.config.policy.egress_allow.iter().flatten().any(|pattern| pattern.matches(&host, port));
-        let mut servers = self.config.services.values().filter_map(|service| service.server.as_ref());
-        let server = servers.any(|server| server.origin() == want.url.origin());
-        !want.from.is_http() || beside || allowed || server
-    }
-
-    fn document(&mut self, location: &Location, reach: Reach) -> Result<(Url, Document), FetchError> {
-        let ask = Ask {
-            location,
-            refresh: self.source.refresh,
-            force: self.force,
-            reach,
-            method: "explicit",
-            deadline: self.deadline,
-        };
-        let fetched = self.fetcher.fetch(&ask).inspect_err(|error| self.fetches.extend(error.record.clone()))?;
-        self.fetches.push(fetched.record);
+    fn document(
+        &self,
+        url: &Url,
+        from: Option<&Url>,
+        records: &mut Vec<FetchRecord>,
+    ) -> Result<(Url, Document), FetchError> {
+        let fetched = self.bytes(url, from, false).inspect_err(|error| records.extend(error.record.clone()))?;
+        records.push(fetched.record);
         let document = Document::found(&fetched.url, fetched.bytes)
             .map_err(|error| FetchError { message: error.to_string(), record: None })?;
         Ok((fetched.url, document))
     }
+
+    /// One document as it is. `from` is the document that leads there, `None` for what the config names; `head` asks for its header
+    /// fields only.
+    pub(super) fn bytes(&self, url: &Url, from: Option<&Url>, head: bool) -> Result<Fetched, FetchError> {
+        let location = match url.to_file_path() {
+            Some(path) => Location::File(path),
+            None => Location::Remote(url.clone()),
+        };
+        let is_named = from.is_none_or(|from| self.is_named(url, from));
+        self.fetcher.fetch(&Ask {
+            location: &location,
+            refresh: self.source.refresh,
+            force: self.force,
+            reach: if is_named { Reach::Named } else { Reach::PublicOnly },
+            method: method(&self.source.kind),
+            head,
+            deadline: self.deadline,
+        })
+    }
+
+    /// Whether a document that another leads to may stand at any address: beside the source, named by the config, or referred to
+    /// by one that is local or itself at a private address (contract 7).
+    fn is_named(&self, url: &Url, from: &Url) -> bool {
+        let (host, port) = (url.host().to_ascii_lowercase(), url.port());
+        let beside = self.start.as_ref().is_some_and(|start| start.shares_origin(url));
+        let allowed = self.config.policy.egress_allow.iter().flatten().any(|pattern| pattern.matches(&host, port));
+        let mut servers = self.config.services.values().filter_map(|service| service.server.as_ref());
+        let server = servers.any(|server| server.shares_origin(url));
+        !from.is_http() || beside || allowed || server || is_private(from.host())
+    }
+}
+
+/// Why documents of such a source are fetched.
+pub(super) fn method(kind: &SourceKind) -> &'static str {
+    match kind {
+        SourceKind::ApiCatalog(_) => "rfc9727",
+        SourceKind::ServiceRoot(_) => "rfc8631",
+        SourceKind::OpenApi(_) | SourceKind::Mcp(_) => "explicit",
+    }
+}
+
+/// Whether a host is this machine, or written as a private address. What other names resolve to is judged when they are reached.
+fn is_private(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+    is_loopback_host(host) || address.is_ok_and(|address| matches!(egress::kind(address), AddressKind::Private(_)))
 }
 
 /// The publisher took the description away, or keeps it from us: then it is not served from memory either (H31).
-fn is_gone(error: &FetchError) -> bool {
+pub(super) fn is_gone(error: &FetchError) -> bool {
     let status = error.record.as_ref().and_then(|record| record.status_code);
     matches!(status, Some(401 | 403 | 404 | 410))
 }

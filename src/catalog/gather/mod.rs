@@ -20,9 +20,10 @@ use crate::config::{Config, Source};
 use crate::fetch::run::Fetcher;
 
 mod bring;
+mod find;
 mod load;
 
-use load::{Failure, Load, load, record};
+use load::{Failure, Load, Memory, load, record};
 
 /// How long the last good part of a broken source is served.
 pub const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -75,7 +76,12 @@ pub enum SourceState {
 /// Makes the catalog. `previous` is what was served so far; `force` asks every source again, whatever the cache thinks.
 pub fn gather(config: &Config, fetcher: &Fetcher, previous: Option<&Catalog>, force: bool, clock: &Clock) -> Gathered {
     let enabled: Vec<_> = config.sources.iter().filter(|(_, source)| source.enabled).collect();
-    let loads = in_parallel(&enabled, |(id, source)| load(config, id, source, fetcher, force, clock.now()));
+    let memory = || Memory { previous, now: clock.now() };
+    let loads =
+        in_parallel(&enabled, MAX_THREADS, "source", |(id, source)| load(config, id, source, fetcher, force, memory()));
+    let broken =
+        || Load { fetches: Vec::new(), part: Err(Failure::keeping(&"reading it broke off; please report this")) };
+    let loads = loads.into_iter().map(|load| load.unwrap_or_else(broken));
     let mut gathering =
         Gathering { config, previous, now: clock.now(), outcomes: BTreeMap::new(), problems: Vec::new() };
     let (mut fresh, mut settled) = (Vec::new(), Vec::new());
@@ -89,27 +95,29 @@ pub fn gather(config: &Config, fetcher: &Fetcher, previous: Option<&Catalog>, fo
     Gathered { catalog, report, problems: gathering.problems }
 }
 
-/// Does `work` for every item on a few threads; results in the order of the items.
-fn in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) -> Load + Sync) -> Vec<Load> {
+/// Does `work` for every item on at most `most` threads; results in the order of the items, `None` for what panicked.
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    most: usize,
+    name: &str,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<Option<R>> {
     let next = AtomicUsize::new(0);
-    let done: Vec<Mutex<Option<Load>>> = items.iter().map(|_| Mutex::new(None)).collect();
+    let done: Vec<Mutex<Option<R>>> = items.iter().map(|_| Mutex::new(None)).collect();
     thread::scope(|scope| {
-        for nth in 0..items.len().min(MAX_THREADS) {
+        for nth in 0..items.len().min(most) {
             let run = || loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some(item) = items.get(at) else { break };
-                let load = catch_unwind(AssertUnwindSafe(|| work(item))).ok();
-                *done[at].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = load;
+                let result = catch_unwind(AssertUnwindSafe(|| work(item))).ok();
+                *done[at].lock().unwrap_or_else(std::sync::PoisonError::into_inner) = result;
             };
-            let thread = thread::Builder::new().name(format!("source-{nth}")).stack_size(STACK);
-            // With no thread at all the sources stay without a result, and are reported so.
+            let thread = thread::Builder::new().name(format!("{name}-{nth}")).stack_size(STACK);
+            // With no thread at all the items stay without a result, and are reported so.
             thread.spawn_scoped(scope, run).ok();
         }
     });
-    let broken =
-        || Load { fetches: Vec::new(), part: Err(Failure::keeping(&"reading it broke off; please report this")) };
-    let taken = done.into_iter().map(|load| load.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
-    taken.map(|load| load.unwrap_or_else(broken)).collect()
+    done.into_iter().map(|result| result.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)).collect()
 }
 
 /// Decides what of each source is served.
@@ -199,3 +207,6 @@ impl Gathering<'_> {
         SourceReport { id: id.clone(), uri: source.uri.clone(), state, error, fetches }
     }
 }
+
+#[cfg(test)]
+mod tests;

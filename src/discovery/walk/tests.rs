@@ -13,7 +13,7 @@ fn url(text: &str) -> Url {
 
 fn page(web: &mut Web, at: &str, link: &str, body: &str) {
     let url = url(at.strip_prefix("HEAD ").unwrap_or(at));
-    let answer = Answer { url, content_type: String::new(), link: link.to_owned(), body: body.as_bytes().to_vec() };
+    let answer = Answer::new(url, "", link.to_owned(), body.as_bytes().to_vec());
     web.insert(at.to_owned(), answer);
 }
 

@@ -77,6 +77,7 @@ impl World {
             force,
             reach: Reach::Named,
             method: "explicit",
+            head: false,
             deadline: Deadline::after(Duration::from_secs(60)),
         })
     }
@@ -214,6 +215,7 @@ fn h27_redirects_are_judged_hop_by_hop() {
         force: false,
         reach: Reach::Named,
         method: "explicit",
+        head: false,
         deadline: Deadline::after(Duration::from_secs(60)),
     };
     let fetched = fetcher.fetch(&ask).unwrap();
@@ -291,6 +293,7 @@ fn files_are_read_within_bounds() {
             force: false,
             reach: Reach::Named,
             method: "explicit",
+            head: false,
             deadline: Deadline::after(Duration::from_secs(60)),
         })
     };
@@ -314,16 +317,17 @@ fn head_is_asked_and_kept_by_itself_and_links_come_back_from_the_cache() {
         force: false,
         reach: Reach::Named,
         method: "rfc8631",
+        head: true,
         deadline: Deadline::after(Duration::from_secs(60)),
     };
     let headers = [("Cache-Control", "max-age=60"), ("Link", "<d>; rel=service-desc"), ("Content-Type", "text/html")];
     world.upstream.answer(200, &headers, "");
     for outcome in ["miss", "fresh_hit"] {
-        let fetched = world.fetcher.head(&ask).unwrap();
+        let fetched = world.fetcher.fetch(&ask).unwrap();
         assert_eq!((fetched.link.as_str(), fetched.content_type.as_str()), ("<d>; rel=service-desc", "text/html"));
         assert_eq!((fetched.record.cache_outcome.as_str(), fetched.record.request_method.as_str()), (outcome, "HEAD"));
     }
     world.upstream.answer(200, &[], "body");
-    let fetched = world.fetcher.fetch(&ask).unwrap();
+    let fetched = world.fetcher.fetch(&Ask { head: false, ..ask }).unwrap();
     assert_eq!((fetched.bytes.as_slice(), fetched.record.request_method.as_str()), (&b"body"[..], "GET"));
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::plan::ApiKind;
 use crate::base::host::Deadline;
 use crate::base::id::{ServiceId, SourceId};
-use crate::base::url::Url;
+use crate::base::url::{Url, is_loopback_host};
 use crate::catalog::Catalog;
 use crate::catalog::gather::{self, Gathered, SourceState};
 use crate::cli::report::Failure;
@@ -106,7 +106,7 @@ fn candidates(
     let deadline = Deadline::after(world.globals.timeout.unwrap_or(FIRST));
     let bring = |location: &Location, reach: Reach| {
         let refresh = Refresh::default();
-        fetcher.fetch(&Ask { location, refresh, force: true, reach, method: "explicit", deadline })
+        fetcher.fetch(&Ask { location, refresh, force: true, reach, method: "explicit", head: false, deadline })
     };
     let fetched = match bring(location, Reach::Named) {
         Ok(fetched) => fetched,
@@ -166,9 +166,10 @@ fn place(url: &Url) -> Location {
     url.to_file_path().map_or_else(|| Location::Remote(url.clone()), Location::File)
 }
 
-/// Addresses that what stands at `from` may lead to.
+/// Addresses that what stands at `from` may lead to (contract 7).
 fn reach(url: &Url, from: &Url) -> Reach {
-    if !from.is_http() || url.shares_origin(from) { Reach::Named } else { Reach::PublicOnly }
+    let at_home = !from.is_http() || is_loopback_host(from.host());
+    if at_home || url.shares_origin(from) { Reach::Named } else { Reach::PublicOnly }
 }
 
 /// Whether somebody is there at all: then other addresses of the same host are worth a look.
@@ -204,4 +205,33 @@ fn config(kind: ApiKind, location: &Location, service: Option<&str>) -> Config {
         (ServiceId::new(service), entry)
     });
     Config { sources: BTreeMap::from([(id, source)]), services: services.into_iter().collect(), ..Config::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(from: &str, to: &str, expected: Reach) {
+        let url = |text: &str| Url::parse(text).unwrap();
+        assert_eq!(reach(&url(to), &url(from)), expected, "{from} {to}");
+    }
+
+    #[test]
+    fn h27_a_page_leads_to_no_address_that_only_a_person_may_name() {
+        check("https://a.example/docs", "https://a.example/openapi.json", Reach::Named);
+        check("https://a.example/docs", "http://a.example/openapi.json", Reach::PublicOnly);
+        check("https://a.example/docs", "http://127.0.0.1:8080/openapi.json", Reach::PublicOnly);
+        check("https://a.example/docs", "http://169.254.169.254/", Reach::PublicOnly);
+        check("http://127.0.0.1:3000/docs", "http://127.0.0.1:8080/openapi.json", Reach::Named);
+        check("file:///docs.html", "http://127.0.0.1:8080/openapi.json", Reach::Named);
+    }
+
+    #[test]
+    fn around_an_address_are_its_links_and_the_catalog_of_its_host() {
+        let location = Location::Remote(Url::parse("https://a.example/v1/x?y").unwrap());
+        let well_known = Location::Remote(Url::parse("https://a.example/.well-known/api-catalog").unwrap());
+        assert_eq!(around(&location), [(ApiKind::ServiceRoot, location.clone()), (ApiKind::ApiCatalog, well_known)]);
+        assert!(around(&Location::File("/a".into())).is_empty());
+    }
 }
