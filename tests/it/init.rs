@@ -145,6 +145,13 @@ fn a_page_leads_to_the_description_that_it_shows() {
 }
 
 #[test]
+fn an_api_that_tells_nothing_of_itself_is_looked_at_where_descriptions_mostly_are() {
+    let site = Site::of(vec![("/v1/openapi.json", "application/json", "", PETS.to_owned())]);
+    let source = json!({"type": "openapi", "uri": site.url("/v1/openapi.json")});
+    check(&format!("open-cli init {} --format json", site.url("/v1/")), &World::new(), &source, "pets");
+}
+
+#[test]
 fn secrets_are_written_and_told() {
     let world = World::new().file("pets.json", PETS).env("PETS_TOKEN", "s3cret-of-another");
     world.run("open-cli init pets.json --service shop --format table").stdout_has(&[

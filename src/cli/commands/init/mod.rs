@@ -19,6 +19,7 @@ use crate::catalog::Catalog;
 use crate::cli::args::{Options, UsageError};
 use crate::cli::commands::option;
 use crate::cli::flags::{Flag, Takes};
+use crate::cli::output::sanitize;
 use crate::cli::report::{self, Failure};
 use crate::cli::world::World;
 use crate::config::load::{self, MAX_BYTES};
@@ -135,7 +136,9 @@ fn outcome(
     let service = chosen.service.as_deref();
     let source = (chosen.id.as_str(), chosen.entry.clone());
     let document = plan::document(source, service, &chosen.secrets.needed, runtime.as_str().trim_end_matches('/'));
-    let text = format!("{}\n", serde_json::to_string_pretty(&document).expect("a map is JSON"));
+    let text = serde_json::to_string_pretty(&document).expect("a map is JSON");
+    // Names of a publisher stand in it: the same JSON, without a character that an editor could take for more than text.
+    let text = format!("{}\n", sanitize::json(&text));
     let wrong = load::check_file(&path, text.as_bytes(), scope);
     if !wrong.is_empty() {
         return Err(Failure { hint: Some("nothing was written".to_owned()), ..Failure::config(&wrong) });

@@ -27,6 +27,9 @@ const FIRST: Duration = Duration::from_secs(30);
 /// How much of a page is searched.
 const MAX_PAGE: usize = 4 << 20;
 
+/// What a description is called beside an API, mostly.
+const USUAL: [&str; 3] = ["openapi.json", "openapi.yaml", "swagger.json"];
+
 /// What the source is called while it is looked at; never written.
 const PROBED: &str = "probed";
 
@@ -177,11 +180,14 @@ fn answered(error: &FetchError) -> bool {
     error.record.as_ref().is_some_and(|record| record.status_code.is_some())
 }
 
-/// A service tells by its links what describes it, and its host keeps a catalog in a known place.
+/// A service tells by its links what describes it, and its host keeps a catalog in a known place; many do neither, but call their
+/// description what most do.
 fn around(location: &Location) -> Vec<(ApiKind, Location)> {
     let Location::Remote(url) = location else { return Vec::new() };
     let mut found = vec![(ApiKind::ServiceRoot, location.clone())];
-    found.extend(url.join(WELL_KNOWN).ok().map(|url| (ApiKind::ApiCatalog, Location::Remote(url))));
+    let at = |kind: ApiKind, reference: &str| Some((kind, Location::Remote(url.join(reference).ok()?)));
+    found.extend(at(ApiKind::ApiCatalog, WELL_KNOWN));
+    found.extend(USUAL.iter().filter_map(|name| at(ApiKind::OpenApi, name)));
     found
 }
 
@@ -229,9 +235,15 @@ mod tests {
 
     #[test]
     fn around_an_address_are_its_links_and_the_catalog_of_its_host() {
-        let location = Location::Remote(Url::parse("https://a.example/v1/x?y").unwrap());
-        let well_known = Location::Remote(Url::parse("https://a.example/.well-known/api-catalog").unwrap());
-        assert_eq!(around(&location), [(ApiKind::ServiceRoot, location.clone()), (ApiKind::ApiCatalog, well_known)]);
+        let at = |text: &str| Location::Remote(Url::parse(text).unwrap());
+        let location = at("https://a.example/v1/x?y");
+        let found = around(&location);
+        let begin = [
+            (ApiKind::ServiceRoot, location),
+            (ApiKind::ApiCatalog, at("https://a.example/.well-known/api-catalog")),
+            (ApiKind::OpenApi, at("https://a.example/v1/openapi.json")),
+        ];
+        assert_eq!((&found[..3], found.len()), (&begin[..], 5));
         assert!(around(&Location::File("/a".into())).is_empty());
     }
 }
