@@ -20,6 +20,7 @@ mod catalog;
 mod client;
 #[cfg(target_os = "linux")]
 mod crowd;
+mod discovery;
 #[cfg(target_os = "linux")]
 mod execute;
 mod load;
@@ -50,6 +51,7 @@ type Subject = fn(&Scene) -> Vec<Row>;
 /// Name, what it measures, and whether it runs when nothing is chosen.
 const SUBJECTS: &[(&str, Subject, bool)] = &[
     ("catalog", catalog::measure, true),
+    ("discovery", discovery::measure, true),
     ("auth", auth::measure, true),
     ("memory", memory::after_reloads, true),
     ("refresh", memory::after_refreshes, false),

@@ -28,6 +28,7 @@ mod lock;
 mod observed;
 mod onward;
 mod policy;
+mod publishers;
 mod reload;
 mod sessions;
 mod start;
