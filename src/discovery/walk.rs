@@ -134,7 +134,7 @@ pub struct Found {
     pub leads: Vec<Lead>,
     /// In order.
     pub notes: Vec<Note>,
-    /// Whether a document could not be had that may be there again: what was known by it is not gone.
+    /// Whether a document could not be had, or was not what it has to be, that may be there again: what was known by it is not gone.
     pub incomplete: bool,
     /// Documents that were asked for.
     pub asked: Vec<String>,
@@ -309,6 +309,7 @@ impl Walk {
             let what = seen.what();
             let message =
                 format!("it is {what}, not a linkset (RFC 9264), and no `Link` field leads to an `api-catalog`");
+            self.found.incomplete = true;
             self.note(true, Some(&want.url), message);
         }
     }
@@ -357,6 +358,7 @@ impl Walk {
         if seen.text.is_empty() {
             let message =
                 format!("the linkset is not read: it is larger than {} MiB, or all are together", MAX_LINKSET >> 20);
+            self.found.incomplete = true;
             self.note(true, Some(base), message);
             return None;
         }
@@ -459,6 +461,8 @@ impl Walk {
         } else if self.apis[nth].api.metadata.is_empty() {
             // Otherwise its metadata may name the description.
             let message = format!("it is {} and no `Link` field has `service-desc` (RFC 8631)", seen.what());
+            // Other pages may be for people, and always have been.
+            self.found.incomplete |= want.from.is_none();
             self.note(want.from.is_none(), Some(&want.url), message);
         }
     }

@@ -129,3 +129,9 @@ fn h29_a_catalog_that_yields_nothing_says_what_was_looked_at() {
     let said = world.running().printed();
     assert!(said.contains("/wrong.json") && said.contains("it is an HTML or XML page, not a linkset"), "{said}");
 }
+
+#[test]
+fn the_example_is_valid() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/discovery/discovery.cli.json");
+    World::new().run(&format!("open-cli config check --config {example}")).stdout_json(&[("/ok", json!(true))]);
+}

@@ -92,16 +92,16 @@ impl Loading<'_> {
             Some(message) if found.incomplete => Err(Failure::keeping(&message)),
             Some(message) => Err(Failure::lasting(&message)),
             None if found.leads.len() == 1 && !self.had_several(&found) => self.part_of_one(found),
-            None => self.part_of_several(found),
+            None => self.part_of_several(&found),
         }
     }
 
     /// Where the descriptions are.
     fn find(&mut self) -> Result<Found, Failure> {
-        let (location, walk): (_, Option<fn(&Url) -> Walk>) = match &self.source.kind {
-            SourceKind::OpenApi(location) => (location, None),
-            SourceKind::ApiCatalog(location) => (location, Some(Walk::catalog)),
-            SourceKind::ServiceRoot(location) => (location, Some(Walk::root)),
+        let location = match &self.source.kind {
+            SourceKind::OpenApi(location) | SourceKind::ApiCatalog(location) | SourceKind::ServiceRoot(location) => {
+                location
+            }
             SourceKind::Mcp(_) => {
                 let message = "sources of type `mcp` are not supported by this version; \
                                `openapi`, `apiCatalog` and `serviceRoot` are";
@@ -110,10 +110,12 @@ impl Loading<'_> {
         };
         let no_path = || Failure::lasting(&format!("{} is no absolute path", self.source.uri));
         let start = location.url().ok_or_else(no_path)?;
-        Ok(match walk {
-            None => Found { leads: vec![find::itself(start)], ..Found::default() },
-            Some(walk) => find::find(&self.bringer, walk(&start), &mut self.fetches),
-        })
+        let walk = match &self.source.kind {
+            SourceKind::ApiCatalog(_) => Walk::catalog(&start),
+            SourceKind::ServiceRoot(_) => Walk::root(&start),
+            _ => return Ok(Found { leads: vec![find::itself(start)], ..Found::default() }),
+        };
+        Ok(find::find(&self.bringer, walk, &mut self.fetches))
     }
 
     /// An error for what this version does not do, which never passes as if it were done.
@@ -160,7 +162,7 @@ impl Loading<'_> {
         Ok(part)
     }
 
-    fn part_of_several(&mut self, found: Found) -> Result<Part, Failure> {
+    fn part_of_several(&mut self, found: &Found) -> Result<Part, Failure> {
         let leads: BTreeSet<Url> = found.leads.iter().map(|lead| lead.url.clone()).collect();
         found.leads.iter().for_each(|lead| self.tell_unapplied(lead));
         let brought =

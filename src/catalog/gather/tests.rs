@@ -104,7 +104,7 @@ impl World {
         self
     }
 
-    fn gather(self: &mut World, previous: Option<&Catalog>) -> Gathered {
+    fn gather(&mut self, previous: Option<&Catalog>) -> Gathered {
         let now = self.now;
         let clock = Clock::from_fn(move || now);
         let web = Arc::new(std::mem::take(&mut self.web));
@@ -273,6 +273,12 @@ fn h25_what_a_part_of_the_way_led_to_stays_while_that_is_out_of_reach() {
     check(&world.gather(Some(&first.catalog)), SourceState::Ok, &["a", "b"]);
     world.status(CATALOG, 503);
     check(&world.gather(Some(&first.catalog)), SourceState::Stale, &["a", "b", "c"]);
+    world.page(CATALOG, "<html>we will be back</html>");
+    check(&world.gather(Some(&first.catalog)), SourceState::Stale, &["a", "b", "c"]);
+    world.page(CATALOG, r#"{"linkset": []}"#);
+    check(&world.gather(Some(&first.catalog)), SourceState::Failed, &[]);
+    world.status(CATALOG, 404);
+    check(&world.gather(Some(&first.catalog)), SourceState::Failed, &[]);
 }
 
 #[test]
