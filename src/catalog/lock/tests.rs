@@ -1,3 +1,5 @@
+//! The file is read back, stays what it is, and every kind of change is found and said.
+
 use serde_json::{Value, json};
 
 use super::{FILE_NAME, Kind, Lock, LockError, changes, of};
