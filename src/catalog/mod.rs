@@ -3,7 +3,7 @@
 //! Key types: [`Catalog`] and what it holds, exactly as on the wire. `files` tells which members of a
 //! multipart body are files, `naming` decides groups, commands and flag names, `safety` what a call may do, `tool`
 //! turns one operation into a [`Tool`], `derive` gives the descriptions of one source their service ids, `build` puts a catalog
-//! together (pure), `view` filters and serializes it, `gather`
+//! together (pure), `view` filters and serializes it, `lock` makes it a file for review and finds what changed since, `gather`
 //! brings the documents.
 
 use std::collections::BTreeMap;
@@ -20,6 +20,7 @@ pub mod build;
 pub mod derive;
 pub mod files;
 pub mod gather;
+pub mod lock;
 pub mod naming;
 pub mod safety;
 pub mod slim;

@@ -23,7 +23,7 @@ use crate::client::target::{self, Target};
 use crate::client::tokens::{Outside, Tokens};
 use crate::config::load::{self, Consumer, Loaded, Surroundings};
 use crate::http::client::{ClientOptions, ProxyChoice};
-use crate::http::{Limits, Request, Transport, TransportError, TransportErrorKind};
+use crate::http::{Limits, Request, Response, Transport, TransportError, TransportErrorKind};
 use crate::instance::{Choice, Instance, InstanceError};
 use crate::oauth::store::Store;
 
@@ -201,6 +201,18 @@ impl<'a> World<'a> {
         }
     }
 
+    /// The way out to any address, for what this program fetches itself.
+    pub fn way_out(&self) -> Result<Arc<dyn Transport>, Failure> {
+        let ways = self.ways();
+        let to = |host: &str| {
+            let origin = Origin { scheme: "https".to_owned(), host: host.to_owned(), port: 443 };
+            ways.to(&origin).map_err(|cause| {
+                Failure::new(report::USAGE, "client", cause).hint("see --ca-cert, SSL_CERT_FILE and HTTPS_PROXY")
+            })
+        };
+        Ok(Arc::new(ByPlace { here: to("localhost")?, elsewhere: to("elsewhere.invalid")? }))
+    }
+
     fn outside(&self, ways: Ways<'a>, timeouts: Timeouts, allow_exec: bool) -> Outside<'a> {
         let console = self.console;
         let send = move |request: &Request, limits: Limits| {
@@ -270,6 +282,19 @@ impl<'a> World<'a> {
     /// Prints text for people where a table is asked for, and `answer` in every other format.
     pub fn print_text_or(&self, text: &str, answer: &Value) -> Result<(), Failure> {
         if self.format() == Format::Table { self.console.text(text) } else { self.print(answer, &[]) }
+    }
+}
+
+/// Loopback addresses are never proxied; all others are reached as the environment says.
+struct ByPlace {
+    here: Arc<dyn Transport>,
+    elsewhere: Arc<dyn Transport>,
+}
+
+impl Transport for ByPlace {
+    fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
+        let is_here = request.url.origin().is_some_and(|origin| origin.is_loopback());
+        if is_here { self.here.send(request, limits) } else { self.elsewhere.send(request, limits) }
     }
 }
 

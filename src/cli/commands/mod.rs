@@ -10,6 +10,8 @@ pub mod doctor;
 pub mod dry_run;
 pub mod explain;
 pub mod follow;
+pub mod init;
+pub mod lock;
 pub mod pages;
 pub mod policy;
 pub mod runtime;
@@ -79,6 +81,22 @@ pub const BUILT_IN: &[BuiltIn] = &[
         run: doctor::doctor,
     },
     BuiltIn {
+        words: &["catalog", "lock"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Write what the catalog says into a file for review, .cli.lock.json",
+        options: lock::FILE,
+        run: lock::lock,
+    },
+    BuiltIn {
+        words: &["catalog", "diff"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Say what changed since the catalog was locked; ends with 10 when something did",
+        options: lock::FILE,
+        run: lock::diff,
+    },
+    BuiltIn {
         words: &["tool", "schema"],
         arguments: "<tool id or command words>",
         takes: (1, MANY),
@@ -109,6 +127,14 @@ pub const BUILT_IN: &[BuiltIn] = &[
         help: "Compare what the policy decides with the cases of a file; ends with 10 when one differs",
         options: &[],
         run: policy::test,
+    },
+    BuiltIn {
+        words: &["init"],
+        arguments: "<URL, file or name>",
+        takes: (1, MANY),
+        help: "Look at an API's description, or a catalog of APIs, and write a configuration for it",
+        options: init::FLAGS,
+        run: init::init,
     },
     BuiltIn {
         words: &["status"],
@@ -268,13 +294,11 @@ pub const BUILT_IN: &[BuiltIn] = &[
 const LATER: &[&[&str]] = &[
     &["search"],
     &["workflow"],
-    &["init"],
     &["doctor"],
     &["completion"],
     &["config", "add-source"],
     &["config", "remove-source"],
     &["config", "add-secret"],
-    &["catalog", "diff"],
 ];
 
 /// Runs one command line.
