@@ -32,7 +32,11 @@ pub(super) fn linkset(bytes: &[u8]) {
 fn fields(text: &str) {
     for link in link::links(text) {
         assert!(text.contains(link.target) && !link.target.contains('>'), "a target that is not in its field");
-        assert!(link.relations.iter().all(|name| !name.is_empty() && !name.contains(char::is_whitespace)));
+        assert!(
+            link.relations
+                .iter()
+                .all(|name| !name.is_empty() && !name.contains(|sign: char| sign.is_ascii_whitespace()))
+        );
     }
     for relation in ["next", "service-desc"] {
         let first = link::links(text).find(|link| link.is(relation) && link.anchor.is_none());
