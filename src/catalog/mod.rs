@@ -17,6 +17,7 @@ use crate::base::id::{ServiceId, SourceId, ToolId};
 
 pub mod build;
 pub mod files;
+pub mod fingerprint;
 pub mod gather;
 pub mod naming;
 pub mod slim;
