@@ -19,6 +19,8 @@ mod auth;
 mod catalog;
 mod client;
 #[cfg(target_os = "linux")]
+mod corpus;
+#[cfg(target_os = "linux")]
 mod crowd;
 mod discovery;
 #[cfg(target_os = "linux")]
@@ -53,6 +55,8 @@ type Subject = fn(&Scene) -> Vec<Row>;
 const SUBJECTS: &[(&str, Subject, bool)] = &[
     ("catalog", catalog::measure, true),
     ("discovery", discovery::measure, true),
+    #[cfg(target_os = "linux")]
+    ("corpus", corpus::measure, true),
     ("auth", auth::measure, true),
     ("memory", memory::after_reloads, true),
     ("refresh", memory::after_refreshes, false),
@@ -72,6 +76,10 @@ const SUBJECTS: &[(&str, Subject, bool)] = &[
 ];
 
 fn main() {
+    #[cfg(target_os = "linux")]
+    if corpus::child() {
+        return;
+    }
     // Cargo hands `--bench` to every benchmark.
     let chosen: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     if let Some(unknown) = chosen.iter().find(|name| SUBJECTS.iter().all(|subject| subject.0 != name.as_str())) {

@@ -86,7 +86,9 @@ impl<'a> Builder<'a> {
     fn build(&self, before: Option<&Settled>) -> Settled {
         let Self { config, fetcher, clock } = self;
         let trails = before.map_or_else(Trails::default, |before| before.trails.clone());
-        let round = Round { config, fetcher, trails, check: Check::Now, only: None, patience: None, clock };
+        let catalog = before.and_then(|before| before.catalog.as_ref());
+        let round =
+            Round { config, fetcher, trails, check: Check::Now, previous: catalog, only: None, patience: None, clock };
         let previous = before.map(|before| Previous {
             catalog: before.catalog.as_ref().expect("there was one"),
             report: &before.report,

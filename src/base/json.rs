@@ -34,7 +34,7 @@ fn write_canonical(value: &Value, out: &mut String) {
                 if i > 0 {
                     out.push(',');
                 }
-                out.push_str(&Value::from(key.as_str()).to_string());
+                write_string(key, out);
                 out.push(':');
                 write_canonical(value, out);
             }
@@ -50,8 +50,45 @@ fn write_canonical(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
+        scalar => write_value(scalar, out),
+    }
+}
+
+/// Appends a value as JSON without white space, in the order it has.
+pub fn write_value(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(members) => {
+            out.push('{');
+            for (i, (key, value)) in members.iter().enumerate() {
+                out.push_str(if i > 0 { "," } else { "" });
+                write_string(key, out);
+                out.push(':');
+                write_value(value, out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                out.push_str(if i > 0 { "," } else { "" });
+                write_value(item, out);
+            }
+            out.push(']');
+        }
+        Value::String(text) => write_string(text, out),
         scalar => out.push_str(&scalar.to_string()),
     }
+}
+
+/// Appends a text as a JSON string. Most need no escapes, and are copied.
+pub fn write_string(text: &str, out: &mut String) {
+    if text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+        out.push_str(&Value::from(text).to_string());
+        return;
+    }
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }
 
 /// A place in a text, both from 1; columns count characters.
@@ -312,6 +349,20 @@ mod tests {
         assert_eq!(duplicate_members(TEXT), ["/a"]);
         assert_eq!(duplicate_members("{\"x\":[{\"k\":1,\"k\":2}],\"y\":{}}"), ["/x/0/k"]);
         assert!(duplicate_members("[{},{\"a\":[]},\"s\",1]").is_empty());
+    }
+
+    #[test]
+    fn values_are_written_as_serde_writes_them() {
+        for text in [
+            "{\"a\\u0000\":[1,-2.5,1e300,true,null,{}],\"\\\"\":\"x\\n\\\\/\u{7f}\u{fc}\u{2028}\",\"\":[]}",
+            "\"plain\"",
+            "18446744073709551615",
+        ] {
+            let value: Value = serde_json::from_str(text).unwrap();
+            let mut out = String::new();
+            write_value(&value, &mut out);
+            assert_eq!(out, value.to_string());
+        }
     }
 
     #[test]

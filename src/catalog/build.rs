@@ -1,4 +1,4 @@
-//! Puts a catalog together from the parts of its sources: service ids, views, order, fingerprint (pure).
+//! Puts a catalog together from the parts of its sources: service ids, views, order (pure).
 //!
 //! Key types: [`Part`], what one source gives; [`Problem`]. A part that would take a service id that is not its own is refused
 //! whole (H45). Which part of an earlier catalog may stand in for a source that failed is decided here too; when it is too old is
@@ -7,21 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-
 use super::derive::{self, Described, Words};
 use super::safety::Granted;
 use super::tool::{self, Target};
 use super::{CATALOG_VERSION, Catalog, ServiceRecord, SourceRecord, Tool, View, ViewTool};
-use crate::base::digest::hex;
 use crate::base::id::{ServiceId, SourceId};
-use crate::base::json::canonical;
 use crate::base::pattern::Pattern;
 use crate::base::url::Url;
 use crate::config::{Config, Mode, Profile, Service};
 use crate::openapi::{self, Description};
 
+pub use super::fingerprint::fingerprint;
 pub use crate::openapi::Severity;
 
 use super::naming;
@@ -349,33 +345,4 @@ fn views(config: &Config, tools: &[Tool]) -> Vec<View> {
 fn profile_mode(config: &Config, profile: &Profile) -> Mode {
     let otherwise = if profile.tool_set.is_some() { Mode::Curated } else { config.mode.unwrap_or(Mode::Discover) };
     profile.mode.unwrap_or(otherwise)
-}
-
-/// `sha256:<hex>` over everything but times and fetches. The order of members, and of a body's media types, which are members too,
-/// does not change it.
-pub fn fingerprint(catalog: &Catalog) -> String {
-    let mut hash = Sha256::new();
-    let mut feed = |kind: &str, value: Value| {
-        hash.update(kind);
-        hash.update(canonical(&value));
-        hash.update("\n");
-    };
-    let tree = |value: Result<Value, serde_json::Error>| value.expect("the catalog's types serialize");
-    for service in &catalog.services {
-        feed("service", tree(serde_json::to_value(service)));
-    }
-    for tool in &catalog.tools {
-        let mut value = tree(serde_json::to_value(tool));
-        if let Some(Value::Array(contents)) = value.pointer_mut("/requestBody/contentTypes") {
-            contents.sort_by(|a, b| a["mediaType"].as_str().cmp(&b["mediaType"].as_str()));
-        }
-        feed("tool", value);
-    }
-    for workflow in &catalog.workflows {
-        feed("workflow", tree(serde_json::to_value(workflow)));
-    }
-    for view in &catalog.effective_views {
-        feed("view", tree(serde_json::to_value(view)));
-    }
-    format!("sha256:{}", hex(&hash.finalize()))
 }

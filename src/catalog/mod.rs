@@ -19,6 +19,7 @@ use crate::base::id::{ServiceId, SourceId, ToolId};
 pub mod build;
 pub mod derive;
 pub mod files;
+pub mod fingerprint;
 pub mod gather;
 pub mod lock;
 pub mod naming;

@@ -78,7 +78,7 @@ impl Template {
         whole.push("{\"type\":\"object\",\"properties\":{");
         for (nth, (name, property)) in properties.into_iter().enumerate() {
             whole.push(if nth > 0 { "," } else { "" });
-            whole.push(&Value::from(name).to_string());
+            whole.with_text(|text| json::write_string(&name, text));
             whole.push(":");
             whole.size += property.size;
             whole.parts.extend(property.parts);
@@ -92,10 +92,18 @@ impl Template {
     }
 
     fn push(&mut self, text: &str) {
-        self.size += text.len();
-        match self.parts.last_mut() {
-            Some(Part::Text(last)) => last.push_str(text),
-            _ => self.parts.push(Part::Text(text.to_owned())),
+        self.with_text(|last| last.push_str(text));
+    }
+
+    /// Appends to the text at the end.
+    fn with_text(&mut self, write: impl FnOnce(&mut String)) {
+        if !matches!(self.parts.last(), Some(Part::Text(_))) {
+            self.parts.push(Part::Text(String::new()));
+        }
+        if let Some(Part::Text(text)) = self.parts.last_mut() {
+            let before = text.len();
+            write(text);
+            self.size += text.len() - before;
         }
     }
 
@@ -146,15 +154,14 @@ impl<'w, 'r> Writer<'w, 'r> {
     }
 
     fn data(&mut self, value: &Value) {
-        let text = value.to_string();
-        self.push(&text);
+        self.template.with_text(|text| json::write_value(value, text));
     }
 
     fn name(&mut self, first: &mut bool, name: &str) {
         if !std::mem::take(first) {
             self.push(",");
         }
-        self.data(&Value::from(name));
+        self.template.with_text(|text| json::write_string(name, text));
         self.push(":");
     }
 

@@ -17,6 +17,7 @@ use crate::cli::world::World;
 use crate::config::{Config, Location, Refresh, Service, Source};
 use crate::discovery::api_catalog::WELL_KNOWN;
 use crate::discovery::{Kind, classify};
+use crate::fetch::freshness::Check;
 use crate::fetch::run::{Ask, FetchError, Fetched, Fetcher};
 use crate::http::Reach;
 use crate::openapi::page;
@@ -109,7 +110,7 @@ fn candidates(
     let deadline = Deadline::after(world.globals.timeout.unwrap_or(FIRST));
     let bring = |location: &Location, reach: Reach| {
         let refresh = Refresh::default();
-        fetcher.fetch(&Ask { location, refresh, force: true, reach, method: "explicit", head: false, deadline })
+        fetcher.fetch(&Ask { location, refresh, check: Check::Now, reach, method: "explicit", head: false, deadline })
     };
     let fetched = match bring(location, Reach::Named) {
         Ok(fetched) => fetched,
@@ -123,7 +124,7 @@ fn candidates(
         }
     };
     let begin = fetched.bytes[..fetched.bytes.len().min(MAX_PAGE)].to_vec();
-    match classify(fetched.bytes, &fetched.content_type).kind {
+    match classify(fetched.bytes, &fetched.head.content_type).kind {
         Kind::OpenApi | Kind::Swagger => Ok(vec![(ApiKind::OpenApi, location.clone())]),
         Kind::Linkset | Kind::LinksetText => Ok(vec![(ApiKind::ApiCatalog, location.clone())]),
         Kind::McpServers => {
