@@ -183,12 +183,13 @@ fn nested(depth: usize) -> Value {
 
 #[test]
 fn h28_hostile_expressions_end_when_their_steps_are_spent() {
-    let document = nested(60);
+    let document = nested(120);
     for hostile in [
         "$..*..*..*..*..*..*..*..*",
         "$..[*, *, *, *][*, *, *, *]..*..*",
         "$..[?count($..*) > 0 && count($..[?count($..*) > 0]) > 0]",
         "$..[?@..[?@..[?@..[?@..[?@..z]]]]]",
+        "$..[?$..[?$..[?$..[?$..[?$..z]]]]]",
         "$..[?$ == $ && $ == $ && $ == $ && $ == $ && $ == $ && $ == $ && $ == $ && $ == $ && $ == $]",
     ] {
         let path = Path::parse(hostile).unwrap();
