@@ -44,11 +44,11 @@ impl Store {
     /// What is stored for a URL; a pair that does not fit together is dropped.
     pub fn load(&self, url: &Url) -> Option<(Meta, Vec<u8>)> {
         match self.pair(url) {
-            Pair::Whole(meta, body) => Some((meta, body)),
+            Pair::Whole(meta, body) => Some((*meta, body)),
             Pair::Absent => None,
             // It may be half of a change under way: look again when that is done.
             Pair::Broken => self.alone(|others| match self.pair(url) {
-                Pair::Whole(meta, body) => Some((meta, body)),
+                Pair::Whole(meta, body) => Some((*meta, body)),
                 Pair::Absent => None,
                 Pair::Broken => {
                     // Else it may be what another process is writing right now.
@@ -135,7 +135,7 @@ impl Store {
         if Url::parse(&meta.final_url).is_err() || of_bytes(&body) != meta.body_sha256 {
             return Pair::Broken;
         }
-        Pair::Whole(meta, body)
+        Pair::Whole(Box::new(meta), body)
     }
 
     fn remove(&self, url: &Url) {
@@ -174,7 +174,7 @@ impl Store {
 }
 
 enum Pair {
-    Whole(Meta, Vec<u8>),
+    Whole(Box<Meta>, Vec<u8>),
     Absent,
     Broken,
 }

@@ -192,7 +192,7 @@ impl Round<'_> {
             return Visit::Same(fetches);
         }
         let load = load(self.config, id, source, &recorder, self.check, self.clock.now());
-        Visit::Read(load, recorder.into_trail())
+        Visit::Read(Box::new(load), recorder.into_trail())
     }
 }
 
