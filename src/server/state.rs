@@ -203,13 +203,13 @@ impl State {
     /// Builds again, using stored documents as long as they are fresh.
     pub fn rebuild(&self) -> Arc<Snapshot> {
         let mut building = self.build_lock();
-        self.build(&mut building, self.served(), Build::Whole)
+        self.build(&mut building, &self.served(), Build::Whole)
     }
 
     /// Looks at some sources again, ahead of their time; the others stay as they are.
     pub fn renew(&self, sources: &BTreeSet<SourceId>) -> Arc<Snapshot> {
         let mut building = self.build_lock();
-        self.build(&mut building, self.served(), Build::Due(sources))
+        self.build(&mut building, &self.served(), Build::Due(sources))
     }
 
     /// Fetches everything again; within ten seconds of the last time, the last result. `None`: enough callers wait for one already.
@@ -220,7 +220,7 @@ impl State {
         if let (true, Some(snapshot)) = (recent, self.snapshot()) {
             return Some(snapshot);
         }
-        let snapshot = self.build(&mut building, self.served(), Build::Forced);
+        let snapshot = self.build(&mut building, &self.served(), Build::Forced);
         building.refreshed = Some(Stopwatch::start());
         Some(snapshot)
     }
@@ -237,7 +237,7 @@ impl State {
                 "the new configuration has no `runtime.server.auth`; removing it takes a restart".to_owned(),
             ]);
         }
-        Ok(self.build(&mut building, Arc::new(served), Build::Whole))
+        Ok(self.build(&mut building, &Arc::new(served), Build::Whole))
     }
 
     /// Looks at files and ages.
@@ -275,8 +275,8 @@ impl State {
     }
 
     /// On a thread of its own: every worker that once built a catalog would keep its scraps for good.
-    fn build(&self, building: &mut Building, served: Arc<Served>, build: Build<'_>) -> Arc<Snapshot> {
-        host::aside("build", || self.build_here(building, &served, build))
+    fn build(&self, building: &mut Building, served: &Arc<Served>, build: Build<'_>) -> Arc<Snapshot> {
+        host::aside("build", || self.build_here(building, served, build))
     }
 
     fn build_here(&self, building: &mut Building, served: &Arc<Served>, build: Build<'_>) -> Arc<Snapshot> {

@@ -194,15 +194,9 @@ impl Round<'_> {
         if let Some(fetches) = before.and_then(|trail| recorder.unchanged(trail, source.refresh, self.check)) {
             return Visit::Same(fetches);
         }
-        let load = load(
-            self.config,
-            id,
-            source,
-            &recorder,
-            self.check,
-            Memory { previous: self.previous, now: self.clock.now() },
-        );
-        Visit::Read(load, recorder.into_trail())
+        let memory = Memory { previous: self.previous, now: self.clock.now() };
+        let load = load(self.config, id, source, &recorder, self.check, memory);
+        Visit::Read(Box::new(load), recorder.into_trail())
     }
 }
 

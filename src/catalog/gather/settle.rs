@@ -22,14 +22,14 @@ pub(super) enum Visit {
     /// All its documents are as they were.
     Same(Vec<FetchRecord>),
     /// It was read, and this is what it asked for.
-    Read(Load, Trail),
+    Read(Box<Load>, Trail),
 }
 
 impl Visit {
     /// Reading it panicked, or no thread could be had.
     pub(super) fn broken() -> Self {
         let part = Err(Failure::keeping(&"reading it broke off; please report this"));
-        Self::Read(Load { fetches: Vec::new(), part }, Trail::default())
+        Self::Read(Box::new(Load { fetches: Vec::new(), part }), Trail::default())
     }
 }
 
@@ -85,7 +85,7 @@ pub fn settle(
             (false, _) => settling.note(id, source, SourceReport::default()),
             (true, None) => settling.carry(id, source, &mut kept),
             (true, Some(Visit::Same(fetches))) => settling.same(id, source, fetches, &mut kept),
-            (true, Some(Visit::Read(load, trail))) => settling.read(id, source, load, trail, &mut fresh, &mut kept),
+            (true, Some(Visit::Read(load, trail))) => settling.read(id, source, *load, trail, &mut fresh, &mut kept),
         }
     }
     let catalog = settling.changed.then(|| {
