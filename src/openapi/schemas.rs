@@ -112,7 +112,8 @@ impl<'r> Schemas<'r> {
             );
         }
         let names = self.names(kept.iter().chain(&cut).copied());
-        let mut text = String::with_capacity(template.size + 64);
+        let size: usize = kept.iter().map(|target| self.template(*target).size + 64).sum();
+        let mut text = String::with_capacity(template.size + 64 + size);
         template.write(&names, &mut text);
         let object = text.ends_with('}');
         if !names.is_empty() && object {
