@@ -6,15 +6,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use super::derive::{self, Described, Words};
 use super::safety::Granted;
 use super::tool::{self, Target};
+use super::workflows::{self, Plan};
 use super::{CATALOG_VERSION, Catalog, ServiceRecord, SourceRecord, Tool, View, ViewTool};
 use crate::base::id::{ServiceId, SourceId};
 use crate::base::pattern::Pattern;
 use crate::base::url::Url;
-use crate::config::{Config, Mode, Profile, Service};
+use crate::config::{Config, Location, Mode, Profile, Service};
 use crate::openapi::{self, Description};
 
 pub use super::fingerprint::fingerprint;
@@ -36,12 +38,40 @@ pub struct Problem {
     pub place: String,
     /// What is wrong and what was done about it.
     pub message: String,
+    /// What it is about.
+    pub about: About,
+}
+
+/// What a problem is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// What a publisher offers.
+    Description,
+    /// A document that the config names beside the description.
+    Named,
+    /// A workflow that a publisher offers.
+    Workflow,
+    /// A workflow of a document that the config names.
+    NamedWorkflow,
+}
+
+impl About {
+    /// Whether the config asks for it by name, so that it is a fault of the config when it is missing.
+    pub fn is_named(self) -> bool {
+        matches!(self, Self::Named | Self::NamedWorkflow)
+    }
+
+    /// Whether it is found anew whenever a catalog is put together.
+    pub fn is_workflow(self) -> bool {
+        matches!(self, Self::Workflow | Self::NamedWorkflow)
+    }
 }
 
 impl Problem {
     /// From what was found in the description of `source`.
     pub fn new(source: &SourceId, found: openapi::Problem) -> Self {
-        Self { source: source.clone(), severity: found.severity, place: found.place, message: found.message }
+        let openapi::Problem { severity, place, message } = found;
+        Self { source: source.clone(), severity, place, message, about: About::Description }
     }
 }
 
@@ -66,6 +96,19 @@ pub struct Part {
     pub derived: bool,
     /// Whether a description could not be read and stands here as it was before.
     pub kept: bool,
+    /// Workflows that go with its services.
+    pub plans: Vec<Arc<Plan>>,
+}
+
+/// One description, as it is read for one service.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// The service of the config; `None` where its id is to be derived.
+    pub service: Option<(&'a ServiceId, &'a Service)>,
+    /// What the description says.
+    pub description: &'a Description,
+    /// What the config says of the safety of its operations.
+    pub granted: &'a Granted,
 }
 
 /// One description of a source.
@@ -75,8 +118,12 @@ pub struct Piece<'a> {
     pub url: Url,
     /// When it was last known to be so, RFC 3339.
     pub at: String,
+    /// What it may be called, by what it says without the config's overlays.
+    pub words: Words,
     /// What it says now.
     pub description: &'a Description,
+    /// What the config says of the safety of its operations.
+    pub granted: &'a Granted,
 }
 
 /// The services of the config that use a source.
@@ -86,18 +133,22 @@ pub fn configured<'a>(config: &'a Config, source: &SourceId) -> Vec<(&'a Service
 
 /// Makes the part of a source with one description: a service for each that the config names, else one with a derived id. The error
 /// says why there can be none.
-pub fn part(config: &Config, record: SourceRecord, description: &Description) -> Result<(Part, Vec<Problem>), String> {
-    let wanted = configured(config, &record.id);
-    let mut part = Part::empty(record, wanted.is_empty());
+pub fn part(record: SourceRecord, readings: &[Reading<'_>]) -> Result<(Part, Vec<Problem>), String> {
+    let mut part = Part::empty(record, readings.iter().all(|reading| reading.service.is_none()));
     let mut problems = Vec::new();
-    if wanted.is_empty() {
-        let file = part.source.uri.rsplit('/').next().unwrap_or("");
-        let id = naming::service_id(description.first_path.as_deref(), &description.title, file)
-            .ok_or("no service id can be derived from its paths, title or file name; name one under `services`")?;
-        part.add(&ServiceId::new(id), None, description, &mut problems);
-    }
-    for (id, service) in wanted {
-        part.add(id, Some(service), description, &mut problems);
+    for Reading { service, description, granted } in readings {
+        let derived;
+        let (id, service) = match service {
+            Some((id, service)) => (*id, Some(*service)),
+            None => {
+                let file = part.source.uri.rsplit('/').next().unwrap_or("");
+                let id = naming::service_id(description.first_path.as_deref(), &description.title, file);
+                let none = "no service id can be derived from its paths, title or file name; name one under `services`";
+                derived = ServiceId::new(id.ok_or(none)?);
+                (&derived, None)
+            }
+        };
+        part.add(id, service, description, granted, &mut problems);
     }
     Ok((part, problems))
 }
@@ -115,9 +166,10 @@ pub fn part_of_several(
     let mut part = Part::empty(record, true);
     let mut problems = Vec::new();
     let mut error = |place: &str, message: String| {
-        problems.push(Problem { source: id.clone(), severity: Severity::Error, place: place.to_owned(), message });
+        let (source, place) = (id.clone(), place.to_owned());
+        problems.push(Problem { source, severity: Severity::Error, place, message, about: About::Description });
     };
-    let present = pieces.iter().map(|piece| derive::words(piece.description, &piece.url));
+    let present = pieces.iter().map(|piece| piece.words.clone());
     let words: Vec<Words> = present.chain(earlier.iter().map(|earlier| earlier.described.words.clone())).collect();
     let addresses: Vec<&str> = pieces
         .iter()
@@ -140,7 +192,7 @@ pub fn part_of_several(
         let Ok(id) = id else { continue };
         let id = ServiceId::new(id.clone());
         let found = notes.len();
-        part.add(&id, wanted.get(&id).copied(), piece.description, &mut notes);
+        part.add(&id, wanted.get(&id).copied(), piece.description, piece.granted, &mut notes);
         notes[found..].iter_mut().for_each(|note| note.place = within(&piece.url, &note.place));
         let (url, at) = (piece.url.clone(), piece.at.clone());
         part.source.provenance.descriptions.push(Described { service: id, url, words: words.clone(), at });
@@ -177,10 +229,12 @@ pub struct Earlier {
     pub described: Described,
     service: ServiceRecord,
     tools: Vec<Tool>,
+    plans: Vec<Arc<Plan>>,
 }
 
 /// The descriptions that a source had in an earlier catalog, by their address. Their tools are copied; `is_wanted` says of which.
 pub fn earlier_descriptions(
+    config: &Config,
     record: &SourceRecord,
     previous: &Catalog,
     is_wanted: impl Fn(&Described) -> bool,
@@ -192,27 +246,38 @@ pub fn earlier_descriptions(
     let wanted = known.provenance.descriptions.iter().filter(|described| is_wanted(described));
     let earlier = wanted.filter_map(|described| {
         let service = previous.services.iter().find(|service| service.id == described.service)?.clone();
+        has_same_overlays(config, previous, &service.id).then_some(())?;
         let tools = previous.tools.iter().filter(|tool| tool.service_id == service.id).cloned().collect();
-        Some(Earlier { described: described.clone(), service, tools })
+        let own = |plan: &&Arc<Plan>| plan.source == record.id && plan.service == service.id;
+        let plans = previous.plans.iter().filter(own).cloned().collect();
+        Some(Earlier { described: described.clone(), service, tools, plans })
     });
     earlier.collect()
 }
 
 impl Part {
     fn empty(source: SourceRecord, derived: bool) -> Self {
-        Self { source, services: Vec::new(), tools: Vec::new(), derived, kept: false }
+        Self { source, services: Vec::new(), tools: Vec::new(), derived, kept: false, plans: Vec::new() }
     }
 
     fn keep(&mut self, earlier: Earlier) {
         self.kept = true;
         self.services.push(earlier.service);
         self.tools.extend(earlier.tools);
+        self.plans.extend(earlier.plans);
         self.source.provenance.descriptions.push(earlier.described);
     }
 
-    fn add(&mut self, id: &ServiceId, service: Option<&Service>, found: &Description, problems: &mut Vec<Problem>) {
+    fn add(
+        &mut self,
+        id: &ServiceId,
+        service: Option<&Service>,
+        found: &Description,
+        granted: &Granted,
+        problems: &mut Vec<Problem>,
+    ) {
         let server = service.and_then(|service| service.server.as_ref());
-        let (tools, notes) = tool::tools(&Target { id, server, granted: &Granted::default() }, found);
+        let (tools, notes) = tool::tools(&Target { id, server, granted }, found);
         problems.extend(notes.into_iter().map(|note| Problem::new(&self.source.id, note)));
         self.tools.extend(tools);
         self.services.push(ServiceRecord {
@@ -241,6 +306,7 @@ pub fn earlier_part(config: &Config, record: &SourceRecord, previous: &Catalog) 
     let mut services: Vec<ServiceRecord> =
         previous.services.iter().filter(|service| service.source_id == record.id).cloned().collect();
     services.retain(|service| derived || wanted.contains_key(&service.id));
+    services.retain(|service| has_same_overlays(config, previous, &service.id));
     let ids: BTreeSet<ServiceId> = services.iter().map(|service| service.id.clone()).collect();
     let mut tools: Vec<Tool> = previous.tools.iter().filter(|tool| ids.contains(&tool.service_id)).cloned().collect();
     for service in &mut services {
@@ -252,7 +318,20 @@ pub fn earlier_part(config: &Config, record: &SourceRecord, previous: &Catalog) 
             own.for_each(|tool| tool.servers.clone_from(&service.servers));
         }
     }
-    (!services.is_empty()).then(|| Part { source: known.clone(), services, tools, derived, kept: false })
+    let plans = previous.plans.iter().filter(|plan| plan.source == record.id && ids.contains(&plan.service)).cloned();
+    let plans = plans.collect();
+    (!services.is_empty()).then(|| Part { source: known.clone(), services, tools, derived, kept: false, plans })
+}
+
+fn overlays(config: &Config) -> BTreeMap<ServiceId, Vec<Location>> {
+    let changed = config.services.iter().filter(|(_, service)| !service.overlays.is_empty());
+    changed.map(|(id, service)| (id.clone(), service.overlays.clone())).collect()
+}
+
+/// Whether a service was read with the overlays that the config has for it now: without one that takes something away nothing stands in.
+fn has_same_overlays(config: &Config, previous: &Catalog, id: &ServiceId) -> bool {
+    let present = config.services.get(id).map_or(&[][..], |service| &service.overlays);
+    previous.overlays.get(id).map_or(&[][..], Vec::as_slice) == present
 }
 
 /// Who has a service id, or a word that stands for one, by configuration.
@@ -288,8 +367,8 @@ pub fn id_conflicts(config: &Config, parts: &[Part], settled: &[Part]) -> BTreeM
     conflicts
 }
 
-/// The catalog of all parts, sorted, with its views and fingerprint. Service ids of the parts differ.
-pub fn catalog(parts: Vec<Part>, config: &Config, generated_at: String) -> Catalog {
+/// The catalog of all parts, sorted, with its views and fingerprint, and why workflows are left out. Service ids of the parts differ.
+pub fn catalog(parts: Vec<Part>, config: &Config, generated_at: String) -> (Catalog, Vec<Problem>) {
     let mut catalog = Catalog {
         catalog_version: CATALOG_VERSION.to_owned(),
         generated_at,
@@ -298,12 +377,15 @@ pub fn catalog(parts: Vec<Part>, config: &Config, generated_at: String) -> Catal
         services: Vec::new(),
         tools: Vec::new(),
         workflows: Vec::new(),
+        plans: Vec::new(),
+        overlays: overlays(config),
         effective_views: Vec::new(),
     };
     for part in parts {
         catalog.sources.push(part.source);
         catalog.services.extend(part.services);
         catalog.tools.extend(part.tools);
+        catalog.plans.extend(part.plans);
     }
     catalog.sources.sort_by(|a, b| a.id.cmp(&b.id));
     catalog.services.sort_by(|a, b| a.id.cmp(&b.id));
@@ -314,9 +396,13 @@ pub fn catalog(parts: Vec<Part>, config: &Config, generated_at: String) -> Catal
         let id = tool.id.as_str();
         tool.safety.requires_approval |= config.policy.approval_required.iter().any(|pattern| pattern.matches(id));
     }
+    // Who comes first has an id.
+    catalog.plans.sort_by(|a, b| (&a.source, &a.service).cmp(&(&b.source, &b.service)));
+    let (bound, unbound) = workflows::bind(&catalog, config);
+    catalog.workflows = bound;
     catalog.effective_views = views(config, &catalog.tools);
     catalog.source_fingerprint = fingerprint(&catalog);
-    catalog
+    (catalog, unbound)
 }
 
 /// `discover` and one view per profile. What policy denies is in none of them.

@@ -3,7 +3,7 @@
 //! Key types: [`Catalog`] and what it holds, exactly as on the wire. `files` tells which members of a
 //! multipart body are files, `naming` decides groups, commands and flag names, `safety` what a call may do, `tool`
 //! turns one operation into a [`Tool`], `derive` gives the descriptions of one source their service ids, `build` puts a catalog
-//! together (pure), `view` filters and serializes it, `lock` makes it a file for review and finds what changed since, `gather`
+//! together (pure), `workflows` binds steps to its tools, `view` filters and serializes it, `lock` makes it a file for review and finds what changed since, `gather`
 //! brings the documents.
 
 use std::collections::BTreeMap;
@@ -15,6 +15,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::base::id::{ServiceId, SourceId, ToolId};
+use crate::config::Location;
 
 pub mod build;
 pub mod derive;
@@ -27,6 +28,7 @@ pub mod safety;
 pub mod slim;
 pub mod tool;
 pub mod view;
+pub mod workflows;
 
 /// The value of `catalogVersion`.
 pub const CATALOG_VERSION: &str = "1.0.0";
@@ -52,6 +54,12 @@ pub struct Catalog {
     pub workflows: Vec<Workflow>,
     /// `discover` first, then one per profile, by name.
     pub effective_views: Vec<View>,
+    /// What the workflows are bound from.
+    #[serde(skip)]
+    pub plans: Vec<Arc<workflows::Plan>>,
+    /// The overlays that the config had for services.
+    #[serde(skip)]
+    pub overlays: BTreeMap<ServiceId, Vec<Location>>,
 }
 
 /// A source and how it was fetched.

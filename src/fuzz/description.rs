@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::SEPARATOR;
 use crate::base::document;
 use crate::base::url::Url;
+use crate::catalog::build::Reading;
 use crate::catalog::naming::RESERVED_FLAGS;
+use crate::catalog::safety::Granted;
 use crate::catalog::view::{Detail, Mask, ReadyCatalog};
 use crate::catalog::{Catalog, Place, Provenance, SourceRecord, Tool, build};
 use crate::client::index::{self, Index};
@@ -67,8 +69,9 @@ fn part(found: &Description) -> Option<Catalog> {
     let provenance = Provenance { method: "explicit".to_owned(), ..Provenance::default() };
     let record = SourceRecord { id: "source".into(), kind: "openapi".to_owned(), uri: ROOT.to_owned(), provenance };
     let config = Config::default();
-    let (part, _) = build::part(&config, record, found).ok()?;
-    Some(build::catalog(vec![part], &config, String::new()))
+    let reading = Reading { service: None, description: found, granted: &Granted::default() };
+    let (part, _) = build::part(record, &[reading]).ok()?;
+    Some(build::catalog(vec![part], &config, String::new()).0)
 }
 
 fn tree(catalog: &Catalog) -> Value {

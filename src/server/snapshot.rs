@@ -345,6 +345,7 @@ mod tests {
             severity: crate::catalog::build::Severity::Warning,
             place: "/paths/~1hidden".to_owned(),
             message: "renamed".to_owned(),
+            about: crate::catalog::build::About::Description,
         };
         for report in &mut snapshot.report {
             report.problems = vec![problem(report.id.as_str())];

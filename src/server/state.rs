@@ -20,6 +20,7 @@ use crate::base::log::Log;
 use crate::base::places::Places;
 use crate::base::time::rfc3339;
 use crate::base::url::{Url, is_loopback_host};
+use crate::catalog::build::{Problem, Severity};
 use crate::catalog::gather::{Previous, Round, SourceReport, Trails, Visits, schedule, settle};
 use crate::catalog::view::ReadyCatalog;
 use crate::config::load::{Consumer, Surroundings, load};
@@ -270,7 +271,12 @@ impl State {
     pub fn check(&self) -> (Arc<Snapshot>, Vec<String>) {
         let snapshot = self.rebuild();
         let failed = |report: &SourceReport| Some(format!("source `{}`: {}", report.id, report.error.as_ref()?));
-        let errors = snapshot.report.iter().filter_map(failed).collect();
+        let is_fault = |problem: &&Problem| problem.about.is_named() && problem.severity == Severity::Error;
+        let told = |report: &SourceReport| -> Vec<String> {
+            let faults = report.problems.iter().filter(is_fault).map(ToString::to_string);
+            failed(report).into_iter().chain(faults).collect()
+        };
+        let errors = snapshot.report.iter().flat_map(told).collect();
         (snapshot, errors)
     }
 

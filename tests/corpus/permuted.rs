@@ -1,7 +1,9 @@
 //! A description with the members of its objects in another order, which means the same.
 
 use open_cli::base::url::Url;
-use open_cli::catalog::{Catalog, Provenance, SourceRecord, build};
+use open_cli::catalog::build::{self, Reading};
+use open_cli::catalog::safety::Granted;
+use open_cli::catalog::{Catalog, Provenance, SourceRecord};
 use open_cli::config::Config;
 use open_cli::openapi::{self, Document, Resolver};
 use serde_json::{Map, Value};
@@ -11,11 +13,12 @@ pub(crate) fn catalog(root: &Value) -> Catalog {
     let url = Url::parse("https://api.example.com/description.json").unwrap();
     let description = openapi::read(&Resolver::new(&url, Document::from_value(root)), true).unwrap();
     assert!(description.wants.is_empty(), "it leads to {:?}", description.wants);
-    let provenance = Provenance { method: "explicit".to_owned(), at: String::new(), fetches: Vec::new() };
+    let provenance = Provenance { method: "explicit".to_owned(), ..Provenance::default() };
     let record = SourceRecord { id: "it".into(), kind: "openapi".to_owned(), uri: url.to_string(), provenance };
     let config = Config::default();
-    let (part, _) = build::part(&config, record, &description).unwrap();
-    build::catalog(vec![part], &config, String::new())
+    let reading = Reading { service: None, description: &description, granted: &Granted::default() };
+    let (part, _) = build::part(record, &[reading]).unwrap();
+    build::catalog(vec![part], &config, String::new()).0
 }
 
 /// The members of every object shuffled, differently for each seed; lists stay as they are.

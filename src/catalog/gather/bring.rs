@@ -32,12 +32,6 @@ pub(super) struct Bringer<'a> {
     deadline: Deadline,
 }
 
-/// One description, and what was fetched for it.
-pub(super) struct Brought {
-    pub(super) description: Result<Description, Failure>,
-    pub(super) records: Vec<FetchRecord>,
-}
-
 impl<'a> Bringer<'a> {
     /// Nothing is fetched yet; the time for all of it begins.
     pub(super) fn new(config: &'a Config, source: &'a Source, fetcher: &'a Recorder<'a>, check: Check) -> Self {
@@ -48,26 +42,29 @@ impl<'a> Bringer<'a> {
         Self { config, source, start, fetcher, check, deadline: Deadline::after(SOURCE_DEADLINE) }
     }
 
-    /// Reads a description, and again as long as it leads to documents that are not there. `servers_matter` says whether missing
-    /// servers are a problem.
-    pub(super) fn description(&self, lead: Lead, servers_matter: bool) -> Brought {
-        let mut records = Vec::new();
-        let description = self.read(lead, servers_matter, &mut records);
-        Brought { description, records }
-    }
-
-    fn read(&self, lead: Lead, servers_matter: bool, records: &mut Vec<FetchRecord>) -> Result<Description, Failure> {
-        let (url, document) = match lead.seen {
+    /// The document of a description, with the address it was found at.
+    pub(super) fn root(&self, lead: &Lead, records: &mut Vec<FetchRecord>) -> Result<(Url, Document), Failure> {
+        match &lead.seen {
             Some((url, text)) => {
-                let parsed = self.compute(|| Document::found(&url, text.into_bytes()));
-                let document = parsed.map_err(|error| Failure::keeping(&error))?;
-                (url, document)
+                let parsed = self.compute(|| Document::found(url, text.clone().into_bytes()));
+                Ok((url.clone(), parsed.map_err(|error| Failure::keeping(&error))?))
             }
             None => self
                 .document(&lead.url, lead.from.as_ref(), records)
-                .map_err(|error| Failure { keep: !is_gone(&error), message: error.message })?,
-        };
-        let mut resolver = Resolver::new(&url, document);
+                .map_err(|error| Failure { keep: !is_gone(&error), message: error.message }),
+        }
+    }
+
+    /// Reads a description, and again as long as it leads to documents that are not there. `servers_matter` says whether missing
+    /// servers are a problem.
+    pub(super) fn read(
+        &self,
+        url: &Url,
+        document: Document,
+        servers_matter: bool,
+        records: &mut Vec<FetchRecord>,
+    ) -> Result<Description, Failure> {
+        let mut resolver = Resolver::new(url, document);
         let read = |resolver: &Resolver| self.compute(|| openapi::read(resolver, servers_matter));
         let mut description = read(&resolver).map_err(|error| Failure::keeping(&error))?;
         for _ in 0..MAX_PASSES {

@@ -1,24 +1,25 @@
 //! One source, by itself: its documents are brought, read, and made a part of the catalog.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::SystemTime;
 
 use super::MAX_STALE;
-use super::bring::{Bringer, Brought, method};
+use super::bring::{Bringer, method};
 use super::find::{self, MAX_FETCHES};
+use super::guides::{Guides, Guiding, Variant};
 use super::reuse::Recorder;
 use super::work::in_parallel;
-use crate::base::id::SourceId;
+use crate::base::id::{ServiceId, SourceId};
 use crate::base::time::{parse_rfc3339, rfc3339};
 use crate::base::url::Url;
-use crate::catalog::build::{self, Earlier, Part, Piece, Problem, Severity, configured};
-use crate::catalog::derive::{self, Described};
+use crate::catalog::build::{self, About, Earlier, Part, Piece, Problem, Reading, Severity, configured};
+use crate::catalog::derive::{self, Described, Words};
 use crate::catalog::{Catalog, FetchRecord, Provenance, SourceRecord};
-use crate::config::{Config, Source, SourceKind};
+use crate::config::{Config, Service, Source, SourceKind};
 use crate::discovery::{Found, Lead, Walk};
 use crate::fetch::freshness::Check;
-use crate::openapi::Description;
+use crate::openapi::{self, Document};
 
 /// Problems kept of one source.
 const MAX_PROBLEMS: usize = 1000;
@@ -86,7 +87,6 @@ struct Loading<'a> {
 
 impl Loading<'_> {
     fn part(&mut self) -> Result<Part, Failure> {
-        self.refuse_unsupported()?;
         let found = self.find()?;
         for note in &found.notes {
             let severity = if note.is_error { Severity::Error } else { Severity::Warning };
@@ -95,7 +95,7 @@ impl Loading<'_> {
         match found.nothing() {
             Some(message) if found.incomplete => Err(Failure::keeping(&message)),
             Some(message) => Err(Failure::lasting(&message)),
-            None if found.leads.len() == 1 && !self.had_several(&found) => self.part_of_one(found),
+            None if found.leads.len() == 1 && !self.had_several(&found) => self.part_of_one(&found.leads[0]),
             None => self.part_of_several(&found),
         }
     }
@@ -122,20 +122,6 @@ impl Loading<'_> {
         Ok(find::find(&self.bringer, walk, &mut self.fetches))
     }
 
-    /// An error for what this version does not do, which never passes as if it were done.
-    fn refuse_unsupported(&self) -> Result<(), Failure> {
-        for (service, wanted) in configured(self.config, self.id) {
-            let lists = [("overlays", &wanted.overlays), ("skills", &wanted.skills), ("workflows", &wanted.workflows)];
-            if let Some((name, _)) = lists.iter().find(|(_, list)| !list.is_empty()) {
-                let message = format!(
-                    "`services.{service}.{name}` is not supported by this version; remove it to load the source without"
-                );
-                return Err(Failure::lasting(&message));
-            }
-        }
-        Ok(())
-    }
-
     /// Whether more than this one was found before and part of the way is out of reach now: then it keeps an id of its own.
     fn had_several(&self, found: &Found) -> bool {
         let known =
@@ -143,45 +129,67 @@ impl Loading<'_> {
         found.incomplete && known.is_some_and(|known| known.provenance.descriptions.len() > 1)
     }
 
-    fn part_of_one(&mut self, found: Found) -> Result<Part, Failure> {
-        let Some(lead) = found.leads.into_iter().next() else { return Err(Failure::lasting(&"it has no description")) };
-        self.tell_unapplied(&lead);
-        let url = lead.url.clone();
+    fn part_of_one(&mut self, lead: &Lead) -> Result<Part, Failure> {
+        let mut root = Some(self.bringer.root(lead, &mut self.fetches)?);
         let services = configured(self.config, self.id);
         let servers_matter = services.is_empty() || services.iter().any(|(_, service)| service.server.is_none());
-        let Brought { description, records } = self.bringer.description(lead, servers_matter);
-        self.fetches.extend(records);
-        let description = description?;
-        let notes = description.problems.iter().cloned().map(|problem| Problem::new(self.id, problem));
-        self.problems.extend(notes);
+        let wanted: Vec<Option<(&ServiceId, &Service)>> =
+            if services.is_empty() { vec![None] } else { services.into_iter().map(Some).collect() };
+        let guides: Vec<Guides> =
+            wanted.iter().map(|wanted| Guides::of(wanted.map(|(_, service)| service), lead)).collect();
+        let alike = |nth: usize| guides.iter().position(|other| other.changes_as(&guides[nth])).unwrap_or(nth);
+        let mut variants: BTreeMap<usize, Variant> = BTreeMap::new();
+        let firsts: Vec<usize> = (0..wanted.len()).filter(|nth| alike(*nth) == *nth).collect();
+        for nth in firsts.iter().copied() {
+            let Some(root) = (if firsts.last() == Some(&nth) { root.take() } else { root.clone() }) else { break };
+            let mut guiding = Guiding::new(self.id, &self.bringer);
+            let variant = guiding.variant(root, &guides[nth], servers_matter);
+            let told = guiding.told();
+            self.take(told);
+            variants.insert(nth, variant?);
+        }
+        for variant in variants.values() {
+            self.notes(variant.description.problems.iter().cloned());
+        }
+        let readings: Vec<Reading<'_>> = wanted
+            .iter()
+            .enumerate()
+            .map(|(nth, service)| {
+                let Variant { description, granted } = &variants[&alike(nth)];
+                Reading { service: *service, description, granted }
+            })
+            .collect();
         let record = record(self.id, self.source, &self.fetches, self.memory.now);
         let at = record.provenance.at.clone();
-        let built = self.bringer.compute(|| build::part(self.config, record, &description));
+        let built = self.bringer.compute(|| build::part(record, &readings));
         let (mut part, more) = built.map_err(|error| Failure::keeping(&error))?;
         self.problems.extend(more);
-        if let Some(service) = part.services.first() {
-            let (service, words) = (service.id.clone(), derive::words(&description, &url));
-            part.source.provenance.descriptions = vec![Described { service, url, words, at }];
+        let ids: Vec<ServiceId> = part.services.iter().map(|service| service.id.clone()).collect();
+        if let (Some(service), Some(variant)) = (ids.first(), variants.values().next()) {
+            let (url, words) = (lead.url.clone(), derive::words(&variant.description, &lead.url));
+            part.source.provenance.descriptions = vec![Described { service: service.clone(), url, words, at }];
         }
+        let services: Vec<(ServiceId, Guides)> = ids.into_iter().zip(guides).collect();
+        self.guide(&mut part, &services);
         Ok(part)
     }
 
     fn part_of_several(&mut self, found: &Found) -> Result<Part, Failure> {
         let leads: BTreeSet<Url> = found.leads.iter().map(|lead| lead.url.clone()).collect();
-        found.leads.iter().for_each(|lead| self.tell_unapplied(lead));
-        let brought =
-            in_parallel(&found.leads, MAX_FETCHES, "read", |lead| self.bringer.description(lead.clone(), true));
-        let (mut read, mut lost) = (Vec::new(), BTreeSet::new());
-        for (lead, brought) in found.leads.iter().zip(brought) {
-            let broken = || Brought {
-                description: Err(Failure::keeping(&"reading it broke off; please report this")),
-                records: Vec::new(),
-            };
-            let Brought { description, records } = brought.unwrap_or_else(broken);
+        let keep_roots = configured(self.config, self.id).iter().any(|(_, service)| !service.overlays.is_empty());
+        let read = in_parallel(&found.leads, MAX_FETCHES, "read", |lead| self.look(lead, keep_roots));
+        let (mut pieces, mut lost) = (Vec::new(), BTreeSet::new());
+        for (lead, read) in found.leads.iter().zip(read) {
+            let broken = || Looked::broken(&Failure::keeping(&"reading it broke off; please report this"));
+            let Looked { records, problems, seen } = read.unwrap_or_else(broken);
             let at = record(self.id, self.source, &records, self.memory.now).provenance.at;
             self.fetches.extend(records);
-            match description {
-                Ok(description) => read.push((lead.url.clone(), at, description)),
+            self.problems.extend(problems);
+            match seen {
+                Ok((variant, root)) => {
+                    let words = derive::words(&variant.description, &lead.url);
+                    pieces.push(Seen { lead, at, words, variant, root });
+                }
                 Err(failure) => {
                     if failure.keep {
                         lost.insert(lead.url.clone());
@@ -190,29 +198,71 @@ impl Loading<'_> {
                 }
             }
         }
-        let earlier = self.earlier(|url| lost.contains(url) || (found.incomplete && !leads.contains(url)));
+        let mut earlier = self.earlier(|url| lost.contains(url) || (found.incomplete && !leads.contains(url)));
+        self.overlay_several(&mut pieces, &mut earlier, &mut lost);
         for earlier in &earlier {
             let message = "it cannot be read now; its last good version is served".to_owned();
             self.problem(Severity::Warning, earlier.described.url.public(), message);
         }
-        self.assemble(&read, earlier, !lost.is_empty())
+        self.assemble(&pieces, earlier, !lost.is_empty())
     }
 
-    fn assemble(
-        &mut self,
-        read: &[(Url, String, Description)],
-        earlier: Vec<Earlier>,
-        keep: bool,
-    ) -> Result<Part, Failure> {
-        for (url, _, description) in read {
-            let notes = description.problems.iter().cloned().map(|mut problem| {
-                problem.place = build::within(url, &problem.place);
-                Problem::new(self.id, problem)
-            });
-            self.problems.extend(notes);
+    /// One of several descriptions, with what the publisher's metadata says of it.
+    fn look(&self, lead: &Lead, keep_root: bool) -> Looked {
+        let mut records = Vec::new();
+        let root = match self.bringer.root(lead, &mut records) {
+            Ok(root) => root,
+            Err(failure) => return Looked { records, ..Looked::broken(&failure) },
+        };
+        let mut guiding = Guiding::new(self.id, &self.bringer);
+        let kept = keep_root.then(|| root.clone());
+        let variant = guiding.variant(root, &Guides::of(None, lead), true);
+        records.extend(guiding.records);
+        Looked { records, problems: guiding.problems, seen: variant.map(|variant| (variant, kept)) }
+    }
+
+    /// Which description a service of the config is, is known once all are read; then its overlays are applied.
+    fn overlay_several(&mut self, pieces: &mut Vec<Seen<'_>>, earlier: &mut Vec<Earlier>, lost: &mut BTreeSet<Url>) {
+        let words: Vec<Words> = pieces
+            .iter()
+            .map(|piece| piece.words.clone())
+            .chain(earlier.iter().map(|earlier| earlier.described.words.clone()))
+            .collect();
+        let ids = derive::assign(&words);
+        let mut failed = BTreeSet::new();
+        for (piece, id) in pieces.iter_mut().zip(&ids) {
+            let Some(guides) = self.guides(id.as_deref().unwrap_or_default(), piece.lead) else { continue };
+            let Some(root) = piece.root.take().filter(|_| guides.has_own_overlays()) else { continue };
+            let mut guiding = Guiding::new(self.id, &self.bringer);
+            let variant = guiding.variant(root, &guides, true);
+            let told = guiding.told();
+            self.take(told);
+            match variant {
+                Ok(variant) => piece.variant = variant,
+                Err(failure) => {
+                    self.problem(Severity::Error, piece.lead.url.public(), failure.message);
+                    failed.insert(piece.lead.url.clone());
+                }
+            }
         }
-        let pieces: Vec<Piece<'_>> =
-            read.iter().map(|(url, at, description)| Piece { url: url.clone(), at: at.clone(), description }).collect();
+        pieces.retain(|piece| !failed.contains(&piece.lead.url));
+        earlier.extend(self.earlier(|url| failed.contains(url)));
+        lost.extend(failed);
+    }
+
+    /// What goes with one of several descriptions, when the config has a service of this id.
+    fn guides(&self, id: &str, lead: &Lead) -> Option<Guides> {
+        let service = self.config.services.get(id).filter(|service| service.source == *self.id)?;
+        Some(Guides::of(Some(service), lead))
+    }
+
+    fn assemble(&mut self, read: &[Seen<'_>], earlier: Vec<Earlier>, keep: bool) -> Result<Part, Failure> {
+        for Seen { lead, variant, .. } in read {
+            self.notes(variant.description.problems.iter().cloned().map(|mut problem| {
+                problem.place = build::within(&lead.url, &problem.place);
+                problem
+            }));
+        }
         if read.is_empty() && !self.problems.is_empty() {
             // Nothing is present: the source as a whole has failed, and its last good part stands in as a whole.
             let first = self.problems.iter().find(|problem| problem.severity == Severity::Error);
@@ -222,11 +272,44 @@ impl Loading<'_> {
             );
             return Err(Failure { message, keep });
         }
+        let pieces: Vec<Piece<'_>> = read.iter().map(Seen::piece).collect();
         let record = record(self.id, self.source, &self.fetches, self.memory.now);
         let built = self.bringer.compute(|| build::part_of_several(self.config, record, &pieces, earlier));
-        let (part, more) = built.map_err(|error| Failure::keeping(&error))?;
+        let (mut part, more) = built.map_err(|error| Failure::keeping(&error))?;
         self.problems.extend(more);
+        let described = part.source.provenance.descriptions.iter();
+        let services: Vec<(ServiceId, Guides)> = described
+            .filter_map(|described| {
+                let lead = read.iter().find(|seen| seen.lead.url == described.url)?.lead;
+                let guides = self.guides(described.service.as_str(), lead).unwrap_or_else(|| Guides::of(None, lead));
+                Some((described.service.clone(), guides))
+            })
+            .collect();
+        self.guide(&mut part, &services);
         Ok(part)
+    }
+
+    /// Gives services what goes with them.
+    fn guide(&mut self, part: &mut Part, services: &[(ServiceId, Guides)]) {
+        let mut guiding = Guiding::new(self.id, &self.bringer);
+        for (service, guides) in services {
+            guiding.advise(guides, service, part);
+            guiding.plan(guides, service, part);
+        }
+        let told = guiding.told();
+        self.take(told);
+        let Provenance { at, fetches, .. } = record(self.id, self.source, &self.fetches, self.memory.now).provenance;
+        (part.source.provenance.at, part.source.provenance.fetches) = (at, fetches);
+    }
+
+    fn notes(&mut self, found: impl Iterator<Item = openapi::Problem>) {
+        for problem in found {
+            let problem = Problem::new(self.id, problem);
+            // With other overlays a description mostly has the same problems.
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
     }
 
     /// What was read before at these addresses, while it is recent.
@@ -237,20 +320,51 @@ impl Loading<'_> {
             self.source.refresh.manual_only || age.is_none_or(|age| age <= MAX_STALE)
         };
         let record = record(self.id, self.source, &[], self.memory.now);
-        build::earlier_descriptions(&record, previous, |known| is_wanted(&known.url) && is_recent(&known.at))
+        build::earlier_descriptions(self.config, &record, previous, |known| {
+            is_wanted(&known.url) && is_recent(&known.at)
+        })
     }
 
-    /// What the publisher's metadata names is not taken for applied.
-    fn tell_unapplied(&mut self, lead: &Lead) {
-        let lists = [("overlays", &lead.overlays), ("skill manifests", &lead.skills), ("workflows", &lead.workflows)];
-        for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
-            let message = format!("the publisher's metadata names {} {name}, which are not applied", list.len());
-            self.problem(Severity::Warning, lead.url.public(), message);
-        }
+    fn take(&mut self, guided: (Vec<FetchRecord>, Vec<Problem>)) {
+        self.fetches.extend(guided.0);
+        self.problems.extend(guided.1);
     }
 
     fn problem(&mut self, severity: Severity, place: &str, message: String) {
-        self.problems.push(Problem { source: self.id.clone(), severity, place: place.to_owned(), message });
+        let (source, place) = (self.id.clone(), place.to_owned());
+        self.problems.push(Problem { source, severity, place, message, about: About::Description });
+    }
+}
+
+/// What became of one of several descriptions.
+struct Looked {
+    records: Vec<FetchRecord>,
+    problems: Vec<Problem>,
+    /// With its document, when that may be needed once more.
+    seen: Result<(Variant, Option<(Url, Document)>), Failure>,
+}
+
+impl Looked {
+    fn broken(failure: &Failure) -> Self {
+        let failure = Failure { message: failure.message.clone(), keep: failure.keep };
+        Self { records: Vec::new(), problems: Vec::new(), seen: Err(failure) }
+    }
+}
+
+/// One of several descriptions that was read.
+struct Seen<'a> {
+    lead: &'a Lead,
+    at: String,
+    words: Words,
+    variant: Variant,
+    root: Option<(Url, Document)>,
+}
+
+impl Seen<'_> {
+    fn piece(&self) -> Piece<'_> {
+        let Variant { description, granted } = &self.variant;
+        let (url, at, words) = (self.lead.url.clone(), self.at.clone(), self.words.clone());
+        Piece { url, at, words, description, granted }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::fetch::run::Fetcher;
 mod bring;
 mod find;
 mod gate;
+mod guides;
 mod load;
 mod reuse;
 pub mod schedule;
@@ -220,6 +221,8 @@ pub fn services<'a>(catalog: &'a Catalog, source: &'a str) -> impl Iterator<Item
     own.map(|service| &service.id)
 }
 
+#[cfg(test)]
+mod guides_test;
 #[cfg(test)]
 mod several_test;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::reuse::Trail;
 use super::{Cause, MAX_STALE, SourceReport, SourceState, Trails, Visits, schedule};
 use crate::base::id::SourceId;
 use crate::base::time::{parse_rfc3339, rfc3339};
-use crate::catalog::build::{self, Part, Problem, Severity};
+use crate::catalog::build::{self, About, Part, Problem, Severity};
 use crate::catalog::{Catalog, FetchRecord, SourceRecord};
 use crate::config::{Config, Source};
 
@@ -90,7 +90,10 @@ pub fn settle(
     }
     let catalog = settling.changed.then(|| {
         settling.refuse_conflicts(&mut fresh, &mut kept);
-        build::catalog(fresh.into_iter().chain(kept).collect(), config, rfc3339(now))
+        let parts = fresh.into_iter().chain(kept).collect();
+        let (catalog, unbound) = build::catalog(parts, config, rfc3339(now));
+        settling.note_unbound(unbound);
+        catalog
     });
     let Settling { mut news, mut trails, problems, .. } = settling;
     news.sort_by(|a, b| a.id.cmp(&b.id));
@@ -238,6 +241,15 @@ impl Settling<'_> {
         }
     }
 
+    /// Why workflows are left out: found anew with every catalog.
+    fn note_unbound(&mut self, unbound: Vec<Problem>) {
+        for report in &mut self.news {
+            report.problems.retain(|known| !known.about.is_workflow());
+            report.problems.extend(unbound.iter().filter(|problem| problem.source == report.id).cloned());
+        }
+        self.problems.extend(unbound);
+    }
+
     fn keep_trail(&mut self, id: &SourceId) {
         let known = self.previous.filter(|previous| previous.same_config);
         if let Some(trail) = known.and_then(|previous| previous.trails.0.get(id)) {
@@ -301,7 +313,7 @@ impl Settling<'_> {
         self.note(id, source, report);
         self.problems.retain(|known| known.source != *id);
         let (severity, place) = (Severity::Error, String::new());
-        self.problems.push(Problem { source: id.clone(), severity, place, message });
+        self.problems.push(Problem { source: id.clone(), severity, place, message, about: About::Description });
         earlier
     }
 

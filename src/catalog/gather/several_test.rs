@@ -56,7 +56,7 @@ impl Transport for Web {
 
 const CATALOG: &str = "https://h.example.com/.well-known/api-catalog";
 
-struct World {
+pub(super) struct World {
     web: Web,
     config: Config,
     now: SystemTime,
@@ -64,14 +64,14 @@ struct World {
 
 impl World {
     /// With one source `s` of type `apiCatalog`.
-    fn catalog(items: &[&str]) -> Self {
+    pub(super) fn catalog(items: &[&str]) -> Self {
         let links: Vec<Value> = items.iter().map(|item| json!({"href": item})).collect();
         let world = Self::of(SourceKind::ApiCatalog, CATALOG);
         world.page(CATALOG, &json!({"linkset": [{"anchor": CATALOG, "item": links}]}).to_string());
         world
     }
 
-    fn of(kind: fn(Location) -> SourceKind, at: &str) -> Self {
+    pub(super) fn of(kind: fn(Location) -> SourceKind, at: &str) -> Self {
         let kind = kind(Location::Remote(Url::parse(at).unwrap()));
         let source = Source { enabled: true, refresh: Refresh::default(), uri: at.to_owned(), kind };
         let config = Config { sources: [("s".into(), source)].into(), ..Config::default() };
@@ -84,15 +84,21 @@ impl World {
         self
     }
 
-    fn page(&self, at: &str, body: &str) -> &Self {
+    /// The source's own address answers HEAD with these links.
+    pub(super) fn root(&self, links: &str) {
+        let headers = vec![("Link", links.to_owned())];
+        self.set("HEAD https://h.example.com/", Page { status: 200, headers, ..Page::default() });
+    }
+
+    pub(super) fn page(&self, at: &str, body: &str) -> &Self {
         self.set(at, Page { status: 200, body: body.to_owned(), ..Page::default() })
     }
 
-    fn status(&self, at: &str, status: u16) -> &Self {
+    pub(super) fn status(&self, at: &str, status: u16) -> &Self {
         self.set(at, Page { status, ..Page::default() })
     }
 
-    fn service(mut self, id: &str, change: impl FnOnce(&mut Service)) -> Self {
+    pub(super) fn service(mut self, id: &str, change: impl FnOnce(&mut Service)) -> Self {
         let mut service = Service {
             source: "s".into(),
             alias: None,
@@ -107,7 +113,7 @@ impl World {
         self
     }
 
-    fn gather(&mut self, previous: Option<&Catalog>) -> Gathered {
+    pub(super) fn gather(&mut self, previous: Option<&Catalog>) -> Gathered {
         let now = self.now;
         let clock = Clock::from_fn(move || now);
         let web = Arc::new(std::mem::take(&mut self.web));
@@ -121,25 +127,25 @@ impl World {
 }
 
 /// A description with one GET at `/<segment>`.
-fn api(title: &str, segment: &str) -> String {
+pub(super) fn api(title: &str, segment: &str) -> String {
     let paths = json!({format!("/{segment}"): {"get": {"operationId": "get", "responses": {}}}});
     let servers = json!([{"url": "https://up.example.com"}]);
     json!({"openapi": "3.1.0", "info": {"title": title, "version": "1"}, "servers": servers, "paths": paths})
         .to_string()
 }
 
-fn services(gathered: &Gathered) -> Vec<&str> {
+pub(super) fn services(gathered: &Gathered) -> Vec<&str> {
     gathered.catalog.services.iter().map(|service| service.id.as_str()).collect()
 }
 
 #[track_caller]
-fn check(gathered: &Gathered, state: SourceState, expected: &[&str]) {
+pub(super) fn check(gathered: &Gathered, state: SourceState, expected: &[&str]) {
     assert_eq!(services(gathered), expected, "{:#?}", gathered.problems);
     assert_eq!(gathered.report[0].state, state, "{:?}", gathered.report[0].error);
 }
 
 #[track_caller]
-fn check_problem(gathered: &Gathered, words: &str) {
+pub(super) fn check_problem(gathered: &Gathered, words: &str) {
     let problems: Vec<String> = gathered.problems.iter().map(ToString::to_string).collect();
     assert!(problems.iter().any(|problem| problem.contains(words)), "no `{words}` in {problems:#?}");
 }
@@ -363,15 +369,4 @@ fn h29_a_source_that_yields_nothing_says_what_was_looked_at() {
         let error = gathered.report[0].error.as_ref().unwrap();
         assert!(error.contains(words) && error.contains(&format!("looked at {CATALOG}")), "{error}");
     }
-}
-
-#[test]
-fn what_metadata_names_does_not_pass_as_applied() {
-    let mut world = World::of(SourceKind::ServiceRoot, "https://h.example.com/");
-    let link = "</a.json>; rel=service-desc, </m>; rel=service-meta".to_owned();
-    world.set("HEAD https://h.example.com/", Page { status: 200, headers: vec![("Link", link)], ..Page::default() });
-    world.page("/m", r#"{"linkset": [{"schema-overlay": [{"href": "/o"}]}]}"#).page("/a.json", &api("A", "a"));
-    let gathered = world.gather(None);
-    check(&gathered, SourceState::Ok, &["a"]);
-    check_problem(&gathered, "the publisher's metadata names 1 overlays, which are not applied");
 }

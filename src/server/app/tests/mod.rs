@@ -106,6 +106,8 @@ fn catalog() -> Catalog {
         }],
         tools: ids.iter().map(|id| tool(id, if *id == "api:get" { "GET" } else { "PUT" })).collect(),
         workflows: vec![],
+        plans: vec![],
+        overlays: Default::default(),
         effective_views: vec![view("discover", "discover", &ids), view("readers", "curated", &["api:get"])],
     }
 }

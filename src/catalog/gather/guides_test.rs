@@ -1,0 +1,184 @@
+//! Overlays, skill manifests and workflows beside descriptions, of the config and of publishers.
+
+use serde_json::json;
+
+use super::several_test::{World, api, check, check_problem, services};
+use super::*;
+use crate::base::url::Url;
+use crate::catalog::Tool;
+use crate::catalog::build::Severity;
+use crate::config::{Location, Service, SourceKind};
+
+const API: &str = "https://h.example.com/a.json";
+
+fn at(path: &str) -> Vec<Location> {
+    vec![Location::Remote(Url::parse(&format!("https://c.example.com{path}")).unwrap())]
+}
+
+/// One description `a` with two services, of which the config says more.
+fn world(more: impl Fn(&str, &mut Service)) -> World {
+    let world = World::of(SourceKind::OpenApi, API);
+    let world = ["one", "two"].into_iter().fold(world, |world, id| world.service(id, |service| more(id, service)));
+    world.page("/a.json", &api("A", "a"));
+    world
+}
+
+fn overlay(target: &str, change: serde_json::Value) -> String {
+    let mut action = change;
+    action["target"] = json!(target);
+    json!({"overlay": "1.1.0", "info": {"title": "O", "version": "1"}, "actions": [action]}).to_string()
+}
+
+fn tool<'a>(gathered: &'a Gathered, id: &str) -> &'a Tool {
+    gathered.catalog.tools.iter().find(|tool| tool.id.as_str() == id).unwrap()
+}
+
+#[test]
+fn an_overlay_of_a_service_changes_that_service_alone() {
+    let mut world = world(|id, service| service.overlays = if id == "one" { at("/o") } else { Vec::new() });
+    let change = json!({"update": {"summary": "changed", "x-cli-safety": {"readOnly": false}}});
+    world.page("https://c.example.com/o", &overlay("$.paths.*.get", change));
+    let gathered = world.gather(None);
+    check(&gathered, SourceState::Ok, &["one", "two"]);
+    assert_eq!(tool(&gathered, "one:get").summary, "changed");
+    assert!(!tool(&gathered, "one:get").safety.read_only);
+    assert_ne!(tool(&gathered, "two:get").summary, "changed");
+    let fetched: Vec<&str> = gathered.report[0].fetches.iter().map(|fetch| fetch.url.as_str()).collect();
+    assert_eq!(fetched, [API, "https://c.example.com/o"], "each document is fetched once and told");
+}
+
+#[test]
+fn what_an_overlay_of_the_config_cannot_take_away_is_not_served() {
+    let mut world = world(|_, service| service.overlays = at("/o"));
+    for (body, words) in [
+        ("{}", "is no overlay"),
+        (r#"{"overlay": "2.0.0"}"#, "versions"),
+        (&overlay("$.info.title", json!({"update": {"a": 1}})), "actions[0]"),
+    ] {
+        world.page("https://c.example.com/o", body);
+        let gathered = world.gather(None);
+        check(&gathered, SourceState::Failed, &[]);
+        assert!(gathered.report[0].error.as_ref().unwrap().contains(words), "{:?}", gathered.report[0].error);
+    }
+    world.page("https://c.example.com/o", &overlay("$.paths.*.post", json!({"remove": true})));
+    let gathered = world.gather(None);
+    check(&gathered, SourceState::Ok, &["one", "two"]);
+    check_problem(&gathered, "matches nothing");
+    world.status("https://c.example.com/o", 503);
+    check(&world.gather(Some(&gathered.catalog)), SourceState::Stale, &["one", "two"]);
+}
+
+#[test]
+fn skills_reach_their_tools_and_unknown_ones_are_told() {
+    let mut world = world(|id, service| service.skills = if id == "one" { at("/s") } else { Vec::new() });
+    let guidance = json!({"toolGuidance": {"one:get": {"whenToUse": ["always"]}, "two:get": {"whenToUse": ["never"]}}});
+    world.page("https://c.example.com/s", &guidance.to_string());
+    let gathered = world.gather(None);
+    assert_eq!(tool(&gathered, "one:get").guidance.as_ref().unwrap().when_to_use, ["always"]);
+    assert!(tool(&gathered, "two:get").guidance.is_none(), "a manifest speaks of its own service");
+    check_problem(&gathered, "`two:get`");
+    world.page("https://c.example.com/s", "[]");
+    let broken = world.gather(None);
+    check(&broken, SourceState::Ok, &["one", "two"]);
+    let fault = broken.problems.iter().find(|problem| problem.about.is_named()).unwrap();
+    assert_eq!(fault.severity, Severity::Error);
+}
+
+fn arazzo(id: &str, step: &serde_json::Value) -> String {
+    let sources = json!([{"name": "a", "url": API, "type": "openapi"}]);
+    let workflows = json!([{"workflowId": id, "steps": [step]}]);
+    let info = json!({"title": "W", "version": "1"});
+    json!({"arazzo": "1.0.1", "info": info, "sourceDescriptions": sources, "workflows": workflows}).to_string()
+}
+
+#[test]
+fn workflows_are_bound_and_those_that_cannot_be_are_told_and_kept_apart() {
+    let mut world = world(|id, service| service.workflows = if id == "two" { at("/w") } else { Vec::new() });
+    world.page("https://c.example.com/w", &arazzo("go", &json!({"stepId": "s", "operationId": "get"})));
+    let gathered = world.gather(None);
+    let bound = &gathered.catalog.workflows;
+    assert_eq!((bound.len(), bound[0].steps[0].tool_id.as_str()), (1, "two:get"), "{:#?}", gathered.problems);
+    // What stands in for a source that cannot be read has its workflows too.
+    world.status("/a.json", 503);
+    let later = world.gather(Some(&gathered.catalog));
+    check(&later, SourceState::Stale, &["one", "two"]);
+    assert_eq!(later.catalog.workflows, *bound);
+    world.page("/a.json", &api("A", "a"));
+    world.page("https://c.example.com/w", &arazzo("go", &json!({"stepId": "s", "operationId": "got"})));
+    let unbound = world.gather(None);
+    assert!(unbound.catalog.workflows.is_empty());
+    check_problem(&unbound, "the workflow `go` is left out: step `s`");
+    assert!(unbound.report[0].problems.iter().any(|problem| problem.about.is_named()));
+}
+
+/// A service root whose metadata names an overlay, a skill manifest and workflows.
+fn guided() -> World {
+    let world = World::of(SourceKind::ServiceRoot, "https://h.example.com/");
+    world.root("</a.json>; rel=service-desc, </m>; rel=service-meta");
+    let links =
+        json!({"schema-overlay": [{"href": "/o"}], "skill-manifest": [{"href": "/s"}], "workflows": [{"href": "/w"}]});
+    world.page("/m", &json!({"linkset": [links]}).to_string()).page("/a.json", &api("A", "a"));
+    world.page("/s", r#"{"toolGuidance": {"a:get": {"whenToUse": ["published"]}}}"#);
+    world.page("/w", &arazzo("go", &json!({"stepId": "s", "operationId": "get"})));
+    world.page(
+        "/o",
+        &overlay("$.paths.*.get", json!({"update": {"summary": "published", "x-cli-safety": {"idempotent": false}}})),
+    );
+    world
+}
+
+#[test]
+fn what_metadata_names_is_applied_after_what_the_config_names() {
+    let mut world = guided();
+    let gathered = world.gather(None);
+    check(&gathered, SourceState::Ok, &["a"]);
+    let found = tool(&gathered, "a:get");
+    assert_eq!((found.summary.as_str(), found.safety.idempotent), ("published", false));
+    assert_eq!(found.guidance.as_ref().unwrap().when_to_use, ["published"]);
+    assert_eq!(gathered.catalog.workflows.len(), 1);
+    let mut world = guided().service("a", |service| (service.overlays, service.skills) = (at("/o"), at("/s")));
+    let change = json!({"update": {"summary": "own", "description": "own"}});
+    world.page("https://c.example.com/o", &overlay("$.paths.*.get", change));
+    world.page("https://c.example.com/s", r#"{"toolGuidance": {"a:get": {"whenToUse": ["own"]}}}"#);
+    let gathered = world.gather(None);
+    let found = tool(&gathered, "a:get");
+    assert_eq!((found.summary.as_str(), found.description.as_str()), ("published", "own"));
+    assert_eq!(found.guidance.as_ref().unwrap().when_to_use, ["own"], "the config's word counts");
+}
+
+#[test]
+fn h45_what_metadata_names_cannot_loosen_anything_nor_break_the_source() {
+    let mut world = guided();
+    world.page(
+        "/o",
+        &overlay("$.paths.*.get", json!({"update": {"x-cli-safety": {"destructive": true, "readOnly": true}}})),
+    );
+    assert!(tool(&world.gather(None), "a:get").safety.destructive, "tightening counts");
+    world.page("/o", "no overlay").page("/s", "[]").page("/w", "[]");
+    let gathered = world.gather(None);
+    check(&gathered, SourceState::Ok, &["a"]);
+    for words in ["this overlay is left out", "this skill manifest is left out", "this workflow document is left out"] {
+        check_problem(&gathered, words);
+    }
+    assert!(gathered.problems.iter().all(|problem| !problem.about.is_named()), "the config has no fault");
+    world.page(
+        "/m",
+        r#"{"linkset": [{"schema-overlay": [{"href": "file:///etc/passwd"}, {"href": "http://10.0.0.1/o"}]}]}"#,
+    );
+    check(&world.gather(None), SourceState::Ok, &["a"]);
+}
+
+#[test]
+fn one_of_several_descriptions_takes_the_overlays_of_its_service() {
+    let mut world = World::catalog(&["/a.json", "/b.json"]).service("b", |service| service.overlays = at("/o"));
+    world.page("/a.json", &api("A", "a")).page("/b.json", &api("B", "b"));
+    // It keeps its id, which comes from the path that is published.
+    world.page("https://c.example.com/o", &overlay("$.paths.*.get", json!({"update": {"summary": "own"}})));
+    let gathered = world.gather(None);
+    check(&gathered, SourceState::Ok, &["a", "b"]);
+    assert_eq!((tool(&gathered, "b:get").summary.as_str(), tool(&gathered, "a:get").summary.as_str()), ("own", ""));
+    world.page("https://c.example.com/o", "no overlay");
+    let broken = world.gather(None);
+    assert_eq!(services(&broken), ["a"], "the other one is served");
+    check_problem(&broken, "cannot be applied");
+}
