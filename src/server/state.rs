@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 
 use super::metrics::Builds;
@@ -244,8 +244,11 @@ impl State {
     /// Looks at files and ages.
     pub fn due(&self) -> Due {
         // A build under way will look by itself.
-        let Ok(building) = self.building.try_lock() else {
-            return Due::Nothing;
+        let building = match self.building.try_lock() {
+            Ok(building) => building,
+            // A build that panicked left everything as it was, and must not be the last one.
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Due::Nothing,
         };
         if !building.config_files.changed().is_empty() {
             return Due::Reload;
