@@ -182,3 +182,16 @@ fn one_of_several_descriptions_takes_the_overlays_of_its_service() {
     assert_eq!(services(&broken), ["a"], "the other one is served");
     check_problem(&broken, "cannot be applied");
 }
+
+#[test]
+fn h45_a_description_that_is_not_served_for_want_of_its_overlay_keeps_its_id() {
+    let mut world = World::catalog(&["/a.json", "/b.json"]).service("billing", |service| service.overlays = at("/o"));
+    world.page("/a.json", &api("Billing", "v1")).page("/b.json", &api("Orders", "v1"));
+    world.page("https://c.example.com/o", &overlay("$.paths.*.get", json!({"update": {"summary": "own"}})));
+    check(&world.gather(None), SourceState::Ok, &["billing", "orders"]);
+    world.page("https://c.example.com/o", "no overlay");
+    let broken = world.gather(None);
+    assert_eq!(services(&broken), ["orders"], "policy that names the other one still means it");
+    check_problem(&broken, "cannot be applied");
+    assert!(!broken.problems.iter().any(|problem| problem.message.contains("applies to nothing")));
+}
