@@ -14,7 +14,7 @@ use crate::base::id::SourceId;
 use crate::base::time::{parse_rfc3339, rfc3339};
 use crate::catalog::build::{self, About, Part, Problem, Severity};
 use crate::catalog::{Catalog, FetchRecord, SourceRecord};
-use crate::config::{Config, Source};
+use crate::config::{Config, Source, SourceKind};
 
 /// What came of looking at one source.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ pub fn settle(
 }
 
 /// What kind of failure it is, by what was fetched.
-fn cause(failure: &Failure, fetches: &[FetchRecord]) -> Cause {
+fn cause(kind: &SourceKind, failure: &Failure, fetches: &[FetchRecord]) -> Cause {
     let bad = |fetch: &&FetchRecord| {
         !fetch.request_method.is_empty()
             && (fetch.cache_outcome.is_empty() || fetch.cache_outcome == "miss")
@@ -114,7 +114,8 @@ fn cause(failure: &Failure, fetches: &[FetchRecord]) -> Cause {
     };
     match (failure.keep, fetches.iter().rev().find(bad)) {
         (false, Some(fetch)) => unanswered(fetch),
-        (false, None) => Cause::NotSupported,
+        (false, None) if matches!(kind, SourceKind::Mcp(_)) => Cause::NotSupported,
+        (false, None) => Cause::Unreadable,
         // What a description refers to may be missing without harm; its own document may not.
         (true, _) => fetches.first().filter(bad).map_or(Cause::Unreadable, unanswered),
     }
@@ -215,7 +216,7 @@ impl Settling<'_> {
                 self.note(id, source, report);
             }
             Err(failure) => {
-                let cause = cause(&failure, &load.fetches);
+                let cause = cause(&source.kind, &failure, &load.fetches);
                 kept.extend(self.stand_in(id, source, load.fetches, &failure, cause));
             }
         }

@@ -368,5 +368,7 @@ fn h29_a_source_that_yields_nothing_says_what_was_looked_at() {
         check(&gathered, SourceState::Failed, &[]);
         let error = gathered.report[0].error.as_ref().unwrap();
         assert!(error.contains(words) && error.contains(&format!("looked at {CATALOG}")), "{error}");
+        let cause = if body.contains("/p") { Cause::Gone } else { Cause::Unreadable };
+        assert_eq!(gathered.report[0].cause, Some(cause), "{body}");
     }
 }
