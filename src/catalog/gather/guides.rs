@@ -114,11 +114,19 @@ impl<'a> Guiding<'a> {
         if guides.overlays.is_empty() {
             return Ok((document, Granted::default()));
         }
-        let published: Value = self.bringer.compute(|| serde_json::from_str(document.text())).map_err(|error| {
-            Failure::keeping(&format!("its overlays cannot be applied, since it nests too deeply for that: {error}"))
-        })?;
-        let mut present = published.clone();
         let (own, found): (Vec<_>, Vec<_>) = guides.overlays.iter().partition(|guide| guide.from.is_none());
+        let published: Value = match self.bringer.compute(|| serde_json::from_str(document.text())) {
+            Ok(published) => published,
+            Err(error) => {
+                let message = format!("its overlays cannot be applied, since it nests too deeply for that: {error}");
+                if !own.is_empty() {
+                    return Err(Failure::keeping(&message));
+                }
+                found.into_iter().for_each(|guide| self.left_out(guide, "overlay", &message));
+                return Ok((document, Granted::default()));
+            }
+        };
+        let mut present = published.clone();
         let mut overlays = Vec::new();
         for guide in own {
             let failed = |error| Failure::keeping(&format!("{} cannot be applied: {error}", guide.url.public()));

@@ -169,6 +169,20 @@ fn h45_what_metadata_names_cannot_loosen_anything_nor_break_the_source() {
 }
 
 #[test]
+fn a_description_that_nests_too_deeply_for_overlays_is_served_unless_the_config_has_one() {
+    let mut world = guided();
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    let body = api("A", "a").replacen('{', &format!("{{\"x-deep\": {deep}, "), 1);
+    world.page("/a.json", &body);
+    let gathered = world.gather(None);
+    check(&gathered, SourceState::Ok, &["a"]);
+    check_problem(&gathered, "this overlay is left out: its overlays cannot be applied");
+    let mut world = guided().service("a", |service| service.overlays = at("/o"));
+    world.page("https://c.example.com/o", &overlay("$.info", json!({"update": {"x-own": 1}}))).page("/a.json", &body);
+    check(&world.gather(None), SourceState::Failed, &[]);
+}
+
+#[test]
 fn one_of_several_descriptions_takes_the_overlays_of_its_service() {
     let mut world = World::catalog(&["/a.json", "/b.json"]).service("b", |service| service.overlays = at("/o"));
     world.page("/a.json", &api("A", "a")).page("/b.json", &api("B", "b"));
