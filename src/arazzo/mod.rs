@@ -114,6 +114,11 @@ impl Description {
         read::description(&document::parse(bytes).map_err(ArazzoError::Document)?)
     }
 
+    /// Whether a well-formed workflow of it has this id.
+    pub fn has_workflow(&self, id: &str) -> bool {
+        self.plans.iter().any(|plan| plan.id == id)
+    }
+
     /// References to other Arazzo documents, relative to the document's own URL: its workflows can be bound only beside theirs.
     pub fn other_documents(&self) -> impl Iterator<Item = &str> {
         self.sources.iter().filter(|source| source.kind == Kind::Arazzo).map(|source| source.url.as_str())

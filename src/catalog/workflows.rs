@@ -85,7 +85,8 @@ impl<'a> Binding<'a> {
                 true => {
                     let id = &workflow.workflow_id;
                     let message = format!("the workflow `{id}` is left out: another one has its id");
-                    if let Some(plan) = plans.first() {
+                    // Of several documents the first one that has it was bound.
+                    if let Some(plan) = plans.iter().find(|plan| plan.description.has_workflow(id)) {
                         self.tell(plan, "", message);
                     }
                 }

@@ -209,3 +209,19 @@ fn h45_a_description_that_is_not_served_for_want_of_its_overlay_keeps_its_id() {
     check_problem(&broken, "cannot be applied");
     assert!(!broken.problems.iter().any(|problem| problem.message.contains("applies to nothing")));
 }
+
+#[test]
+fn h45_a_published_workflow_takes_no_id_of_the_configs_and_is_told_with_its_document() {
+    let mut world = guided().service("a", |service| service.workflows = at("/w"));
+    let step = json!({"stepId": "s", "operationId": "get"});
+    world.page("/m", r#"{"linkset": [{"workflows": [{"href": "/v"}, {"href": "/w"}]}]}"#);
+    world
+        .page("/v", &arazzo("other", &step))
+        .page("/w", &arazzo("go", &json!({"stepId": "theirs", "operationId": "get"})));
+    world.page("https://c.example.com/w", &arazzo("go", &step));
+    let gathered = world.gather(None);
+    let found = gathered.catalog.workflows.iter();
+    let found: Vec<_> = found.map(|one| (one.workflow_id.as_str(), one.steps[0].step_id.as_str())).collect();
+    assert_eq!(found, [("go", "s"), ("other", "s")]);
+    check_problem(&gathered, "`go` is left out: another one has its id (at https://h.example.com/w)");
+}
