@@ -59,7 +59,7 @@ pub struct WorkflowStep {
 }
 
 /// An Arazzo document, ready to be bound.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     /// What relative references are resolved against, when the document says so (`$self`, 1.1).
     own: Option<String>,
@@ -131,7 +131,7 @@ impl Description {
 }
 
 /// `sourceDescriptions[]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Source {
     name: String,
     url: String,
@@ -147,7 +147,7 @@ enum Kind {
 }
 
 /// A workflow as published.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Plan {
     id: String,
     /// JSON pointer.
@@ -155,14 +155,14 @@ struct Plan {
     steps: Vec<Step>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
     id: String,
     call: Call,
 }
 
 /// What a step calls, as written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Call {
     OperationId(String),
     OperationPath(String),
@@ -170,7 +170,7 @@ enum Call {
 }
 
 /// A malformed workflow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Fault {
     workflow: String,
     step: Option<String>,

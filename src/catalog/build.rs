@@ -411,6 +411,15 @@ pub fn catalog(parts: Vec<Part>, config: &Config, generated_at: String) -> (Cata
     (catalog, unbound)
 }
 
+/// Whether two catalogs of one config are the same to clients and to later builds, but for times and fetches.
+pub fn is_same(one: &Catalog, other: &Catalog) -> bool {
+    let described = |catalog: &Catalog| -> BTreeSet<(ServiceId, Url, Words)> {
+        let all = catalog.sources.iter().flat_map(|source| &source.provenance.descriptions);
+        all.map(|one| (one.service.clone(), one.url.clone(), one.words.clone())).collect()
+    };
+    one.source_fingerprint == other.source_fingerprint && one.plans == other.plans && described(one) == described(other)
+}
+
 /// `discover` and one view per profile. What policy denies is in none of them.
 fn views(config: &Config, tools: &[Tool]) -> Vec<View> {
     let any = |patterns: &[Pattern], id: &str| patterns.iter().any(|pattern| pattern.matches(id));

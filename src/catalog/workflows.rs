@@ -14,7 +14,7 @@ use crate::base::url::Url;
 use crate::config::{Config, SourceKind};
 
 /// A document of workflows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The source it goes with.
     pub source: SourceId,

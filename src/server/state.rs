@@ -20,7 +20,7 @@ use crate::base::log::Log;
 use crate::base::places::Places;
 use crate::base::time::rfc3339;
 use crate::base::url::{Url, is_loopback_host};
-use crate::catalog::build::{Problem, Severity};
+use crate::catalog::build::{self, Problem, Severity};
 use crate::catalog::gather::{Previous, Round, SourceReport, Trails, Visits, schedule, settle};
 use crate::catalog::view::ReadyCatalog;
 use crate::config::load::{Consumer, Surroundings, load};
@@ -342,9 +342,9 @@ impl State {
         self.builds.visited(settled.report.iter().filter(|report| settled.visited.contains(&report.id)));
         // What did not change keeps its bytes, and with them the validators that clients remember.
         let same = before.filter(|before| {
-            let fingerprint = &before.shelf.catalog.catalog().source_fingerprint;
+            let known = before.shelf.catalog.catalog();
             before.served.fingerprint == served.fingerprint
-                && settled.catalog.as_ref().is_none_or(|catalog| catalog.source_fingerprint == *fingerprint)
+                && settled.catalog.as_ref().is_none_or(|catalog| build::is_same(catalog, known))
         });
         let changed = same.is_none();
         let shelf = match same {

@@ -9,7 +9,8 @@ use super::*;
 use crate::base::digest::of_bytes;
 use crate::base::disk;
 use crate::base::url::Url;
-use crate::config::{Location, Mode, Refresh, SourceKind};
+use crate::catalog::build;
+use crate::config::{Location, Mode, Refresh, Service, SourceKind};
 use crate::http::{Headers, Limits, Request, Response, Transport, TransportError, TransportErrorKind};
 
 /// Publishers: a status and a body for each address, an `ETag` made of the body, and an hour of life.
@@ -109,12 +110,12 @@ impl World {
             Round { config, fetcher, trails, check, previous, only: only.as_ref(), patience: None, clock: &clock };
         let mut settled = None;
         round.go(|visits| {
-            let previous = Previous { catalog: &self.catalog, report: &self.report, trails: &self.trails, same_config };
+            let previous = Previous { catalog: &self.catalog, trails: &self.trails, same_config };
             settled = Some(settle(config, Some(previous).filter(|_| !first).as_ref(), visits, 7, now));
         });
         let settled = settled.expect("all is handed over at once");
         self.changed = settled.catalog.is_some();
-        if let Some(catalog) = settled.catalog {
+        if let Some(catalog) = settled.catalog.filter(|catalog| first || !build::is_same(catalog, &self.catalog)) {
             self.catalog = catalog;
         }
         (self.report, self.trails, self.visited) = (settled.report, settled.trails, settled.visited);
@@ -276,6 +277,29 @@ fn h25_h31_the_last_good_part_is_as_old_as_the_last_time_it_was_known_to_be_good
     world.build(Check::Now, None);
     world.check("a", SourceState::Ok, None, 0);
     assert_eq!(world.tools(), ["a:get:/a", "b:get:/b"]);
+}
+
+#[test]
+fn what_stays_the_same_to_clients_is_still_bound_by_the_latest_document() {
+    let mut world = World::new("plans", &["a", "b"]);
+    let at = Url::parse("https://w.example.com/w").unwrap();
+    let (overlays, skills, workflows) = (Vec::new(), Vec::new(), vec![Location::Remote(at.clone())]);
+    let service = Service { source: "a".into(), alias: None, overlays, skills, workflows, server: None, timeout: None };
+    world.config.services = [("one".into(), service)].into();
+    for path in ["b", "later"] {
+        let body = format!(
+            r#"{{"arazzo": "1.0.1", "info": {{"title": "W", "version": "1"}},
+                "sourceDescriptions": [{{"name": "b", "url": "{}", "type": "openapi"}}],
+                "workflows": [{{"workflowId": "w", "steps": [{{"stepId": "s", "operationId": "POST /{path}"}}]}}]}}"#,
+            address("b")
+        );
+        world.web.pages.lock().unwrap().insert(at.to_string(), (200, body));
+        world.build(Check::Now, None);
+        assert!(world.catalog.workflows.is_empty(), "nothing to bind it to");
+    }
+    world.publish("b", &described("later").replace("\"get\"", "\"post\""));
+    world.build(Check::Now, Some(&["b"]));
+    assert_eq!(world.catalog.workflows.len(), 1, "{:?}", world.report);
 }
 
 #[test]
