@@ -302,6 +302,7 @@ impl State {
             trails: if same_config { building.trails.clone() } else { Trails::default() },
             check: build.check(),
             previous: before.as_ref().map(|before| before.shelf.catalog.catalog()),
+            report,
             only: build.only(),
             patience: same_config.then_some(self.patience),
             clock,

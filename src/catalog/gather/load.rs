@@ -53,6 +53,8 @@ impl Failure {
 #[derive(Clone, Copy)]
 pub(super) struct Memory<'a> {
     pub(super) previous: Option<&'a Catalog>,
+    /// When all that it has of this source was last known to be present; the catalog itself only knows when it was read.
+    pub(super) good: Option<SystemTime>,
     pub(super) now: SystemTime,
 }
 
@@ -330,14 +332,20 @@ impl Loading<'_> {
     /// What was read before at these addresses, while it is recent.
     fn earlier(&self, is_wanted: impl Fn(&Url) -> bool) -> Vec<Earlier> {
         let Some(previous) = self.memory.previous else { return Vec::new() };
+        let Memory { good, now, .. } = self.memory;
+        let last = |at: &str| parse_rfc3339(at).max(good);
         let is_recent = |at: &str| {
-            let age = parse_rfc3339(at).and_then(|at| self.memory.now.duration_since(at).ok());
+            let age = last(at).and_then(|at| now.duration_since(at).ok());
             self.source.refresh.manual_only || age.is_none_or(|age| age <= MAX_STALE)
         };
-        let record = record(self.id, self.source, &[], self.memory.now);
-        build::earlier_descriptions(self.config, &record, previous, |known| {
+        let record = record(self.id, self.source, &[], now);
+        let mut earlier = build::earlier_descriptions(self.config, &record, previous, |known| {
             is_wanted(&known.url) && is_recent(&known.at)
-        })
+        });
+        for Earlier { described, .. } in &mut earlier {
+            described.at = last(&described.at).map_or_else(String::new, rfc3339);
+        }
+        earlier
     }
 
     fn take(&mut self, guided: (Vec<FetchRecord>, Vec<Problem>)) {

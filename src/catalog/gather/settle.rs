@@ -201,12 +201,15 @@ impl Settling<'_> {
             Ok((part, problems)) => {
                 self.changed = true;
                 let stands_in = part.kept;
+                let oldest =
+                    part.source.provenance.descriptions.iter().map(|one| parse_rfc3339(&one.at)).min().flatten();
                 fresh.push(part);
                 self.problems.extend(problems.iter().cloned());
                 let mut report = self.present(load.fetches, problems);
                 if stands_in {
                     // Without a trail it is read anew at each look, so that what stands in grows too old in time.
                     report.state = SourceState::Stale;
+                    report.good = oldest;
                     report.cause = report.cause.or(Some(Cause::Unreadable));
                     report.error =
                         Some("some of its descriptions cannot be read; their last good versions are served".to_owned());

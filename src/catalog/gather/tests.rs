@@ -106,11 +106,20 @@ impl World {
         let trails = if same_config { self.trails.clone() } else { Trails::default() };
         let config = &self.config;
         let (fetcher, previous) = (&fetcher, Some(&self.catalog).filter(|_| !first));
-        let round =
-            Round { config, fetcher, trails, check, previous, only: only.as_ref(), patience: None, clock: &clock };
+        let round = Round {
+            config,
+            fetcher,
+            trails,
+            check,
+            previous,
+            report: &self.report,
+            only: only.as_ref(),
+            patience: None,
+            clock: &clock,
+        };
         let mut settled = None;
         round.go(|visits| {
-            let previous = Previous { catalog: &self.catalog, trails: &self.trails, same_config };
+            let previous = Previous { catalog: &self.catalog, report: &self.report, trails: &self.trails, same_config };
             settled = Some(settle(config, Some(previous).filter(|_| !first).as_ref(), visits, 7, now));
         });
         let settled = settled.expect("all is handed over at once");
@@ -277,6 +286,37 @@ fn h25_h31_the_last_good_part_is_as_old_as_the_last_time_it_was_known_to_be_good
     world.build(Check::Now, None);
     world.check("a", SourceState::Ok, None, 0);
     assert_eq!(world.tools(), ["a:get:/a", "b:get:/b"]);
+}
+
+#[test]
+fn h25_one_of_several_descriptions_is_as_old_as_the_last_time_it_was_known_to_be_good() {
+    let mut world = World::new("several", &["a", "b"]);
+    let at = "https://all.example.com/catalog";
+    let kind = SourceKind::ApiCatalog(Location::Remote(Url::parse(at).unwrap()));
+    let source = Source { enabled: true, refresh: Refresh::default(), uri: at.to_owned(), kind };
+    world.config.sources = [("all".into(), source)].into();
+    let link = |id| {
+        format!(r#"{{"anchor": "https://all.example.com/{id}", "service-desc": [{{"href": "{}"}}]}}"#, address(id))
+    };
+    let links = format!(r#"{{"linkset": [{}, {}]}}"#, link("a"), link("b"));
+    world.web.pages.lock().unwrap().insert(at.to_owned(), (200, links));
+    let both = ["a:get:/a", "b:get:/b"];
+    world.build(Check::WhenOld, None);
+    assert_eq!(world.tools(), both, "{:?}", world.report);
+    world.pass(30);
+    world.build(Check::Now, None);
+    assert!(!world.changed);
+    world.pass(1);
+    world.publish("b", "{broken");
+    for hours in [0, 20, 3] {
+        world.pass(hours);
+        world.build(Check::Now, None);
+        assert_eq!((world.tools(), world.report("all").state), (both.to_vec(), SourceState::Stale), "{hours}");
+    }
+    assert_eq!(world.report("all").good, Some(world.now - Duration::from_secs(24 * 3600)));
+    world.pass(1);
+    world.build(Check::Now, None);
+    assert_eq!(world.tools(), ["a:get:/a"]);
 }
 
 #[test]
