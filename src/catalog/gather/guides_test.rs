@@ -225,3 +225,20 @@ fn h45_a_published_workflow_takes_no_id_of_the_configs_and_is_told_with_its_docu
     assert_eq!(found, [("go", "s"), ("other", "s")]);
     check_problem(&gathered, "`go` is left out: another one has its id (at https://h.example.com/w)");
 }
+
+#[test]
+fn h45_published_workflows_reach_the_tools_of_their_source_alone() {
+    let theirs = "https://other.example.com/b.json";
+    let body = api("B", "b").replace("\"operationId\":\"get\"", "\"operationId\":\"theirs\"");
+    let page = arazzo("go", &json!({"stepId": "s", "operationId": "theirs"})).replace(API, theirs);
+    let mut world = guided().beside("other", theirs);
+    world.page(theirs, &body).page("/w", &page);
+    let gathered = world.gather(None);
+    assert_eq!(services(&gathered), ["a", "b"]);
+    assert!(gathered.catalog.workflows.is_empty(), "{:?}", gathered.catalog.workflows);
+    check_problem(&gathered, "the workflow `go` is left out: step `s`");
+    // The config may reach everything.
+    let mut world = guided().beside("other", theirs).service("a", |service| service.workflows = at("/w"));
+    world.page(theirs, &body).page("https://c.example.com/w", &page);
+    assert_eq!(world.gather(None).catalog.workflows[0].steps[0].tool_id.as_str(), "b:theirs");
+}
