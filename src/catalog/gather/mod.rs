@@ -27,7 +27,6 @@ pub mod schedule;
 mod settle;
 mod work;
 
-use bring::SOURCE_DEADLINE;
 use gate::Gate;
 use load::{Memory, load};
 use reuse::{Recorder, Trail};
@@ -36,6 +35,9 @@ pub use settle::{Previous, Settled, settle};
 
 /// How long the last good part of a broken source is served.
 pub const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// When all documents of one source must be here.
+const SOURCE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Sources fetched and read at the same time.
 const MAX_THREADS: usize = 8;

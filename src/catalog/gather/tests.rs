@@ -406,6 +406,27 @@ fn every_document_of_a_description_counts() {
 }
 
 #[test]
+fn what_several_services_name_is_asked_for_once() {
+    let mut world = World::new("shared", &["a"]);
+    let at = Url::parse("https://w.example.com/s").unwrap();
+    let skills = vec![Location::Remote(at.clone())];
+    let (overlays, workflows) = (Vec::new(), Vec::new());
+    let service = Service { source: "a".into(), alias: None, overlays, skills, workflows, server: None, timeout: None };
+    world.config.services = [("one".into(), service.clone()), ("two".into(), service)].into();
+    let guidance = r#"{"whenToUse": ["always"]}"#;
+    let manifest = format!(r#"{{"toolGuidance": {{"one:get:/a": {guidance}, "two:get:/a": {guidance}}}}}"#);
+    world.web.pages.lock().unwrap().insert(at.to_string(), (200, manifest));
+    for changed in [true, false] {
+        world.build(Check::Now, None);
+        assert_eq!((world.asked(), world.changed), (vec![address("a"), at.to_string()], changed));
+    }
+    assert!(world.catalog.tools.iter().all(|tool| tool.guidance.is_some()));
+    world.web.pages.lock().unwrap().remove(at.as_str());
+    world.build_with(Check::Now, None, false);
+    assert_eq!(world.asked(), [address("a"), at.to_string()], "what fails is not asked twice either");
+}
+
+#[test]
 fn documents_that_may_not_be_stored_are_asked_for_whole_and_still_known_again() {
     let mut world = World::new("unstored", &["a"]);
     world.build(Check::WhenOld, None);
