@@ -119,11 +119,6 @@ impl Description {
         self.plans.iter().any(|plan| plan.id == id)
     }
 
-    /// References to other Arazzo documents, relative to the document's own URL: its workflows can be bound only beside theirs.
-    pub fn other_documents(&self) -> impl Iterator<Item = &str> {
-        self.sources.iter().filter(|source| source.kind == Kind::Arazzo).map(|source| source.url.as_str())
-    }
-
     /// The URL that references of this document are relative to, when it was brought from `url`.
     fn base(&self, url: &Url) -> Url {
         self.own.as_deref().and_then(|own| url.join(own).ok()).unwrap_or_else(|| url.clone())
