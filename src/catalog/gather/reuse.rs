@@ -66,25 +66,37 @@ impl<'a> Recorder<'a> {
         Self { fetcher, gate, deadline, trail: Mutex::default(), seen: Mutex::default() }
     }
 
-    /// Brings one document, within the time of the whole source.
+    /// When everything that the source asks for must be here.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Brings one document, or what was brought or missed already.
     pub(super) fn fetch(&self, ask: &Ask) -> Result<Fetched, FetchError> {
         let question = Question::of(ask);
-        let ask = Ask { deadline: self.deadline, ..*ask };
         let seen = lock(&self.seen).remove(&question);
+        let is_known = seen.is_some();
         let fetched = match seen {
             Some(Seen::Got(fetched)) => Ok(fetched),
             Some(Seen::Failed(error)) => Err(error),
-            Some(Seen::Same(record, digest)) => match self.fetcher.stored(&ask, &digest, &record) {
+            Some(Seen::Same(record, digest)) => match self.fetcher.stored(ask, &digest, &record) {
                 Some(fetched) => Ok(fetched),
-                None => self.fetcher.fetch(&ask),
+                None => self.fetcher.fetch(ask),
             },
-            None => self.fetcher.fetch(&ask),
+            None => self.fetcher.fetch(ask),
         };
-        let answer = match &fetched {
-            Ok(fetched) => Ok((fetched.url.clone(), fetched.digest.clone())),
-            Err(error) => Err(error.message.clone()),
+        let (answer, seen) = match &fetched {
+            Ok(Fetched { url, digest, record, .. }) => {
+                (Ok((url.clone(), digest.clone())), Seen::Same(record.clone(), digest.clone()))
+            }
+            Err(error) => (Err(error.message.clone()), Seen::Failed(error.clone())),
         };
-        lock(&self.trail).0.push((question, answer));
+        lock(&self.seen).insert(question.clone(), seen);
+        let asked = (question, answer);
+        let trail = &mut lock(&self.trail).0;
+        if !is_known || !trail.contains(&asked) {
+            trail.push(asked);
+        }
         fetched
     }
 

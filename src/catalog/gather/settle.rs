@@ -14,7 +14,7 @@ use crate::base::id::SourceId;
 use crate::base::time::{parse_rfc3339, rfc3339};
 use crate::catalog::build::{self, About, Part, Problem, Severity};
 use crate::catalog::{Catalog, FetchRecord, SourceRecord};
-use crate::config::{Config, Source};
+use crate::config::{Config, Source, SourceKind};
 
 /// What came of looking at one source.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ pub fn settle(
 }
 
 /// What kind of failure it is, by what was fetched.
-fn cause(failure: &Failure, fetches: &[FetchRecord]) -> Cause {
+fn cause(kind: &SourceKind, failure: &Failure, fetches: &[FetchRecord]) -> Cause {
     let bad = |fetch: &&FetchRecord| {
         !fetch.request_method.is_empty()
             && (fetch.cache_outcome.is_empty() || fetch.cache_outcome == "miss")
@@ -114,7 +114,8 @@ fn cause(failure: &Failure, fetches: &[FetchRecord]) -> Cause {
     };
     match (failure.keep, fetches.iter().rev().find(bad)) {
         (false, Some(fetch)) => unanswered(fetch),
-        (false, None) => Cause::NotSupported,
+        (false, None) if matches!(kind, SourceKind::Mcp(_)) => Cause::NotSupported,
+        (false, None) => Cause::Unreadable,
         // What a description refers to may be missing without harm; its own document may not.
         (true, _) => fetches.first().filter(bad).map_or(Cause::Unreadable, unanswered),
     }
@@ -200,12 +201,15 @@ impl Settling<'_> {
             Ok((part, problems)) => {
                 self.changed = true;
                 let stands_in = part.kept;
+                let oldest =
+                    part.source.provenance.descriptions.iter().map(|one| parse_rfc3339(&one.at)).min().flatten();
                 fresh.push(part);
                 self.problems.extend(problems.iter().cloned());
                 let mut report = self.present(load.fetches, problems);
                 if stands_in {
                     // Without a trail it is read anew at each look, so that what stands in grows too old in time.
                     report.state = SourceState::Stale;
+                    report.good = oldest;
                     report.cause = report.cause.or(Some(Cause::Unreadable));
                     report.error =
                         Some("some of its descriptions cannot be read; their last good versions are served".to_owned());
@@ -215,7 +219,7 @@ impl Settling<'_> {
                 self.note(id, source, report);
             }
             Err(failure) => {
-                let cause = cause(&failure, &load.fetches);
+                let cause = cause(&source.kind, &failure, &load.fetches);
                 kept.extend(self.stand_in(id, source, load.fetches, &failure, cause));
             }
         }
