@@ -10,7 +10,7 @@ use std::fmt;
 use super::derive::{self, Described, Words};
 use super::safety::Granted;
 use super::tool::{self, Target};
-use super::{CATALOG_VERSION, Catalog, ServiceRecord, SourceRecord, Tool, View, ViewTool};
+use super::{CATALOG_VERSION, Catalog, ServiceRecord, SourceRecord, Tool, View, ViewTool, public_uri};
 use crate::base::id::{ServiceId, SourceId};
 use crate::base::pattern::Pattern;
 use crate::base::url::Url;
@@ -91,7 +91,7 @@ pub fn part(config: &Config, record: SourceRecord, description: &Description) ->
     let mut part = Part::empty(record, wanted.is_empty());
     let mut problems = Vec::new();
     if wanted.is_empty() {
-        let file = part.source.uri.rsplit('/').next().unwrap_or("");
+        let file = public_uri(&part.source.uri).rsplit('/').next().unwrap_or("");
         let id = naming::service_id(description.first_path.as_deref(), &description.title, file)
             .ok_or("no service id can be derived from its paths, title or file name; name one under `services`")?;
         part.add(&ServiceId::new(id), None, description, &mut problems);

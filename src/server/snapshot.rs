@@ -14,9 +14,9 @@ use crate::base::digest::of_bytes;
 use crate::base::id::{ServiceId, SourceId};
 use crate::base::json;
 use crate::base::time::rfc3339;
-use crate::base::url::Url;
 use crate::catalog::build::Problem;
 use crate::catalog::gather::{SourceReport, SourceState};
+use crate::catalog::public_uri;
 use crate::catalog::view::{Detail, Mask, ReadyCatalog};
 use crate::config::load::Loaded;
 use crate::config::{Config, Policy};
@@ -197,7 +197,7 @@ impl Snapshot {
             let from = sources.len();
             sources.extend(report.fetches.iter().map(|fetch| RefreshedSource::new(report.id.as_str(), fetch)));
             if sources.len() == from {
-                let (id, uri) = (report.id.to_string(), public(&report.uri));
+                let (id, uri) = (report.id.to_string(), public_uri(&report.uri).to_owned());
                 sources.push(RefreshedSource { id, uri, ..RefreshedSource::default() });
             }
             for source in &mut sources[from..] {
@@ -226,7 +226,7 @@ impl Snapshot {
             SourceStatus {
                 id: report.id.to_string(),
                 kind: kind.to_owned(),
-                uri: public(&report.uri),
+                uri: public_uri(&report.uri).to_owned(),
                 state: report.state.as_str().to_owned(),
                 since: report.since.map(rfc3339).unwrap_or_default(),
                 reason: report.error.clone(),
@@ -263,14 +263,6 @@ impl Snapshot {
             *all += count;
         }
         seen
-    }
-}
-
-/// An address as configured, without its query, which may hold a key (H24).
-fn public(uri: &str) -> String {
-    match Url::parse(uri) {
-        Ok(url) if url.is_http() => url.public().to_owned(),
-        _ => uri.to_owned(),
     }
 }
 
