@@ -69,7 +69,7 @@ pub struct SourceRecord {
     pub provenance: Provenance,
 }
 
-fn without_query<S: serde::Serializer>(uri: &str, serializer: S) -> Result<S::Ok, S::Error> {
+fn without_query<S: Serializer>(uri: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(public_uri(uri))
 }
 

@@ -440,7 +440,7 @@ fn h24_the_query_of_a_source_is_not_shown_but_tells_publishers_apart() {
         ("./what?.json", "./what?.json"),
         ("/tmp/\u{fc}?", "/tmp/\u{fc}?"),
     ] {
-        assert_eq!(super::public_uri(uri), expected);
+        assert_eq!(public_uri(uri), expected);
     }
 }
 

@@ -18,11 +18,12 @@ pub struct Root {
 }
 
 /// Reads the `Link` fields of an answer, joined by commas. `at` is where it was found, `asked` where it was asked for. Links that
-/// speak of another resource do not count (RFC 8288 section 3.2).
-pub fn read(fields: &str, asked: &Url, at: &Url) -> Root {
+/// speak of another resource do not count (RFC 8288 section 3.2). With the bytes of all.
+pub fn read(fields: &str, asked: &Url, at: &Url) -> (Root, usize) {
     let mut root =
         Root { api: Api { context: asked.without_fragment().to_owned(), ..Api::default() }, ..Root::default() };
-    for link in &linkset::from_text(fields, at).links {
+    let linkset = linkset::from_text(fields, at);
+    for link in &linkset.links {
         if link.context != at.without_fragment() && link.context != asked.without_fragment() {
             continue;
         }
@@ -31,7 +32,7 @@ pub fn read(fields: &str, asked: &Url, at: &Url) -> Root {
             false => root.api.take(link, at),
         }
     }
-    root
+    (root, linkset.size)
 }
 
 /// What is left of the descriptions of one API, and what was left out and why.
@@ -220,11 +221,11 @@ mod tests {
         let fields = r#"<d.json>; rel="service-desc"; type="application/json"; title="D", </meta>; rel=service-meta,
             </c>; rel="api-catalog", <e.json>; rel="service-desc"; anchor="https://h/other", <f.json>; rel=SERVICE-DESC; anchor="/api",
             </o>; rel="https://x/schema-overlay""#;
-        let root = read(fields, &asked, &at);
+        let (root, ..) = read(fields, &asked, &at);
         let urls: Vec<&str> = root.api.descriptions.iter().map(|hint| hint.url.as_str()).collect();
         assert_eq!(urls, ["https://h/v1/api/d.json", "https://h/v1/api/f.json"]);
         assert_eq!((root.api.metadata[0].url.as_str(), root.catalogs[0].as_str()), ("https://h/meta", "https://h/c"));
         assert_eq!(root.api.guides.overlays[0].url.as_str(), "https://h/o");
-        assert_eq!(read("", &asked, &at).api.descriptions, []);
+        assert_eq!(read("", &asked, &at).0.api.descriptions, []);
     }
 }
