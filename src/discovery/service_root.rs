@@ -3,6 +3,8 @@
 //! Key items: [`read`], the links of an answer to HEAD or GET; [`choose`], one description of each API. A description may be
 //! published in several forms; only one is read.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::api_catalog::Api;
 use super::{Hint, linkset};
 use crate::base::url::Url;
@@ -48,24 +50,31 @@ pub struct Choice {
 /// type says is no OpenAPI is left out. `one_api` tells that all are of one API, so that types tell them apart.
 pub fn choose(descriptions: &[Hint], one_api: bool) -> Choice {
     let mut choice = Choice::default();
-    let mut known: Vec<&Hint> = Vec::new();
+    let (mut known, mut seen): (Vec<&Hint>, BTreeSet<&Url>) = (Vec::new(), BTreeSet::new());
     for hint in descriptions {
-        if known.iter().any(|other| other.url == hint.url) {
+        if seen.contains(&hint.url) {
             continue;
         }
         if form(&hint.media_type) == Form::Foreign {
             choice.notes.push(format!("{} is left out: it is `{}`", hint.url.public(), shown(&hint.media_type)));
             continue;
         }
+        seen.insert(&hint.url);
         known.push(hint);
     }
     let types_differ = one_api && differ(&known);
     let mut groups: Vec<Vec<&Hint>> = Vec::new();
+    // Forms of one description have one stem: no two others are compared.
+    let mut by_stem: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for hint in known {
-        let same = |group: &&mut Vec<&Hint>| types_differ || (group.iter().all(|other| is_form_of(other, hint)));
-        match groups.iter_mut().find(same) {
-            Some(group) => group.push(hint),
-            None => groups.push(vec![hint]),
+        let near = by_stem.entry(if types_differ { "" } else { stem(&hint.url) }).or_default();
+        let same = |nth: &&usize| types_differ || groups[**nth].iter().all(|other| is_form_of(other, hint));
+        match near.iter().find(same) {
+            Some(&nth) => groups[nth].push(hint),
+            None => {
+                near.push(groups.len());
+                groups.push(vec![hint]);
+            }
         }
     }
     for group in groups {
