@@ -108,7 +108,7 @@ fn config(paths: &[PathBuf]) -> Config {
         server: None,
         timeout: None,
     };
-    let ids: Vec<SourceId> = (0..paths.len()).map(|nth| SourceId::new(&format!("source-{nth}"))).collect();
+    let ids: Vec<SourceId> = (0..paths.len()).map(|nth| SourceId::new(format!("source-{nth}"))).collect();
     Config {
         mode: Some(Mode::Discover),
         services: ids.iter().map(|id| (id.as_str().into(), service(id))).collect(),
