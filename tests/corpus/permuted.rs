@@ -11,7 +11,7 @@ pub(crate) fn catalog(root: &Value) -> Catalog {
     let url = Url::parse("https://api.example.com/description.json").unwrap();
     let description = openapi::read(&Resolver::new(&url, Document::from_value(root)), true).unwrap();
     assert!(description.wants.is_empty(), "it leads to {:?}", description.wants);
-    let provenance = Provenance { method: "explicit".to_owned(), at: String::new(), fetches: Vec::new() };
+    let provenance = Provenance { method: "explicit".to_owned(), ..Provenance::default() };
     let record = SourceRecord { id: "it".into(), kind: "openapi".to_owned(), uri: url.to_string(), provenance };
     let config = Config::default();
     let (part, _) = build::part(&config, record, &description).unwrap();
