@@ -12,7 +12,7 @@ use super::derive::{self, Described, Words};
 use super::safety::Granted;
 use super::tool::{self, Target};
 use super::workflows::{self, Plan};
-use super::{CATALOG_VERSION, Catalog, ServiceRecord, SourceRecord, Tool, View, ViewTool};
+use super::{CATALOG_VERSION, Catalog, ServiceRecord, SourceRecord, Tool, View, ViewTool, public_uri};
 use crate::base::id::{ServiceId, SourceId};
 use crate::base::pattern::Pattern;
 use crate::base::url::Url;
@@ -141,7 +141,7 @@ pub fn part(record: SourceRecord, readings: &[Reading<'_>]) -> Result<(Part, Vec
         let (id, service) = match service {
             Some((id, service)) => (*id, Some(*service)),
             None => {
-                let file = part.source.uri.rsplit('/').next().unwrap_or("");
+                let file = public_uri(&part.source.uri).rsplit('/').next().unwrap_or("");
                 let id = naming::service_id(description.first_path.as_deref(), &description.title, file);
                 let none = "no service id can be derived from its paths, title or file name; name one under `services`";
                 derived = ServiceId::new(id.ok_or(none)?);

@@ -130,6 +130,19 @@ impl Cause {
             Self::NotSupported => "not_supported",
         }
     }
+
+    /// For whoever may not see everything: names no address, no other source and no operation (H09).
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Unreachable => "it cannot be reached",
+            Self::Refused => "it refuses access",
+            Self::Gone => "its description is gone",
+            Self::BadAnswer => "it answered with an error",
+            Self::Unreadable => "a description of it cannot be read",
+            Self::IdConflict => "its service id belongs to another",
+            Self::NotSupported => "what is configured for it is not supported by this version",
+        }
+    }
 }
 
 impl SourceState {

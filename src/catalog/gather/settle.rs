@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use super::load::{Failure, Load, record};
 use super::reuse::Trail;
 use super::{Cause, MAX_STALE, SourceReport, SourceState, Trails, Visits, schedule};
-use crate::base::id::SourceId;
+use crate::base::id::{ServiceId, SourceId};
 use crate::base::time::{parse_rfc3339, rfc3339};
 use crate::catalog::build::{self, About, Part, Problem, Severity};
 use crate::catalog::{Catalog, FetchRecord, SourceRecord};
@@ -336,7 +336,7 @@ impl Settling<'_> {
     fn refuse_conflicts(&mut self, fresh: &mut Vec<Part>, kept: &mut Vec<Part>) {
         let untaken = build::id_conflicts(self.config, kept, &[]);
         self.drop_parts(kept, &untaken);
-        let conflicts = build::id_conflicts(self.config, fresh, kept);
+        let conflicts = self.conflicts(fresh, kept);
         if conflicts.is_empty() {
             return;
         }
@@ -350,6 +350,24 @@ impl Settling<'_> {
         let untaken = build::id_conflicts(self.config, &earlier, &others);
         self.drop_parts(&mut earlier, &untaken);
         kept.extend(earlier);
+    }
+
+    /// What is fresh may not take an id of what is kept, nor one that another fresh part had before: a newcomer that asks for it fails
+    /// alone, however many sources change at once.
+    fn conflicts(&self, fresh: &[Part], kept: &[Part]) -> BTreeMap<SourceId, String> {
+        let all = build::id_conflicts(self.config, fresh, kept);
+        if all.is_empty() {
+            return all;
+        }
+        let known = self.previous.map_or(&[][..], |previous| &previous.catalog.services);
+        let had =
+            |part: &Part, id: &ServiceId| known.iter().any(|one| one.id == *id && one.source_id == part.source.id);
+        let (holders, newcomers): (Vec<Part>, Vec<Part>) =
+            fresh.iter().cloned().partition(|part| part.services.iter().all(|service| had(part, &service.id)));
+        let mut conflicts = build::id_conflicts(self.config, &holders, kept);
+        let settled: Vec<Part> = holders.into_iter().chain(kept.iter().cloned()).collect();
+        conflicts.extend(build::id_conflicts(self.config, &newcomers, &settled));
+        conflicts
     }
 
     fn drop_parts(&mut self, parts: &mut Vec<Part>, conflicts: &BTreeMap<SourceId, String>) {

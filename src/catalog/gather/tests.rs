@@ -368,6 +368,13 @@ fn h45_who_had_a_derived_id_keeps_it_and_stays_well() {
         world.check("old", SourceState::Ok, None, 0);
         world.check("rival", SourceState::Stale, Some(Cause::IdConflict), 0);
     }
+    // Also when both change at once, and one of them asks for what the other has.
+    world.publish("old", &described("old").replace("https://up.", "https://upper."));
+    world.build(Check::Now, None);
+    assert_eq!(world.tools(), ["old:get:/old", "rival:get:/rival"]);
+    world.check("old", SourceState::Ok, None, 0);
+    world.check("rival", SourceState::Stale, Some(Cause::IdConflict), 0);
+    assert_eq!(world.catalog.tools[0].servers, ["https://upper.example.com"]);
     world.publish("old", &described("other"));
     world.build(Check::Now, None);
     assert_eq!(world.tools(), ["old:get:/old", "other:get:/other"]);
