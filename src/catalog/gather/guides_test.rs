@@ -69,6 +69,14 @@ fn what_an_overlay_of_the_config_cannot_take_away_is_not_served() {
 }
 
 #[test]
+fn an_overlay_that_has_no_address_is_not_passed_over() {
+    let mut world = world(|_, service| service.overlays = vec![Location::File("no/root".into())]);
+    let gathered = world.gather(None);
+    check(&gathered, SourceState::Failed, &[]);
+    assert!(gathered.report[0].error.as_ref().unwrap().contains("no/root is no absolute path"));
+}
+
+#[test]
 fn skills_reach_their_tools_and_unknown_ones_are_told() {
     let mut world = world(|id, service| service.skills = if id == "one" { at("/s") } else { Vec::new() });
     let guidance = json!({"toolGuidance": {"one:get": {"whenToUse": ["always"]}, "two:get": {"whenToUse": ["never"]}}});
