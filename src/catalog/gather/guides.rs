@@ -31,8 +31,10 @@ pub(super) struct Guide {
 }
 
 /// What goes with one service of a description, in the order in which it is used.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Guides {
+    /// Where the description is, as the source leads to it; a redirect may lead on.
+    description: Url,
     /// The config's, then the publisher's.
     overlays: Vec<Guide>,
     /// The publisher's, then the config's: of two that speak of a tool the later counts.
@@ -47,6 +49,7 @@ impl Guides {
         let named = |list: fn(&Service) -> &[Location]| service.map_or(&[][..], list).iter().filter_map(by_config);
         let found = |list: &'_ [Linked]| list.iter().map(by_publisher).collect::<Vec<_>>();
         Self {
+            description: lead.url.clone(),
             overlays: named(|service| &service.overlays).chain(found(&lead.overlays)).collect(),
             skills: found(&lead.skills).into_iter().chain(named(|service| &service.skills)).collect(),
             workflows: named(|service| &service.workflows).chain(found(&lead.workflows)).collect(),
@@ -130,7 +133,9 @@ impl<'a> Guiding<'a> {
         let mut overlays = Vec::new();
         for guide in own {
             let failed = |error| Failure::keeping(&format!("{} cannot be applied: {error}", guide.url.public()));
-            overlays.extend(self.overlay(guide, url).map_err(failed)?.map(|overlay| (guide, overlay)));
+            overlays.extend(
+                self.overlay(guide, &[url, &guides.description]).map_err(failed)?.map(|overlay| (guide, overlay)),
+            );
         }
         for (guide, overlay) in &overlays {
             let failed = |error| Failure::keeping(&format!("{} cannot be applied: {error}", guide.url.public()));
@@ -140,7 +145,7 @@ impl<'a> Guiding<'a> {
         let granted = self.bringer.compute(|| Granted::by(&overlays, &published, &present));
         for guide in found {
             let mut next = present.clone();
-            let overlay = self.overlay(guide, url);
+            let overlay = self.overlay(guide, &[url, &guides.description]);
             match overlay.and_then(|overlay| overlay.map_or(Ok(()), |overlay| self.apply(guide, &overlay, &mut next))) {
                 Ok(()) => present = next,
                 Err(error) => self.left_out(guide, "overlay", &error),
@@ -149,11 +154,11 @@ impl<'a> Guiding<'a> {
         Ok((self.bringer.compute(|| Document::from_value(&present)), granted))
     }
 
-    /// Brings an overlay; `None` when it is not for this description, which is told.
-    fn overlay(&mut self, guide: &Guide, description: &Url) -> Result<Option<Overlay>, String> {
+    /// Brings an overlay; `None` when it is not for the description at these addresses, which is told.
+    fn overlay(&mut self, guide: &Guide, description: &[&Url]) -> Result<Option<Overlay>, String> {
         let (at, bytes) = self.bytes(guide)?;
         let overlay = Overlay::read(&bytes).map_err(|error| error.to_string())?;
-        if overlay.is_for(description, &at) {
+        if description.iter().any(|description| overlay.is_for(description, &at)) {
             return Ok(Some(overlay));
         }
         let title = overlay.title();

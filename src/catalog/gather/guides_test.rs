@@ -69,6 +69,27 @@ fn what_an_overlay_of_the_config_cannot_take_away_is_not_served() {
 }
 
 #[test]
+fn an_overlay_that_has_no_address_is_not_passed_over() {
+    let mut world = world(|_, service| service.overlays = vec![Location::File("no/root".into())]);
+    let gathered = world.gather(None);
+    check(&gathered, SourceState::Failed, &[]);
+    assert!(gathered.report[0].error.as_ref().unwrap().contains("no/root is no absolute path"));
+}
+
+#[test]
+fn an_overlay_is_for_a_description_by_the_address_in_the_config_and_by_where_it_was_found() {
+    let change = json!({"update": {"summary": "changed"}});
+    for (extends, changed) in [(API, true), ("https://h.example.com/v2.json", true), ("https://h.example.com/b", false)]
+    {
+        let mut world = world(|_, service| service.overlays = at("/o"));
+        world.redirect("/a.json", "/v2.json").page("/v2.json", &api("A", "a"));
+        let overlay = overlay("$.paths.*.get", change.clone());
+        world.page("https://c.example.com/o", &overlay.replacen('{', &format!(r#"{{"extends": "{extends}", "#), 1));
+        assert_eq!(tool(&world.gather(None), "one:get").summary == "changed", changed, "{extends}");
+    }
+}
+
+#[test]
 fn skills_reach_their_tools_and_unknown_ones_are_told() {
     let mut world = world(|id, service| service.skills = if id == "one" { at("/s") } else { Vec::new() });
     let guidance = json!({"toolGuidance": {"one:get": {"whenToUse": ["always"]}, "two:get": {"whenToUse": ["never"]}}});

@@ -16,7 +16,7 @@ use crate::base::url::Url;
 use crate::catalog::build::{self, About, Earlier, Part, Piece, Problem, Reading, Severity, configured};
 use crate::catalog::derive::{self, Described, Words};
 use crate::catalog::{Catalog, FetchRecord, Provenance, SourceRecord};
-use crate::config::{Config, Service, Source, SourceKind};
+use crate::config::{Config, Location, Service, Source, SourceKind};
 use crate::discovery::{Found, Lead, Walk};
 use crate::fetch::freshness::Check;
 use crate::openapi::{self, Document};
@@ -89,6 +89,7 @@ struct Loading<'a> {
 
 impl Loading<'_> {
     fn part(&mut self) -> Result<Part, Failure> {
+        self.check_names()?;
         let found = self.find()?;
         for note in &found.notes {
             let severity = if note.is_error { Severity::Error } else { Severity::Warning };
@@ -100,6 +101,19 @@ impl Loading<'_> {
             None if found.leads.len() == 1 && !self.had_several(&found) => self.part_of_one(&found.leads[0]),
             None => self.part_of_several(&found),
         }
+    }
+
+    /// What the config names beside the description has an address, or it would be passed over.
+    fn check_names(&self) -> Result<(), Failure> {
+        for (_, service) in configured(self.config, self.id) {
+            for location in service.overlays.iter().chain(&service.skills).chain(&service.workflows) {
+                if let (Location::File(path), None) = (location, location.url()) {
+                    let path = path.display();
+                    return Err(Failure::lasting(&format!("{path} is no absolute path, or not written in UTF-8")));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Where the descriptions are.

@@ -102,6 +102,10 @@ impl World {
         self.set(at, Page { status: 200, body: body.to_owned(), ..Page::default() })
     }
 
+    pub(super) fn redirect(&self, at: &str, to: &str) -> &Self {
+        self.set(at, Page { status: 302, headers: vec![("Location", to.to_owned())], ..Page::default() })
+    }
+
     pub(super) fn status(&self, at: &str, status: u16) -> &Self {
         self.set(at, Page { status, ..Page::default() })
     }
