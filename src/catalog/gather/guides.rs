@@ -115,13 +115,13 @@ impl<'a> Guiding<'a> {
             return Ok((document, Granted::default()));
         }
         let published: Value = self.bringer.compute(|| serde_json::from_str(document.text())).map_err(|error| {
-            Failure::keeping(&format!("its overlays cannot be applied, since it nests too deeply for that: {error}"))
+            Failure::overlay(&format!("its overlays cannot be applied, since it nests too deeply for that: {error}"))
         })?;
         let mut present = published.clone();
         let (own, found): (Vec<_>, Vec<_>) = guides.overlays.iter().partition(|guide| guide.from.is_none());
         for guide in own {
             let applied = self.apply(guide, url, &mut present);
-            applied.map_err(|error| Failure::keeping(&format!("{} cannot be applied: {error}", guide.url.public())))?;
+            applied.map_err(|error| Failure::overlay(&format!("{} cannot be applied: {error}", guide.url.public())))?;
         }
         let granted = Granted::between(&published, &present);
         for guide in found {

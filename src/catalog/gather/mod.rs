@@ -109,6 +109,8 @@ pub enum Cause {
     BadAnswer,
     /// There is a document, or a file that is named, but no description can be read from it.
     Unreadable,
+    /// An overlay that the configuration names cannot be had or applied.
+    Overlay,
     /// The service id that is derived for it belongs to another.
     IdConflict,
     /// This version does not do what is configured for it.
@@ -124,6 +126,7 @@ impl Cause {
             Self::Gone => "gone",
             Self::BadAnswer => "bad_answer",
             Self::Unreadable => "unreadable",
+            Self::Overlay => "overlay",
             Self::IdConflict => "id_conflict",
             Self::NotSupported => "not_supported",
         }
