@@ -38,6 +38,9 @@ pub(super) fn notes(world: &World<'_>, outcome: &Outcome) {
     chosen.secrets.others.iter().for_each(|other| note(other));
     if chosen.catalog.is_none() {
         note("an MCP server is not started here: its tools and secrets are not known yet");
+        note(
+            "the toolbox of this version does not load MCP servers: the source is one that failed until a version that does",
+        );
     }
 }
 
