@@ -84,7 +84,7 @@ fn config(world: &World) -> Value {
 /// What was written passes both checks, without being named: it is trusted.
 #[track_caller]
 fn accepted(world: &World) {
-    world.run("open-cli config check --format table").stdout_has(&["no problems in 1 files"]);
+    world.run("open-cli config check --format table").stdout_has(&["no problems in 1 file"]);
     world.run("open-cli-toolbox --check").stdout_has(&["ok: "]).stderr_has(&["catalog built"]);
 }
 
@@ -192,7 +192,7 @@ fn a_configuration_for_all_projects_names_files_whole() {
         ("/file", json!("[DIR]/config/open-cli/.cli.json")),
         ("/source/uri", json!("[DIR]/project/pets.json")),
     ]);
-    world.run("open-cli config check --format table").stdout_has(&["no problems in 1 files"]);
+    world.run("open-cli config check --format table").stdout_has(&["no problems in 1 file"]);
     world.run("open-cli-toolbox --check").stdout_has(&["ok: "]).stderr_has(&["catalog built"]);
 }
 
@@ -207,7 +207,7 @@ fn an_mcp_server_is_configured_without_being_started() {
         config(&world)["sources"]["files"],
         json!({"type": "mcp", "transport": {"type": "stdio", "command": "npx", "args": ["-y", "server", "."]}})
     );
-    world.run("open-cli config check --format table").stdout_has(&["no problems in 1 files"]);
+    world.run("open-cli config check --format table").stdout_has(&["no problems in 1 file"]);
     world
         .run("open-cli init m --type mcp --url https://m.example/mcp --force --print")
         .stdout_has(&["\"type\": \"streamable-http\"", "\"url\": \"https://m.example/mcp\""])
