@@ -478,7 +478,7 @@ pub struct SourceStatus {
     /// Why it is stale or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The same as one of few words: `unreachable`, `refused`, `gone`, `bad_answer`, `unreadable`, `id_conflict`, `not_supported`.
+    /// The same as one of few words: `unreachable`, `refused`, `gone`, `bad_answer`, `unreadable`, `overlay`, `id_conflict`, `not_supported`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason_code: Option<String>,
     /// RFC 3339: when its publisher was asked last, or its files were read.

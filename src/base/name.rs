@@ -1,6 +1,11 @@
-//! Names that people type: slugs and kebab-case command words; names that must differ.
+//! Names that people type: slugs and kebab-case command words; names that must differ; how many of something there are.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+/// `1 tool`, `2 tools`, for nouns that take an `s`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
 
 /// The slug of an instance id, group or derived service id: lower case; `[a-z0-9]` kept; `-`, `_`, space and
 /// `.` become one `-`; the rest dropped; trimmed of `-` (contract 3).
@@ -134,6 +139,11 @@ mod tests {
         ] {
             assert_eq!(slug(text), slugged, "{text}");
         }
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "tool")), ["0 tools", "1 tool", "2 tools"]);
     }
 
     #[test]

@@ -135,6 +135,9 @@ pub fn of(
             ignored.push(format!("`{NAME}.{name}: {value}` would loosen what {method} is taken for; it is ignored"));
         }
     }
+    if safety.destructive && granted.get("readOnly") == Some(&Some(true)) && safety.read_only {
+        ignored.push(format!("`{NAME}.readOnly: true` is ignored: {method} is taken for destructive, unless `destructive: false` is said too"));
+    }
     safety.read_only &= !safety.destructive;
     (safety, ignored)
 }
@@ -180,6 +183,9 @@ mod tests {
         check(&loose, &loose, &loose, [false, false, false, false], 2);
         check(&nothing, &loose, &loose, [true, false, false, true], 0);
         check(&nothing, &nothing, &loose, [false, false, false, false], 2);
+        // Nothing is read-only and destructive, and whoever says so is told.
+        let both = json!({"readOnly": true, "destructive": true});
+        check(&nothing, &both, &both, [false, true, false, false], 1);
         // The publisher's overlays come after the config's.
         let tightened = json!({"readOnly": false, "idempotent": true});
         check(&nothing, &loose, &tightened, [false, false, false, true], 0);

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::build::{DISCOVER, Severity, fingerprint};
-use super::gather::{Gathered, SourceState, gather};
+use super::gather::{Cause, Gathered, SourceState, gather};
 use super::view::{Detail, Mask, ReadyCatalog};
 use super::*;
 use crate::base::host::Clock;
@@ -363,6 +363,8 @@ fn h25_one_broken_source_never_takes_the_others_down() {
     check_state(&gathered, "root", SourceState::Failed, "nothing listens there");
     check_state(&gathered, "list", SourceState::Failed, "nothing listens there");
     check_state(&gathered, "laid", SourceState::Failed, "o.json cannot be applied: the file");
+    let laid = gathered.report.iter().find(|report| report.id.as_str() == "laid").unwrap();
+    assert_eq!(laid.cause, Some(Cause::Overlay));
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::base::count::Counter;
 use crate::base::disk;
 use crate::base::host::{self, Clock, Deadline, Host};
 use crate::base::log::Log;
+use crate::base::name::counted;
 use crate::base::pace::Pace;
 use crate::base::seal::{KeyError, StateKey};
 use crate::base::serial::Serial;
@@ -179,7 +180,7 @@ fn check(host: &mut Host, flags: &Flags) -> Result<(), StartError> {
         log.warn("configuration", &[("problem", &problem)]);
     }
     let (tools, sources) = (catalog.tools.len(), catalog.sources.len());
-    print(host, &format!("ok: {tools} tools from {sources} sources\n"));
+    print(host, &format!("ok: {} from {}\n", counted(tools, "tool"), counted(sources, "source")));
     Ok(())
 }
 

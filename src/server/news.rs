@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use super::snapshot::Snapshot;
 use crate::base::id::SourceId;
 use crate::base::log::Log;
+use crate::catalog::build::Problem;
 use crate::catalog::gather::{Settled, SourceReport};
 use crate::fetch::freshness::Check;
 
@@ -56,7 +57,7 @@ impl News<'_> {
     /// Writes it.
     pub(super) fn tell(&self, log: &Log) {
         for problem in &self.settled.problems {
-            if self.is_news(&problem.source) {
+            if self.is_news(&problem.source) && !self.is_the_failure(problem) {
                 log.warn("catalog", &[("problem", problem)]);
             }
         }
@@ -69,6 +70,12 @@ impl News<'_> {
                 None => {}
             }
         }
+    }
+
+    /// What a source failed by has a line of its own.
+    fn is_the_failure(&self, problem: &Problem) -> bool {
+        let report = self.settled.report.iter().find(|report| report.id == problem.source);
+        report.and_then(|report| report.error.as_ref()) == Some(&problem.message)
     }
 
     fn earlier(&self, id: &SourceId) -> Option<&SourceReport> {

@@ -303,7 +303,7 @@ fn the_program_says_what_is_wrong_and_how_it_ends() {
     world.runs(&["--help"], 0, "--config FILE");
     world.runs(&["--nonsense"], 2, "no flag `--nonsense`");
     world.runs(&["--config", "none.json"], 3, "none.json");
-    world.runs(&["--check", "--config", ".cli.json"], 0, "ok: 1 tools from 1 sources");
+    world.runs(&["--check", "--config", ".cli.json"], 0, "ok: 1 tool from 1 source");
     let mut slip = config();
     slip["policy"] = json!({"deny": ["shop:lsitItems"]});
     world.write(".cli.json", &slip);

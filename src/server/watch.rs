@@ -54,7 +54,8 @@ fn location(kind: &SourceKind) -> Option<&Location> {
     }
 }
 
-/// Local documents of some sources: those that the config names, and those that were read on the way.
+/// Local documents of some sources: those that the config names, for them or for their services, whether they are there or not, and those
+/// that were read on the way.
 pub(super) fn source_files(
     config: &Config,
     report: &[SourceReport],
@@ -62,9 +63,15 @@ pub(super) fn source_files(
 ) -> Vec<PathBuf> {
     let watched = |source: &Source| source.enabled && !source.refresh.manual_only;
     let sources = config.sources.iter().filter(|(id, source)| watched(source) && wanted(id));
-    let named = sources.filter_map(|(_, source)| match location(&source.kind) {
-        Some(Location::File(path)) => Some(path.clone()),
-        _ => None,
+    let described = sources.filter_map(|(_, source)| location(&source.kind));
+    let services = config
+        .services
+        .values()
+        .filter(|service| wanted(&service.source) && config.sources.get(&service.source).is_some_and(watched));
+    let guides = services.flat_map(|service| service.overlays.iter().chain(&service.skills).chain(&service.workflows));
+    let named = described.chain(guides).filter_map(|location| match location {
+        Location::File(path) => Some(path.clone()),
+        Location::Remote(_) => None,
     });
     let known =
         |report: &&SourceReport| wanted(&report.id) && config.sources.get(report.id.as_str()).is_some_and(watched);
@@ -74,4 +81,40 @@ pub(super) fn source_files(
     all.sort();
     all.dedup();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Refresh, Service};
+
+    #[test]
+    fn what_a_service_names_is_watched_before_it_was_ever_read() {
+        let file = |name: &str| Location::File(PathBuf::from(name));
+        let refresh = |manual_only| Refresh { manual_only, ..Refresh::default() };
+        let source = |name: &str, manual_only| Source {
+            enabled: true,
+            refresh: refresh(manual_only),
+            uri: name.to_owned(),
+            kind: SourceKind::OpenApi(file(name)),
+        };
+        let service = |source: &str| Service {
+            source: SourceId::from(source),
+            alias: None,
+            overlays: vec![file("/overlay")],
+            skills: vec![file("/skills")],
+            workflows: vec![file("/workflows")],
+            server: None,
+            timeout: None,
+        };
+        let mut config = Config::default();
+        config.sources.insert(SourceId::from("a"), source("/a", false));
+        config.services.insert("a".into(), service("a"));
+        let watched = |config: &Config, wanted: bool| source_files(config, &[], |_| wanted);
+        let all = ["/a", "/overlay", "/skills", "/workflows"].map(PathBuf::from);
+        assert_eq!(watched(&config, true), all);
+        assert_eq!(watched(&config, false), Vec::<PathBuf>::new());
+        config.sources.insert(SourceId::from("a"), source("/a", true));
+        assert_eq!(watched(&config, true), Vec::<PathBuf>::new());
+    }
 }

@@ -84,7 +84,7 @@ fn config(world: &World) -> Value {
 /// What was written passes both checks, without being named: it is trusted.
 #[track_caller]
 fn accepted(world: &World) {
-    world.run("open-cli config check --format table").stdout_has(&["no problems in 1 files"]);
+    world.run("open-cli config check --format table").stdout_has(&["no problems in 1 file"]);
     world.run("open-cli-toolbox --check").stdout_has(&["ok: "]).stderr_has(&["catalog built"]);
 }
 
@@ -199,7 +199,7 @@ fn a_configuration_for_all_projects_names_files_whole() {
         ("/file", json!("[DIR]/config/open-cli/.cli.json")),
         ("/source/uri", json!("[DIR]/project/pets.json")),
     ]);
-    world.run("open-cli config check --format table").stdout_has(&["no problems in 1 files"]);
+    world.run("open-cli config check --format table").stdout_has(&["no problems in 1 file"]);
     world.run("open-cli-toolbox --check").stdout_has(&["ok: "]).stderr_has(&["catalog built"]);
 }
 
@@ -214,7 +214,7 @@ fn an_mcp_server_is_configured_without_being_started() {
         config(&world)["sources"]["files"],
         json!({"type": "mcp", "transport": {"type": "stdio", "command": "npx", "args": ["-y", "server", "."]}})
     );
-    world.run("open-cli config check --format table").stdout_has(&["no problems in 1 files"]);
+    world.run("open-cli config check --format table").stdout_has(&["no problems in 1 file"]);
     world
         .run("open-cli init m --type mcp --url https://m.example/mcp --force --print")
         .stdout_has(&["\"type\": \"streamable-http\"", "\"url\": \"https://m.example/mcp\""])
@@ -235,7 +235,7 @@ fn where_nothing_is_found_it_is_told_what_was_looked_at() {
         (site.url("/none"), &["/none cannot be fetched: it answered 404"]),
         (site.url("/servers"), &["a list of MCP servers", "`mcpServers`"]),
         ("notes.txt".to_owned(), &["project/notes.txt:", "neither JSON nor YAML", "--type"]),
-        ("broken.json".to_owned(), &["project/broken.json"]),
+        ("broken.json".to_owned(), &["project/broken.json", "not valid JSON", "line 1 column "]),
     ] {
         world.run(&format!("open-cli init {word}")).stderr_has(parts).status(1);
     }
@@ -246,8 +246,22 @@ fn where_nothing_is_found_it_is_told_what_was_looked_at() {
         .status(1);
     world.run("open-cli init petstore").stderr_has(&["petstore.yaml", "name a URL or a file"]).status(2);
     world.run("open-cli init api.example.com").stderr_has(&["https://api.example.com"]).status(2);
+    let line = format!("open-cli init {} --config no/such/a.cli.json", site.url("/page"));
+    world.run(&line).stderr_has(&["there is no directory", "no/such", "make it first"]).status(2);
     world.run("open-cli init").stderr_has(&["init needs <URL, file or name>"]).status(2);
     assert!(!world.path(".cli.json").exists());
+}
+
+#[test]
+fn what_is_taken_instead_of_the_address_that_was_named_is_told() {
+    let pages = |own: &str| vec![("/openapi.json", "", "", PETS.to_owned()), ("/broken.json", "", "", own.to_owned())];
+    let site = Site::of(pages("{\"openapi\": "));
+    for (path, why) in [("/typo.json", "it answered 404"), ("/broken.json", "not valid JSON")] {
+        let instead = format!("{} is taken instead", site.url("/openapi.json"));
+        let line = format!("open-cli init {} --print", site.url(path));
+        World::new().run(&line).stdout_has(&["\"cli\""]).stderr_has(&[&site.url(path), why, &instead]);
+    }
+    World::new().run(&format!("open-cli init {}/ --print", site.origin)).stdout_has(&["\"cli\""]);
 }
 
 #[test]
@@ -281,7 +295,8 @@ fn a_service_root_and_a_catalog_are_configured_as_what_they_are() {
     for word in ["/.well-known/api-catalog", "/nothing-here"] {
         let site = Site::of(pages());
         let world = World::new();
-        world.run(&format!("open-cli init {} --format json", site.url(word))).stdout_json(&[
+        let note = if word == "/nothing-here" { "is taken instead" } else { "" };
+        world.run(&format!("open-cli init {} --format json", site.url(word))).stderr_has(&[note]).stdout_json(&[
             ("/source/type", json!("apiCatalog")),
             ("/source/id", json!("127-0-0-1")),
             ("/source/uri", json!(site.url("/.well-known/api-catalog"))),
@@ -290,6 +305,11 @@ fn a_service_root_and_a_catalog_are_configured_as_what_they_are() {
             ("/secrets/0/secret", json!("pets.api_key")),
         ]);
         assert_eq!(config(&world).get("services"), None, "their ids are derived one by one");
+        accepted(&world);
+        let line = format!("open-cli init {} --force --service", site.url(word));
+        world.run(&format!("{line} nobody")).stderr_has(&["none has this id: pets, things", "leave it out"]).status(2);
+        world.run(&format!("{line} pets")).stderr_has(&[note]).stdout_has(&["127-0-0-1"]);
+        assert_eq!(config(&world)["services"], json!({"pets": {"source": "127-0-0-1"}}));
         accepted(&world);
     }
 }

@@ -42,9 +42,11 @@ impl<'a> Bringer<'a> {
                 let parsed = self.compute(|| Document::found(url, text.clone().into_bytes()));
                 Ok((url.clone(), parsed.map_err(|error| Failure::keeping(&error))?))
             }
-            None => self
-                .document(&lead.url, lead.from.as_ref(), records)
-                .map_err(|error| Failure { keep: !is_gone(&error), message: error.message }),
+            None => self.document(&lead.url, lead.from.as_ref(), records).map_err(|error| Failure {
+                keep: !is_gone(&error),
+                message: error.message,
+                cause: None,
+            }),
         }
     }
 

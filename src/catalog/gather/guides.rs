@@ -123,7 +123,7 @@ impl<'a> Guiding<'a> {
             Err(error) => {
                 let message = format!("its overlays cannot be applied, since it nests too deeply for that: {error}");
                 if !own.is_empty() {
-                    return Err(Failure::keeping(&message));
+                    return Err(Failure::overlay(&message));
                 }
                 found.into_iter().for_each(|guide| self.left_out(guide, "overlay", &message));
                 return Ok((document, Granted::default()));
@@ -132,21 +132,29 @@ impl<'a> Guiding<'a> {
         let mut present = published.clone();
         let mut overlays = Vec::new();
         for guide in own {
-            let failed = |error| Failure::keeping(&format!("{} cannot be applied: {error}", guide.url.public()));
-            overlays.extend(
-                self.overlay(guide, &[url, &guides.description]).map_err(failed)?.map(|overlay| (guide, overlay)),
-            );
+            let failed = |error| Failure::overlay(&format!("{} cannot be applied: {error}", guide.url.public()));
+            let brought = self.overlay(guide, &[url, &guides.description]).map_err(failed)?;
+            // It may be there to take something away, so it is not passed over.
+            let overlay = brought.ok_or_else(|| failed("its `extends` names another description".to_owned()))?;
+            overlays.push((guide, overlay));
         }
         for (guide, overlay) in &overlays {
-            let failed = |error| Failure::keeping(&format!("{} cannot be applied: {error}", guide.url.public()));
+            let failed = |error| Failure::overlay(&format!("{} cannot be applied: {error}", guide.url.public()));
             self.apply(guide, overlay, &mut present).map_err(failed)?;
         }
         let overlays: Vec<Overlay> = overlays.into_iter().map(|(_, overlay)| overlay).collect();
         let granted = self.bringer.compute(|| Granted::by(&overlays, &published, &present));
         for guide in found {
             let mut next = present.clone();
-            let overlay = self.overlay(guide, &[url, &guides.description]);
-            match overlay.and_then(|overlay| overlay.map_or(Ok(()), |overlay| self.apply(guide, &overlay, &mut next))) {
+            let applied = self.overlay(guide, &[url, &guides.description]).and_then(|overlay| match overlay {
+                Some(overlay) => self.apply(guide, &overlay, &mut next),
+                None => {
+                    let message = "this overlay is left out: its `extends` names another description".to_owned();
+                    self.tell(Severity::Warning, guide, message);
+                    Ok(())
+                }
+            });
+            match applied {
                 Ok(()) => present = next,
                 Err(error) => self.left_out(guide, "overlay", &error),
             }
@@ -154,17 +162,12 @@ impl<'a> Guiding<'a> {
         Ok((self.bringer.compute(|| Document::from_value(&present)), granted))
     }
 
-    /// Brings an overlay; `None` when it is not for the description at these addresses, which is told.
+    /// Brings an overlay; `None` when it is not for the description at these addresses.
     fn overlay(&mut self, guide: &Guide, description: &[&Url]) -> Result<Option<Overlay>, String> {
         let (at, bytes) = self.bytes(guide)?;
         let overlay = Overlay::read(&bytes).map_err(|error| error.to_string())?;
-        if description.iter().any(|description| overlay.is_for(description, &at)) {
-            return Ok(Some(overlay));
-        }
-        let title = overlay.title();
-        let message = format!("overlay `{title}` is not applied: its `extends` names another description");
-        self.tell(Severity::Warning, guide, message);
-        Ok(None)
+        let is_for_it = description.iter().any(|description| overlay.is_for(description, &at));
+        Ok(is_for_it.then_some(overlay))
     }
 
     fn apply(&mut self, guide: &Guide, overlay: &Overlay, document: &mut Value) -> Result<(), String> {

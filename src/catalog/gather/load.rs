@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::SystemTime;
 
-use super::MAX_STALE;
 use super::bring::{Bringer, method};
 use super::find::{self, MAX_FETCHES};
 use super::guides::{Guides, Guiding, Variant};
 use super::reuse::Recorder;
 use super::work::in_parallel;
+use super::{Cause, MAX_STALE};
 use crate::base::id::{ServiceId, SourceId};
 use crate::base::time::{parse_rfc3339, rfc3339};
 use crate::base::url::Url;
@@ -37,15 +37,22 @@ pub(super) struct Failure {
     pub(super) message: String,
     /// Whether the last good part may stand in.
     pub(super) keep: bool,
+    /// What kind of failure it is, where what was fetched does not tell.
+    pub(super) cause: Option<Cause>,
 }
 
 impl Failure {
     pub(super) fn keeping(message: &dyn fmt::Display) -> Self {
-        Self { message: message.to_string(), keep: true }
+        Self { message: message.to_string(), keep: true, cause: None }
     }
 
     pub(super) fn lasting(message: &dyn fmt::Display) -> Self {
-        Self { message: message.to_string(), keep: false }
+        Self { message: message.to_string(), keep: false, cause: None }
+    }
+
+    /// An overlay of the configuration failed.
+    pub(super) fn overlay(message: &dyn fmt::Display) -> Self {
+        Self { cause: Some(Cause::Overlay), ..Self::keeping(message) }
     }
 }
 
@@ -301,7 +308,7 @@ impl Loading<'_> {
                 || "none of its descriptions can be read".to_owned(),
                 |problem| format!("none of its descriptions can be read; {}: {}", problem.place, problem.message),
             );
-            return Err(Failure { message, keep });
+            return Err(Failure { message, keep, cause: None });
         }
         let pieces: Vec<Piece<'_>> = read.iter().map(Seen::piece).collect();
         let record = record(self.id, self.source, &self.fetches, self.memory.now);
@@ -383,7 +390,7 @@ struct Looked {
 
 impl Looked {
     fn broken(failure: &Failure) -> Self {
-        let failure = Failure { message: failure.message.clone(), keep: failure.keep };
+        let failure = Failure { message: failure.message.clone(), keep: failure.keep, cause: failure.cause };
         Self { records: Vec::new(), problems: Vec::new(), seen: Err(failure) }
     }
 }

@@ -111,6 +111,8 @@ pub enum Cause {
     BadAnswer,
     /// There is a document, or a file that is named, but no description can be read from it.
     Unreadable,
+    /// An overlay that the configuration names cannot be had or applied.
+    Overlay,
     /// The service id that is derived for it belongs to another.
     IdConflict,
     /// This version does not do what is configured for it.
@@ -126,6 +128,7 @@ impl Cause {
             Self::Gone => "gone",
             Self::BadAnswer => "bad_answer",
             Self::Unreadable => "unreadable",
+            Self::Overlay => "overlay",
             Self::IdConflict => "id_conflict",
             Self::NotSupported => "not_supported",
         }
@@ -139,6 +142,7 @@ impl Cause {
             Self::Gone => "its description is gone",
             Self::BadAnswer => "it answered with an error",
             Self::Unreadable => "a description of it cannot be read",
+            Self::Overlay => "an overlay of the configuration cannot be applied",
             Self::IdConflict => "its service id belongs to another",
             Self::NotSupported => "what is configured for it is not supported by this version",
         }

@@ -105,8 +105,11 @@ pub fn settle(
     Settled { catalog, report: news, trails, visited, problems }
 }
 
-/// What kind of failure it is, by what was fetched.
+/// What kind of failure it is, by what was fetched when it does not say so itself.
 fn cause(kind: &SourceKind, failure: &Failure, fetches: &[FetchRecord]) -> Cause {
+    if let Some(cause) = failure.cause {
+        return cause;
+    }
     let bad = |fetch: &&FetchRecord| {
         !fetch.request_method.is_empty()
             && (fetch.cache_outcome.is_empty() || fetch.cache_outcome == "miss")

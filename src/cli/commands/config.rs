@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::base::digest::of_bytes;
 use crate::base::disk;
+use crate::base::name::counted;
 use crate::cli::args::{Options, UsageError};
 use crate::cli::output::Format;
 use crate::cli::report::{self, Failure};
@@ -53,7 +54,7 @@ pub fn check(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
     };
     let wrong = problems.iter().any(|problem| problem.severity == Severity::Error) || files.is_none();
     let text = match files {
-        Some(files) if problems.is_empty() => format!("no problems in {} files\n", files.len()),
+        Some(files) if problems.is_empty() => format!("no problems in {}\n", counted(files.len(), "file")),
         _ => problems.iter().map(|problem| format!("{problem}\n")).collect(),
     };
     let listed: Vec<Value> = problems.iter().map(listed).collect();

@@ -22,8 +22,8 @@ pub fn doctor(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
     };
     let unwell: Vec<&SourceStatus> = sources.iter().filter(|source| !is_well(source)).collect();
     if world.format() == Format::Table {
-        let rows: Vec<Value> = sources.iter().map(|source| row(source, &source.services.join(", ").into())).collect();
-        let columns = ["id", "state", "since", "services", "tools", "checkedAt", "nextCheckAt", "warnings"];
+        let rows: Vec<Value> = sources.iter().map(table_row).collect();
+        let columns = ["id", "state", "since", "services", "tools", "checked", "next check", "problems"];
         world.print(&rows, &columns)?;
         world.console.text(&in_words(&sources))?;
     } else {
@@ -50,30 +50,38 @@ fn is_well(source: &SourceStatus) -> bool {
     matches!(source.state.as_str(), "ok" | "disabled")
 }
 
-/// A row of the table.
-fn row(source: &SourceStatus, services: &Value) -> Value {
+/// A row of the table, with heads for people.
+fn table_row(source: &SourceStatus) -> Value {
     json!({
         "id": source.id,
         "state": source.state,
         "since": source.since,
-        "services": services,
+        "services": source.services.join(", "),
+        "tools": source.tools,
+        "checked": source.checked_at,
+        "next check": source.next_check_at,
+        "problems": source.problems.len(),
+    })
+}
+
+/// A source for programs; `warnings` is how many problems there are.
+fn document(source: &SourceStatus) -> Value {
+    json!({
+        "id": source.id,
+        "state": source.state,
+        "since": source.since,
+        "services": source.services,
         "tools": source.tools,
         "checkedAt": source.checked_at,
         "nextCheckAt": source.next_check_at,
         "warnings": source.problems.len(),
+        "type": source.kind,
+        "uri": source.uri,
+        "reason": source.reason,
+        "reasonCode": source.reason_code,
+        "remedy": remedy(source),
+        "problems": source.problems,
     })
-}
-
-/// The same for programs, with what the table leaves out.
-fn document(source: &SourceStatus) -> Value {
-    let mut row = row(source, &json!(source.services));
-    row["type"] = source.kind.as_str().into();
-    row["uri"] = source.uri.as_str().into();
-    row["reason"] = source.reason.clone().into();
-    row["reasonCode"] = source.reason_code.clone().into();
-    row["remedy"] = remedy(source).into();
-    row["problems"] = json!(source.problems);
-    row
 }
 
 /// What is wrong with each source, in words; nothing when all is well.
@@ -124,6 +132,7 @@ fn remedy(source: &SourceStatus) -> Option<String> {
              behind it",
             source.uri
         ),
+        "overlay" => "correct the overlay that the reason names, or take it out of the service's `overlays`".to_owned(),
         "id_conflict" => format!("name a service of your own choice with `\"source\": \"{id}\"` under `services`"),
         "not_supported" => "take out of the configuration what the reason names".to_owned(),
         _ => return None,
@@ -164,6 +173,7 @@ mod tests {
         check(&source("failed", Some("gone")), &[head, "sources.pets.uri"]);
         check(&source("failed", Some("bad_answer")), &[head, "wait"]);
         check(&source("failed", Some("unreadable")), &[head, "sources.pets.type"]);
+        check(&source("failed", Some("overlay")), &[head, "correct the overlay"]);
         check(&source("failed", Some("id_conflict")), &[head, "under `services`"]);
         check(&source("failed", Some("not_supported")), &[head, "the reason names"]);
         check(&source("stale", Some("of another version")), &["pets is stale since", "it is so\n"]);

@@ -99,5 +99,5 @@ pub fn refresh(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
         "source_failed",
         format!("not every source could be fetched\n{}", failed.join("\n")),
     )
-    .hint("the last good version is served as long as it may be"))
+    .hint("`open-cli catalog doctor` says what to do; the last good version is served as long as it may be"))
 }

@@ -66,18 +66,22 @@ fn location(word: &str, absolute: &dyn Fn(&Path) -> PathBuf) -> Result<Location,
         true => USUAL.iter().map(|name| path.join(name)).collect(),
         false => vec![path.clone()],
     };
-    let candidates = stems.iter().flat_map(|stem| ENDINGS.map(|ending| stem.with_added(ending)));
+    let named_file = ENDINGS.iter().any(|ending| word.ends_with(&format!(".{ending}")));
+    let endings = if named_file && !path.is_dir() { &[][..] } else { &ENDINGS[..] };
+    let candidates = stems.iter().flat_map(|stem| endings.iter().map(|ending| stem.with_added(ending)));
     if let Some(found) = candidates.clone().find(|candidate| candidate.is_file()) {
         return Ok(Location::File(found));
     }
     let looked: Vec<String> = candidates.map(|candidate| candidate.display().to_string()).collect();
     let error = UsageError::new(match path.is_dir() {
         true => format!("{} is a directory without a description; looked for {}", path.display(), looked.join(", ")),
+        false if looked.is_empty() => format!("there is no file {}", path.display()),
         false => format!("there is no file {}, nor {}", path.display(), looked.join(", ")),
     });
-    let is_host = !word.contains('/') || word.split('/').next().is_some_and(|host| host.contains(['.', ':']));
-    let named_file = ENDINGS.iter().any(|ending| word.ends_with(&format!(".{ending}")));
-    Err(match is_host && !named_file && word.contains(['.', ':']) {
+    let (first, is_path) = (word.split('/').next().unwrap_or(word), word.contains('/'));
+    let is_folder = is_path && absolute(Path::new(first)).is_dir();
+    let is_host = first.contains(['.', ':']) && !is_folder && !first.starts_with('.') && (is_path || !named_file);
+    Err(match is_host {
         true => {
             let host = word.split(['/', ':']).next().unwrap_or(word);
             let scheme = if is_loopback_host(host) { "http" } else { "https" };
@@ -224,7 +228,10 @@ mod tests {
         wrong("petstore", "--type mcp");
         wrong("api.example.com", "https://api.example.com");
         wrong("localhost:8080", "http://localhost:8080");
-        wrong("missing.yaml", "name a URL or a file");
+        wrong("missing.yaml", "there is no file /no/such/place/missing.yaml (name a URL or a file");
+        wrong("./missing.yaml", "name a URL or a file");
+        wrong("api.example.com/openapi.json", "https://api.example.com/openapi.json");
+        wrong("127.0.0.1:8080/openapi.json", "http://127.0.0.1:8080/openapi.json");
         wrong("ftp://a/b", "scheme `ftp`");
         wrong("https://u:p@a.example", "user name or password");
         wrong("a b", "one word too many");

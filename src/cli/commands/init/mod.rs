@@ -85,6 +85,10 @@ pub fn init(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
         let hint = "--force writes it anew, --print shows what would be written, --config FILE names another one";
         return Err(UsageError::new(message).hint(hint).into());
     }
+    if let (Scope::Project, Some(directory)) = (scope, path.parent().filter(|directory| !directory.is_dir())) {
+        let message = format!("there is no directory {}", directory.display());
+        return Err(UsageError::new(message).hint("make it first, or name another file with --config").into());
+    }
     let outcome = outcome(world, options, (path, scope), &known.unwrap_or_default())?;
     if given("print") {
         told::notes(world, &outcome);
@@ -132,7 +136,7 @@ fn outcome(
             let names = |text: &str| known.contains(&Value::from(text).to_string());
             let same = names(&plan::uri(&found.location, directory));
             let taken = |name: &str| world.host.env.var(name).is_some() && !(same && names(name));
-            api(found, options.value("service"), directory, &taken)
+            api(found, options.value("service"), directory, &taken)?
         }
     };
     let service = chosen.service.as_deref();
@@ -161,16 +165,28 @@ fn runtime(text: &str) -> Result<Url, UsageError> {
     }
 }
 
-fn api(found: probe::Found, asked: Option<&str>, directory: Option<&Path>, taken: &dyn Fn(&str) -> bool) -> Chosen {
+fn api(
+    found: probe::Found,
+    asked: Option<&str>,
+    directory: Option<&Path>,
+    taken: &dyn Fn(&str) -> bool,
+) -> Result<Chosen, UsageError> {
     let probe::Found { kind, location, catalog, problems } = found;
+    if let Some(asked) = asked.filter(|asked| catalog.services.iter().all(|service| service.id.as_str() != *asked)) {
+        let ids: Vec<String> = catalog.services.iter().map(|service| service.id.to_string()).collect();
+        let several =
+            format!("--service {asked}: the source leads to several APIs, and none has this id: {}", ids.join(", "));
+        return Err(UsageError::new(several).hint("leave it out, or give one of these ids"));
+    }
     // A catalog of APIs may have one more tomorrow: only what it is asked for gets a name that is written down.
     let only = match catalog.services.as_slice() {
         [one] if kind != ApiKind::ApiCatalog => Some(one.id.to_string()),
         _ => asked.map(str::to_owned),
     };
     let uri = plan::uri(&location, directory);
-    Chosen {
-        id: only.clone().unwrap_or_else(|| plan::source_id(&location)),
+    let is_alone = catalog.services.len() == 1;
+    Ok(Chosen {
+        id: only.clone().filter(|_| is_alone).unwrap_or_else(|| plan::source_id(&location)),
         kind: kind.as_str(),
         entry: json!({"type": kind.as_str(), "uri": uri}),
         uri,
@@ -178,7 +194,7 @@ fn api(found: probe::Found, asked: Option<&str>, directory: Option<&Path>, taken
         secrets: secrets::of(&catalog, taken),
         catalog: Some(catalog),
         problems,
-    }
+    })
 }
 
 fn mcp(id: String, transport: &Value) -> Chosen {

@@ -12,6 +12,7 @@ use crate::base::id::{ServiceId, SourceId};
 use crate::base::url::{Url, is_loopback_host};
 use crate::catalog::Catalog;
 use crate::catalog::gather::{self, Gathered, SourceState};
+use crate::cli::output::sanitize;
 use crate::cli::report::Failure;
 use crate::cli::world::World;
 use crate::config::{Config, Location, Refresh, Service, Source};
@@ -71,6 +72,7 @@ pub(super) fn probe(
             looked.note(&format!("as `{}`: there is no API", kind.as_str()));
         } else {
             let problems = problems.iter().map(|problem| said(&problem.message, &problem.place)).collect();
+            looked.tell_detour(world, &location);
             return Ok(Found { kind, location, catalog, problems });
         }
     }
@@ -85,11 +87,20 @@ fn said(message: &str, place: &str) -> String {
 #[derive(Default)]
 struct Looked {
     lines: Vec<String>,
+    /// Why the very address that was named gave nothing, when it should have.
+    amiss: Option<String>,
 }
 
 impl Looked {
     fn note(&mut self, line: &str) {
         self.lines.push(line.to_owned());
+    }
+
+    /// Whoever mistypes an address should see that something else was found.
+    fn tell_detour(&self, world: &World<'_>, found: &Location) {
+        if let (Some(amiss), Some(url)) = (&self.amiss, found.url()) {
+            world.console.note(&sanitize::line(&format!("{amiss}; {} is taken instead", url.public())));
+        }
     }
 
     fn failure(&self, location: &Location) -> Failure {
@@ -116,6 +127,7 @@ fn candidates(
         Ok(fetched) => fetched,
         Err(error) if answered(&error) => {
             looked.note(&error.message);
+            looked.amiss = Some(error.message).filter(|_| !is_folder(location));
             return Ok(around(location));
         }
         Err(error) => {
@@ -124,7 +136,8 @@ fn candidates(
         }
     };
     let begin = fetched.bytes[..fetched.bytes.len().min(MAX_PAGE)].to_vec();
-    match classify(fetched.bytes, &fetched.head.content_type).kind {
+    let seen = classify(fetched.bytes, &fetched.head.content_type);
+    match seen.kind {
         Kind::OpenApi | Kind::Swagger => Ok(vec![(ApiKind::OpenApi, location.clone())]),
         Kind::Linkset | Kind::LinksetText => Ok(vec![(ApiKind::ApiCatalog, location.clone())]),
         Kind::McpServers => {
@@ -132,7 +145,13 @@ fn candidates(
                 .hint("put its `mcpServers` into .cli.json as it is"))
         }
         other => {
-            looked.note(&format!("what is there is {}", other.as_str()));
+            // What neither parser takes comes with the place where it breaks.
+            let why = Some(seen.text).filter(|text| other == Kind::Other && !text.is_empty());
+            let why = why.map(|text| format!(": {text}")).unwrap_or_default();
+            looked.note(&format!("what is there is {}{why}", other.as_str()));
+            if let (Kind::Other, false, Some(url)) = (other, is_folder(location), location.url()) {
+                looked.amiss = Some(format!("{} is {}{why}", url.public(), other.as_str()));
+            }
             let mut found = Vec::new();
             if other == Kind::Html {
                 let bring = |url: &Url| bring(&place(url), reach(url, &fetched.url));
@@ -179,6 +198,11 @@ fn reach(url: &Url, from: &Url) -> Reach {
 /// Whether somebody is there at all: then other addresses of the same host are worth a look.
 fn answered(error: &FetchError) -> bool {
     error.record.as_ref().is_some_and(|record| record.status_code.is_some())
+}
+
+/// Who names a host or a folder expects that what it offers stands beside.
+fn is_folder(location: &Location) -> bool {
+    location.url().is_some_and(|url| url.join("./").is_ok_and(|folder| folder == url))
 }
 
 /// A service tells by its links what describes it, and its host keeps a catalog in a known place; many do neither, but call their

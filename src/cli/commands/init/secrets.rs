@@ -93,6 +93,11 @@ fn entry(requirement: &AuthRequirement, name: &str, names: &mut Names<'_>) -> Re
         ("apiKey", _) if requirement.param_name.is_empty() => {
             return Err("the description names no place for it".to_owned());
         }
+        // The description tells no word such as `Bearer`, which most want before the key there.
+        ("apiKey", _) if requirement.param_name.eq_ignore_ascii_case("authorization") => (
+            "all that the header holds, such as `Bearer KEY`",
+            format!("sent as {} {}", requirement.place, requirement.param_name),
+        ),
         ("apiKey", _) => ("the API key", format!("sent as {} {}", requirement.place, requirement.param_name)),
         ("http", "bearer") => ("the token", "sent as a bearer token".to_owned()),
         ("http", "basic") => ("user:password", "sent as user and password".to_owned()),
@@ -267,6 +272,13 @@ mod tests {
             &["PETS_ID_CLIENT_ID"],
             "for logins at https://i.example/realm, to https://pets.example",
         );
+    }
+
+    #[test]
+    fn a_key_that_is_the_authorization_itself_is_told_to_be_all_of_it() {
+        let scheme = json!([{"name": "k", "type": "apiKey", "in": "header", "paramName": "Authorization"}]);
+        let found = of(&catalog(scheme), &|_| false);
+        assert!(found.needed[0].variables[0].1.contains("`Bearer KEY`"), "{found:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Outcome;
+use crate::base::name::counted;
 use crate::cli::output::sanitize;
 use crate::cli::report::Failure;
 use crate::cli::world::World;
@@ -38,6 +39,9 @@ pub(super) fn notes(world: &World<'_>, outcome: &Outcome) {
     chosen.secrets.others.iter().for_each(|other| note(other));
     if chosen.catalog.is_none() {
         note("an MCP server is not started here: its tools and secrets are not known yet");
+        note(
+            "the toolbox of this version does not load MCP servers: the source is one that failed until a version that does",
+        );
     }
 }
 
@@ -87,7 +91,8 @@ fn text(outcome: &Outcome) -> String {
         let servers: Vec<&str> =
             service["servers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let to = servers.first().map(|server| format!(", at {server}")).unwrap_or_default();
-        line(&mut out, &format!("service {}: {}, {} tools{to}", word("id"), word("title"), service["tools"]));
+        let tools = counted(service["tools"].as_u64().and_then(|tools| tools.try_into().ok()).unwrap_or(0), "tool");
+        line(&mut out, &format!("service {}: {}, {tools}{to}", word("id"), word("title")));
     }
     if services.len() > MAX_SERVICES {
         line(&mut out, &format!("and {} more services", services.len() - MAX_SERVICES));
