@@ -87,8 +87,9 @@ impl<'a> Builder<'a> {
         let Self { config, fetcher, clock } = self;
         let trails = before.map_or_else(Trails::default, |before| before.trails.clone());
         let catalog = before.and_then(|before| before.catalog.as_ref());
-        let round =
-            Round { config, fetcher, trails, check: Check::Now, previous: catalog, only: None, patience: None, clock };
+        let (previous, report) = (catalog, before.map_or(&[][..], |before| &before.report));
+        let (check, only, patience) = (Check::Now, None, None);
+        let round = Round { config, fetcher, trails, check, previous, report, only, patience, clock };
         let previous = before.map(|before| Previous {
             catalog: before.catalog.as_ref().expect("there was one"),
             report: &before.report,

@@ -59,7 +59,7 @@ pub struct WorkflowStep {
 }
 
 /// An Arazzo document, ready to be bound.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     /// What relative references are resolved against, when the document says so (`$self`, 1.1).
     own: Option<String>,
@@ -114,9 +114,9 @@ impl Description {
         read::description(&document::parse(bytes).map_err(ArazzoError::Document)?)
     }
 
-    /// References to other Arazzo documents, relative to the document's own URL: its workflows can be bound only beside theirs.
-    pub fn other_documents(&self) -> impl Iterator<Item = &str> {
-        self.sources.iter().filter(|source| source.kind == Kind::Arazzo).map(|source| source.url.as_str())
+    /// Whether a well-formed workflow of it has this id.
+    pub fn has_workflow(&self, id: &str) -> bool {
+        self.plans.iter().any(|plan| plan.id == id)
     }
 
     /// The URL that references of this document are relative to, when it was brought from `url`.
@@ -126,7 +126,7 @@ impl Description {
 }
 
 /// `sourceDescriptions[]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Source {
     name: String,
     url: String,
@@ -142,7 +142,7 @@ enum Kind {
 }
 
 /// A workflow as published.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Plan {
     id: String,
     /// JSON pointer.
@@ -150,14 +150,14 @@ struct Plan {
     steps: Vec<Step>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
     id: String,
     call: Call,
 }
 
 /// What a step calls, as written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Call {
     OperationId(String),
     OperationPath(String),
@@ -165,7 +165,7 @@ enum Call {
 }
 
 /// A malformed workflow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Fault {
     workflow: String,
     step: Option<String>,

@@ -12,7 +12,7 @@ use super::derive::{self, Described, Words};
 use super::safety::Granted;
 use super::tool::{self, Target};
 use super::workflows::{self, Plan};
-use super::{CATALOG_VERSION, Catalog, ServiceRecord, SourceRecord, Tool, View, ViewTool};
+use super::{CATALOG_VERSION, Catalog, ServiceRecord, SourceRecord, Tool, View, ViewTool, public_uri};
 use crate::base::id::{ServiceId, SourceId};
 use crate::base::pattern::Pattern;
 use crate::base::url::Url;
@@ -141,7 +141,7 @@ pub fn part(record: SourceRecord, readings: &[Reading<'_>]) -> Result<(Part, Vec
         let (id, service) = match service {
             Some((id, service)) => (*id, Some(*service)),
             None => {
-                let file = part.source.uri.rsplit('/').next().unwrap_or("");
+                let file = public_uri(&part.source.uri).rsplit('/').next().unwrap_or("");
                 let id = naming::service_id(description.first_path.as_deref(), &description.title, file);
                 let none = "no service id can be derived from its paths, title or file name; name one under `services`";
                 derived = ServiceId::new(id.ok_or(none)?);
@@ -154,12 +154,14 @@ pub fn part(record: SourceRecord, readings: &[Reading<'_>]) -> Result<(Part, Vec
 }
 
 /// Makes the part of a source with several descriptions. Each is a service of its own, with a derived id; what the config says of a
-/// service with that id holds for it. `earlier` are descriptions that cannot be read now.
+/// service with that id holds for it. `earlier` are descriptions that cannot be read now; `withheld` are such as were read and are not
+/// served, with their addresses: nobody else gets their ids.
 pub fn part_of_several(
     config: &Config,
     record: SourceRecord,
     pieces: &[Piece<'_>],
     earlier: Vec<Earlier>,
+    withheld: &[(Url, Words)],
 ) -> Result<(Part, Vec<Problem>), String> {
     let id = record.id.clone();
     let wanted: BTreeMap<_, _> = configured(config, &id).into_iter().collect();
@@ -170,11 +172,15 @@ pub fn part_of_several(
         problems.push(Problem { source, severity: Severity::Error, place, message, about: About::Description });
     };
     let present = pieces.iter().map(|piece| piece.words.clone());
-    let words: Vec<Words> = present.chain(earlier.iter().map(|earlier| earlier.described.words.clone())).collect();
+    let words: Vec<Words> = present
+        .chain(earlier.iter().map(|earlier| earlier.described.words.clone()))
+        .chain(withheld.iter().map(|(_, words)| words.clone()))
+        .collect();
     let addresses: Vec<&str> = pieces
         .iter()
         .map(|piece| piece.url.public())
         .chain(earlier.iter().map(|earlier| earlier.described.url.public()))
+        .chain(withheld.iter().map(|(url, _)| url.public()))
         .collect();
     let ids = derive::assign(&words);
     for (nth, id) in ids.iter().enumerate() {
@@ -403,6 +409,15 @@ pub fn catalog(parts: Vec<Part>, config: &Config, generated_at: String) -> (Cata
     catalog.effective_views = views(config, &catalog.tools);
     catalog.source_fingerprint = fingerprint(&catalog);
     (catalog, unbound)
+}
+
+/// Whether two catalogs of one config are the same to clients and to later builds, but for times and fetches.
+pub fn is_same(one: &Catalog, other: &Catalog) -> bool {
+    let described = |catalog: &Catalog| -> BTreeSet<(ServiceId, Url, Words)> {
+        let all = catalog.sources.iter().flat_map(|source| &source.provenance.descriptions);
+        all.map(|one| (one.service.clone(), one.url.clone(), one.words.clone())).collect()
+    };
+    one.source_fingerprint == other.source_fingerprint && one.plans == other.plans && described(one) == described(other)
 }
 
 /// `discover` and one view per profile. What policy denies is in none of them.

@@ -11,10 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{AuthRequirement, Backend, BodyContent, Catalog, Output, Pagination, Parameter, Retry, Safety, Tool, View};
-use super::{ServiceRecord, WorkflowStep};
+use super::{ServiceRecord, WorkflowStep, public_uri};
 use crate::base::digest::of_bytes;
 use crate::base::json::canonical;
-use crate::base::url::Url;
 
 mod diff;
 mod schema;
@@ -195,16 +194,8 @@ fn service(catalog: &Catalog, service: &ServiceRecord) -> LockedService {
         title: service.title.clone(),
         source: service.source_id.to_string(),
         kind: source.map(|source| source.kind.clone()).unwrap_or_default(),
-        uri: source.map(|source| shown_uri(&source.uri)).unwrap_or_default(),
+        uri: source.map(|source| public_uri(&source.uri).to_owned()).unwrap_or_default(),
         servers: service.servers.clone(),
-    }
-}
-
-/// The file goes into version control: what may be a key in the query does not.
-fn shown_uri(uri: &str) -> String {
-    match Url::parse(uri) {
-        Ok(url) if url.is_http() => url.public().to_owned(),
-        _ => uri.to_owned(),
     }
 }
 

@@ -70,10 +70,22 @@ pub struct SourceRecord {
     /// `openapi`, `serviceRoot`, `apiCatalog` or `mcp`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// As configured.
+    /// As configured. On the wire without a query, which may hold a key (H24).
+    #[serde(serialize_with = "without_query")]
     pub uri: String,
     /// What was fetched.
     pub provenance: Provenance,
+}
+
+fn without_query<S: Serializer>(uri: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(public_uri(uri))
+}
+
+/// Where a source is, as it may be shown: an address without what may be a key, a file as it is.
+pub fn public_uri(uri: &str) -> &str {
+    let begins = |scheme: &str| uri.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    let is_address = begins("http://") || begins("https://");
+    uri.split(['?', '#']).next().filter(|_| is_address).unwrap_or(uri)
 }
 
 /// How a source's documents were found.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::Safety;
 use crate::base::json::child;
 use crate::http::Method;
+use crate::overlay::Overlay;
 
 /// The extension.
 pub const NAME: &str = "x-cli-safety";
@@ -32,8 +33,23 @@ pub struct Granted(BTreeMap<String, Members>);
 type Members = BTreeMap<String, Option<bool>>;
 
 impl Granted {
-    /// What differs between a document as it was published and the same with the config's overlays.
-    pub fn between(published: &Value, overlaid: &Value) -> Self {
+    /// What overlays say that make `present` of `published`. They are heard on a document of which the publisher says nothing, so that
+    /// they may say what he says too, and so that what they copy from him is not their word.
+    pub fn by(overlays: &[Overlay], published: &Value, present: &Value) -> Self {
+        let Some(unsaid) = unsaid(published) else { return Self::between(published, present) };
+        let mut after = unsaid.clone();
+        for overlay in overlays {
+            let mut next = after.clone();
+            // One that cannot do without the publisher's word says nothing by itself.
+            if overlay.apply(&mut next).is_ok() {
+                after = next;
+            }
+        }
+        Self::between(&unsaid, &after)
+    }
+
+    /// What differs between a document and the same with overlays.
+    fn between(published: &Value, overlaid: &Value) -> Self {
         let before = said(published);
         let after = said(overlaid);
         let mut granted = BTreeMap::new();
@@ -53,12 +69,29 @@ impl Granted {
     }
 }
 
+/// Where path items are.
+const PLACES: [&str; 2] = ["/paths", "/components/pathItems"];
+
+/// The document with `null` for each value that its operations say; `None` where they say nothing.
+fn unsaid(document: &Value) -> Option<Value> {
+    let said = said(document);
+    if said.is_empty() {
+        return None;
+    }
+    let mut unsaid = document.clone();
+    for pointer in said.keys() {
+        let operation = unsaid.pointer_mut(pointer).and_then(|operation| operation.get_mut(NAME));
+        let members = operation.and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
+        members.for_each(|value| *value = Value::Null);
+    }
+    Some(unsaid)
+}
+
 /// What each operation of a document says, by pointer.
 fn said(document: &Value) -> BTreeMap<String, Value> {
-    let places =
-        [("/paths", document.pointer("/paths")), ("/components/pathItems", document.pointer("/components/pathItems"))];
     let mut found = BTreeMap::new();
-    for (pointer, items) in places {
+    for pointer in PLACES {
+        let items = document.pointer(pointer);
         for (path, item) in items.and_then(Value::as_object).into_iter().flatten().take(MAX_OPERATIONS) {
             for (method, operation) in item.as_object().into_iter().flatten() {
                 if let Some(words) = operation.get(NAME).filter(|words| words.is_object()) {
@@ -158,6 +191,27 @@ mod tests {
         check(&nothing, &loose, &tightened, [false, false, false, true], 0);
         let (asking, loosened) = (json!({"requiresApproval": true}), json!({"requiresApproval": false}));
         check(&nothing, &asking, &loosened, [false, false, true, false], 1);
+    }
+
+    #[test]
+    fn the_config_may_say_what_the_publisher_says_and_what_it_copies_is_not_its_word() {
+        let published = document(&json!({"readOnly": true, "idempotent": true}));
+        let granted = |actions: Value| {
+            let overlay = json!({"overlay": "1.1.0", "info": {"title": "O", "version": "1"}, "actions": actions});
+            let overlays = [Overlay::read(overlay.to_string().as_bytes()).unwrap()];
+            let mut present = published.clone();
+            overlays[0].apply(&mut present).unwrap();
+            (Granted::by(&overlays, &published, &present), present)
+        };
+        let (same, present) = granted(json!([{"target": "$.paths.*.post", "update": {NAME: {"readOnly": true}}}]));
+        let said = present["paths"]["/a/b"]["post"][NAME].as_object();
+        let (safety, told) = of(Method::Post, "/paths/~1a~1b/post", said, &same);
+        assert_eq!((safety.read_only, safety.idempotent, told.len()), (true, false, 1), "{told:?}");
+        let (copied, present) = granted(json!([{"target": "$.paths.*.get", "copy": "$.paths.*.post"}]));
+        let said = present["paths"]["/a/b"]["get"][NAME].as_object();
+        assert!(said.is_some() && !of(Method::Patch, "/paths/~1a~1b/get", said, &copied).0.read_only);
+        let (silent, _) = granted(json!([{"target": "$.paths.*.post", "update": {"summary": "s"}}]));
+        assert_eq!(silent, Granted::default());
     }
 
     #[test]

@@ -424,6 +424,29 @@ fn the_last_good_part_follows_the_config() {
 }
 
 #[test]
+fn h24_the_query_of_a_source_is_not_shown_but_tells_publishers_apart() {
+    let document = described(&json!({"/a": {"get": {"operationId": "a"}}}));
+    let mut world = World::new().source("s", &document).service("s", "s", |_| ());
+    let keyed = |key: &str| format!("https://s.example.com/openapi.json?key={key}");
+    world.config.sources.get_mut("s").unwrap().uri = keyed("hunter2");
+    let first = world.gather(None).catalog;
+    let shown = serde_json::to_string(&first).unwrap();
+    assert!(shown.contains(r#""uri":"https://s.example.com/openapi.json","#) && !shown.contains("hunter2"), "{shown}");
+    world.page("https://s.example.com/openapi.json", 500, "");
+    check_state(&world.gather(Some(&first)), "s", SourceState::Stale, "");
+    world.config.sources.get_mut("s").unwrap().uri = keyed("another");
+    check_state(&world.gather(Some(&first)), "s", SourceState::Failed, "");
+    for (uri, expected) in [
+        ("HTTPS://h/a?k=1#x", "HTTPS://h/a"),
+        ("https://h/a#x?k", "https://h/a"),
+        ("./what?.json", "./what?.json"),
+        ("/tmp/\u{fc}?", "/tmp/\u{fc}?"),
+    ] {
+        assert_eq!(public_uri(uri), expected);
+    }
+}
+
+#[test]
 fn h27_documents_that_others_lead_to_are_public_or_named() {
     let reference = |url: &str| json!({"name": url, "in": "query", "schema": {"$ref": url}});
     let urls = [

@@ -3,12 +3,13 @@
 //! Key types: [`Mask`], a set of tools; [`ReadyCatalog`], a catalog whose every tool is serialized once, whole and as a summary, so
 //! that an answer is put together by copying bytes. Which tools a caller may see is decided in `access`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::slim;
-use super::{Catalog, ServiceRecord, SourceRecord, Tool, Workflow};
+use super::{Catalog, FetchRecord, ServiceRecord, SourceRecord, Tool, Workflow, public_uri};
 use crate::base::id::{ServiceId, SourceId};
 
 /// A set of tools, by their index in [`Catalog::tools`].
@@ -264,18 +265,42 @@ impl ReadyCatalog {
 
 /// Services with a visible tool, and sources with such a service.
 struct Seen<'a> {
-    sources: Vec<&'a SourceRecord>,
+    sources: Vec<Cow<'a, SourceRecord>>,
     services: Vec<&'a ServiceRecord>,
 }
 
 impl<'a> Seen<'a> {
     fn new(catalog: &'a Catalog, envelope: &Mask) -> Self {
         let tools = envelope.indexes().filter_map(|index| catalog.tools.get(index));
-        let ids: BTreeSet<&ServiceId> = tools.map(|tool| &tool.service_id).collect();
-        let services: Vec<_> = catalog.services.iter().filter(|service| ids.contains(&service.id)).collect();
+        let seen: BTreeSet<&ServiceId> = tools.map(|tool| &tool.service_id).collect();
+        let services: Vec<_> = catalog.services.iter().filter(|service| seen.contains(&service.id)).collect();
         let ids: BTreeSet<&SourceId> = services.iter().map(|service| &service.source_id).collect();
-        let sources = catalog.sources.iter().filter(|source| ids.contains(&source.id)).collect();
-        Self { sources, services }
+        let sources = catalog.sources.iter().filter(|source| ids.contains(&source.id));
+        let everything = *envelope == Mask::all(catalog.tools.len());
+        let sources = sources.map(|source| {
+            if everything {
+                return Cow::Borrowed(source);
+            }
+            let mut source = source.clone();
+            source.provenance.fetches =
+                source.fetches_seen(&source.provenance.fetches, |service| seen.contains(service));
+            Cow::Owned(source)
+        });
+        Self { sources: sources.collect(), services }
+    }
+}
+
+impl SourceRecord {
+    /// What was fetched of it, for whoever sees some of its services only: what leads to others may name them (H09).
+    pub fn fetches_seen(&self, fetches: &[FetchRecord], sees: impl Fn(&ServiceId) -> bool) -> Vec<FetchRecord> {
+        // Everything that a description leads to is its own.
+        if self.provenance.method == "explicit" {
+            return fetches.to_vec();
+        }
+        let described = self.provenance.descriptions.iter().filter(|described| sees(&described.service));
+        let mut shown: BTreeSet<&str> = described.map(|described| described.url.public()).collect();
+        shown.insert(public_uri(&self.uri));
+        fetches.iter().filter(|fetch| shown.contains(fetch.url.as_str())).cloned().collect()
     }
 }
 

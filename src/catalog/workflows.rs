@@ -14,7 +14,7 @@ use crate::base::url::Url;
 use crate::config::{Config, SourceKind};
 
 /// A document of workflows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The source it goes with.
     pub source: SourceId,
@@ -85,7 +85,8 @@ impl<'a> Binding<'a> {
                 true => {
                     let id = &workflow.workflow_id;
                     let message = format!("the workflow `{id}` is left out: another one has its id");
-                    if let Some(plan) = plans.first() {
+                    // Of several documents the first one that has it was bound.
+                    if let Some(plan) = plans.iter().find(|plan| plan.description.has_workflow(id)) {
                         self.tell(plan, "", message);
                     }
                 }

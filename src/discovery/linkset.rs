@@ -12,6 +12,16 @@ use crate::http::link;
 /// Links read of one document.
 pub const MAX_LINKS: usize = 10_000;
 
+/// Bytes of what is kept of the links of one document. An anchor, a title or a long address of its own is there once for each link,
+/// so a document may say more than it is long (H28).
+const MAX_TEXT: usize = 8 << 20;
+
+/// Bytes of a relation, or of what links speak of.
+const MAX_NAME: usize = 8 << 10;
+
+/// Characters of a hint: media types and titles are compared and shown, nothing else.
+const MAX_HINT: usize = 200;
+
 /// Notes kept of one document.
 const MAX_NOTES: usize = 20;
 
@@ -25,6 +35,8 @@ pub struct Linkset {
     pub links: Vec<TypedLink>,
     /// What was passed over and why.
     pub notes: Vec<String>,
+    /// Bytes of the links, each counted with the address of the document.
+    pub size: usize,
 }
 
 /// One link: *context* has *relation* to *target*.
@@ -74,9 +86,8 @@ pub fn from_text(text: &str, base: &Url) -> Linkset {
         if link.relations.is_empty() {
             reading.note("a link without a relation is passed over");
         }
-        for relation in &link.relations {
-            reading.link(&context, relation, link.target, &media_type, &title);
-        }
+        let relations: Vec<&str> = link.relations.iter().map(String::as_str).collect();
+        reading.link(&context, &relations, link.target, &media_type, &title);
         if reading.cut {
             break;
         }
@@ -104,48 +115,68 @@ impl Reading<'_> {
             if relations.is_empty() {
                 self.note("a link without a relation is passed over");
             }
-            return relations.iter().for_each(|relation| self.target(&context, relation, entry));
+            let relations: Vec<&str> = relations.iter().map(String::as_str).collect();
+            return self.target(&context, &relations, entry);
         }
         for (relation, targets) in members.iter().filter(|(name, _)| !ATTRIBUTES.contains(name)) {
             if self.cut {
                 return;
             }
             match items(targets.get()) {
-                Some(targets) => targets.into_iter().for_each(|target| self.target(&context, relation, target)),
-                None if Members::of(targets.get()).is_some() => self.target(&context, relation, targets),
+                Some(targets) => {
+                    targets.into_iter().for_each(|target| self.target(&context, &[relation], target));
+                }
+                None if Members::of(targets.get()).is_some() => {
+                    self.target(&context, &[relation], targets);
+                }
                 // Other members are none of the link's business (section 4.2.4).
                 None => {}
             }
         }
     }
 
-    /// One target: an object with `href`, or only its reference.
-    fn target(&mut self, context: &str, relation: &str, target: &RawValue) {
+    /// One target: an object with `href`, or only its reference. It is read once, however many relations it has.
+    fn target(&mut self, context: &str, relations: &[&str], target: &RawValue) {
+        if self.cut {
+            return;
+        }
         let members = Members::of(target.get()).unwrap_or_default();
         let Some(href) = members.string("href").or_else(|| string(target)) else {
             return self.note("a link without `href` is passed over");
         };
         let title = members.string("title").or_else(|| wide_title(&members)).unwrap_or_default();
-        self.link(context, relation, &href, &members.string("type").unwrap_or_default(), &title);
+        let media_type = members.string("type").unwrap_or_default();
+        self.link(context, relations, &href, &media_type, &title);
     }
 
-    fn link(&mut self, context: &str, relation: &str, href: &str, media_type: &str, title: &str) {
-        if self.found.links.len() == MAX_LINKS {
-            if !self.cut {
-                self.found.notes.push(format!("only its first {MAX_LINKS} links are read"));
+    fn link(&mut self, context: &str, relations: &[&str], href: &str, media_type: &str, title: &str) {
+        let target = match self.base.join(href) {
+            Ok(target) => target,
+            Err(error) => return self.note(&format!("a link is passed over: {error}")),
+        };
+        let hint = |text: &str| text.chars().take(MAX_HINT).collect::<String>();
+        let (media_type, title) = (hint(media_type), hint(title));
+        let shared = [context, target.as_str(), &media_type, &title, self.base.as_str()];
+        let shared = shared.iter().map(|text| text.len()).sum::<usize>();
+        for relation in relations {
+            if context.len().max(relation.len()) > MAX_NAME {
+                self.note("a link is passed over: its anchor or its relation is too long");
+                continue;
             }
-            self.cut = true;
-            return;
-        }
-        match self.base.join(href) {
-            Ok(target) => self.found.links.push(TypedLink {
+            let size = self.found.size + shared + relation.len();
+            if self.found.links.len() == MAX_LINKS || size > MAX_TEXT {
+                self.found.notes.push(format!("only its first {} links are read", self.found.links.len()));
+                self.cut = true;
+                return;
+            }
+            self.found.size = size;
+            self.found.links.push(TypedLink {
                 context: context.to_owned(),
-                relation: relation.to_owned(),
-                target,
-                media_type: media_type.to_owned(),
-                title: title.to_owned(),
-            }),
-            Err(error) => self.note(&format!("a link is passed over: {error}")),
+                relation: (*relation).to_owned(),
+                target: target.clone(),
+                media_type: media_type.clone(),
+                title: title.clone(),
+            });
         }
     }
 
@@ -278,6 +309,27 @@ mod tests {
         assert_eq!((linkset.links.len(), linkset.notes.len()), (MAX_LINKS, 1));
         let text = vec!["<b>; rel=item"; MAX_LINKS + 5].join(",\n");
         assert_eq!(from_text(&text, &base()).links.len(), MAX_LINKS);
+    }
+
+    #[test]
+    fn h28_what_many_links_share_is_not_kept_without_bound() {
+        let long = "a".repeat(1 << 20);
+        let targets = vec![r#"{"href":"b"}"#; 5000].join(",");
+        for text in [
+            format!(r#"{{"linkset":[{{"anchor":"urn:{long}","item":[{targets}]}}]}}"#),
+            format!(r#"{{"linkset":[{{"{long}":[{targets}]}}]}}"#),
+            format!(
+                r#"{{"linkset":[{{"href":"b","rel":"{}","title":"{long}","type":"{long}"}}]}}"#,
+                "item ".repeat(5000)
+            ),
+            format!(r#"{{"linkset":[{{"anchor":"/{}","item":[{targets}]}}]}}"#, &long[..8000]),
+        ] {
+            let linkset = from_json(&text, &base()).unwrap();
+            assert!(linkset.size <= MAX_TEXT, "{}", linkset.size);
+            let kept = |link: &TypedLink| link.context.len() + link.relation.len() + link.title.len();
+            assert!(linkset.links.iter().map(kept).sum::<usize>() <= MAX_TEXT);
+            assert!(linkset.links.len() == 5000 || linkset.notes.len() == 1, "{:?}", linkset.notes);
+        }
     }
 
     #[test]

@@ -77,6 +77,11 @@ impl Guides {
         true
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.overlays.len() + self.skills.len() + self.workflows.len()
+    }
+
     /// Adds those of another list that are not there.
     pub fn merge(&mut self, other: &Self) {
         let lists = [

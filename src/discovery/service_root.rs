@@ -3,6 +3,8 @@
 //! Key items: [`read`], the links of an answer to HEAD or GET; [`choose`], one description of each API. A description may be
 //! published in several forms; only one is read.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::api_catalog::Api;
 use super::{Hint, linkset};
 use crate::base::url::Url;
@@ -18,11 +20,12 @@ pub struct Root {
 }
 
 /// Reads the `Link` fields of an answer, joined by commas. `at` is where it was found, `asked` where it was asked for. Links that
-/// speak of another resource do not count (RFC 8288 section 3.2).
-pub fn read(fields: &str, asked: &Url, at: &Url) -> Root {
+/// speak of another resource do not count (RFC 8288 section 3.2). With the bytes of all.
+pub fn read(fields: &str, asked: &Url, at: &Url) -> (Root, usize) {
     let mut root =
         Root { api: Api { context: asked.without_fragment().to_owned(), ..Api::default() }, ..Root::default() };
-    for link in &linkset::from_text(fields, at).links {
+    let linkset = linkset::from_text(fields, at);
+    for link in &linkset.links {
         if link.context != at.without_fragment() && link.context != asked.without_fragment() {
             continue;
         }
@@ -31,7 +34,7 @@ pub fn read(fields: &str, asked: &Url, at: &Url) -> Root {
             false => root.api.take(link, at),
         }
     }
-    root
+    (root, linkset.size)
 }
 
 /// What is left of the descriptions of one API, and what was left out and why.
@@ -47,24 +50,31 @@ pub struct Choice {
 /// type says is no OpenAPI is left out. `one_api` tells that all are of one API, so that types tell them apart.
 pub fn choose(descriptions: &[Hint], one_api: bool) -> Choice {
     let mut choice = Choice::default();
-    let mut known: Vec<&Hint> = Vec::new();
+    let (mut known, mut seen): (Vec<&Hint>, BTreeSet<&Url>) = (Vec::new(), BTreeSet::new());
     for hint in descriptions {
-        if known.iter().any(|other| other.url == hint.url) {
+        if seen.contains(&hint.url) {
             continue;
         }
         if form(&hint.media_type) == Form::Foreign {
             choice.notes.push(format!("{} is left out: it is `{}`", hint.url.public(), shown(&hint.media_type)));
             continue;
         }
+        seen.insert(&hint.url);
         known.push(hint);
     }
     let types_differ = one_api && differ(&known);
     let mut groups: Vec<Vec<&Hint>> = Vec::new();
+    // Forms of one description have one stem: no two others are compared.
+    let mut by_stem: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for hint in known {
-        let same = |group: &&mut Vec<&Hint>| types_differ || (group.iter().all(|other| is_form_of(other, hint)));
-        match groups.iter_mut().find(same) {
-            Some(group) => group.push(hint),
-            None => groups.push(vec![hint]),
+        let near = by_stem.entry(if types_differ { "" } else { stem(&hint.url) }).or_default();
+        let same = |nth: &&usize| types_differ || groups[**nth].iter().all(|other| is_form_of(other, hint));
+        match near.iter().find(same) {
+            Some(&nth) => groups[nth].push(hint),
+            None => {
+                near.push(groups.len());
+                groups.push(vec![hint]);
+            }
         }
     }
     for group in groups {
@@ -220,11 +230,11 @@ mod tests {
         let fields = r#"<d.json>; rel="service-desc"; type="application/json"; title="D", </meta>; rel=service-meta,
             </c>; rel="api-catalog", <e.json>; rel="service-desc"; anchor="https://h/other", <f.json>; rel=SERVICE-DESC; anchor="/api",
             </o>; rel="https://x/schema-overlay""#;
-        let root = read(fields, &asked, &at);
+        let (root, ..) = read(fields, &asked, &at);
         let urls: Vec<&str> = root.api.descriptions.iter().map(|hint| hint.url.as_str()).collect();
         assert_eq!(urls, ["https://h/v1/api/d.json", "https://h/v1/api/f.json"]);
         assert_eq!((root.api.metadata[0].url.as_str(), root.catalogs[0].as_str()), ("https://h/meta", "https://h/c"));
         assert_eq!(root.api.guides.overlays[0].url.as_str(), "https://h/o");
-        assert_eq!(read("", &asked, &at).api.descriptions, []);
+        assert_eq!(read("", &asked, &at).0.api.descriptions, []);
     }
 }

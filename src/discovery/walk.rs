@@ -23,8 +23,15 @@ pub const MAX_DEPTH: usize = 8;
 /// Descriptions of one source.
 pub const MAX_LEADS: usize = 1000;
 
-/// Links read of all documents of one source.
+/// Links read of all documents of one source, and the bytes of what is kept of them.
 const MAX_LINKS: usize = 50_000;
+const MAX_TEXT: usize = 32 << 20;
+
+/// APIs of one source: as many as can be asked for or described.
+const MAX_APIS: usize = MAX_REQUESTS + MAX_LEADS;
+
+/// Overlays, skill manifests and workflows of all descriptions of one source. One document of metadata may name hundreds for every API.
+const MAX_GUIDES: usize = 10_000;
 
 /// Bytes of one document of links.
 pub const MAX_LINKSET: usize = 8 << 20;
@@ -172,6 +179,8 @@ pub struct Walk {
     metadata: BTreeMap<Url, BTreeMap<String, Guides>>,
     apis: Vec<Told>,
     links: usize,
+    text: usize,
+    guides: usize,
     kept: usize,
     found: Found,
 }
@@ -210,6 +219,8 @@ impl Walk {
             metadata: BTreeMap::new(),
             apis: Vec::new(),
             links: 0,
+            text: 0,
+            guides: 0,
             kept: 0,
             found: Found::default(),
         }
@@ -248,6 +259,8 @@ impl Walk {
     pub fn finish(mut self) -> Found {
         let mut leads: Vec<Lead> = Vec::new();
         let mut known: BTreeMap<Url, usize> = BTreeMap::new();
+        let mut beyond: BTreeSet<Url> = BTreeSet::new();
+        self.guides = 0;
         for mut told in std::mem::take(&mut self.apis) {
             let choice = choose(&told.api.descriptions, !told.api.is_catalog);
             choice.notes.into_iter().for_each(|note| self.note(false, None, note));
@@ -257,12 +270,18 @@ impl Walk {
                     self.note(true, lead.from.as_ref(), NO_FILE.to_owned());
                     continue;
                 }
+                if leads.len() == MAX_LEADS && !known.contains_key(&lead.url) {
+                    beyond.insert(lead.url);
+                    continue;
+                }
                 let mut guides = told.api.guides.clone();
                 for hint in &told.api.metadata {
                     let own = self.metadata.get(&hint.url).and_then(|all| all.get(lead.url.as_str()));
                     own.into_iter().for_each(|own| guides.merge(own));
                 }
-                lead.guide(guides);
+                if self.guides_fit(guides.count()) {
+                    lead.guide(guides);
+                }
                 match known.get(&lead.url) {
                     Some(&nth) => leads[nth].join(lead),
                     None => {
@@ -272,16 +291,16 @@ impl Walk {
                 }
             }
         }
-        if leads.len() > MAX_LEADS {
-            self.note(true, None, format!("{} descriptions are found; the first {MAX_LEADS} are read", leads.len()));
-            leads.truncate(MAX_LEADS);
+        if !beyond.is_empty() {
+            let all = leads.len() + beyond.len();
+            self.note(true, None, format!("{all} descriptions are found; the first {MAX_LEADS} are read"));
         }
         self.found.leads = leads;
         self.found
     }
 
     fn read_catalog(&mut self, want: &Want, path: &[Url], answer: Answer) {
-        let root = service_root::read(&answer.link, &want.url, &answer.url);
+        let root = self.root_links(want, &answer);
         let Answer { url: at, seen, .. } = answer;
         let mut path = path.to_vec();
         path.push(want.url.clone());
@@ -303,8 +322,9 @@ impl Walk {
                 Some(&want.url),
                 "it is a description itself, not a catalog; a source of type `openapi` reads it".to_owned(),
             );
-            let nth = self.tell(Api::default());
-            self.keep(nth, want, at, seen.text);
+            if let Some(nth) = self.tell(Api::default()) {
+                self.keep(nth, want, at, seen.text);
+            }
         } else if !leads_on && !self.wants_well_known(want) {
             let what = seen.what();
             let message =
@@ -338,7 +358,7 @@ impl Walk {
             let bare = api.descriptions.is_empty() && api.guides == Guides::default() && !api.is_catalog;
             let root = Url::parse(&api.context).ok().filter(|_| bare || !api.metadata.is_empty());
             let described = !api.descriptions.is_empty();
-            let nth = self.tell(api);
+            let Some(nth) = self.tell(api) else { continue };
             if let Some(url) = root.filter(|_| !described) {
                 self.probe(&Hint::at(url.document(), Some(base)), Some(nth));
             }
@@ -367,18 +387,44 @@ impl Walk {
             _ => linkset::from_json(&seen.text, base)?,
         };
         linkset.notes.iter().for_each(|note| self.note(false, Some(base), note.clone()));
-        self.counts(linkset.links.len(), base).then_some(linkset)
+        self.counts(linkset.links.len(), linkset.size, base).then_some(linkset)
     }
 
-    /// Whether so many links more may be read.
-    fn counts(&mut self, links: usize, base: &Url) -> bool {
-        let fits = self.links + links <= MAX_LINKS;
+    /// Whether so many links more may be read, with so many bytes.
+    fn counts(&mut self, links: usize, bytes: usize, base: &Url) -> bool {
+        let fits = self.links + links <= MAX_LINKS && self.text + bytes <= MAX_TEXT;
         if fits {
             self.links += links;
+            self.text += bytes;
         } else {
-            self.note(true, Some(base), format!("more than {MAX_LINKS} links; those of this document are not read"));
+            let message =
+                format!("more than {MAX_LINKS} links, or {} MiB; those of this document are not read", MAX_TEXT >> 20);
+            self.note(true, Some(base), message);
         }
         fits
+    }
+
+    /// Whether so many guides more may be kept.
+    fn guides_fit(&mut self, more: usize) -> bool {
+        let fits = self.guides + more <= MAX_GUIDES;
+        if fits {
+            self.guides += more;
+        } else {
+            let message =
+                format!("more than {MAX_GUIDES} overlays, skill manifests and workflows; the others are left out");
+            if !self.found.notes.iter().any(|note| note.message == message) {
+                self.note(true, None, message);
+            }
+        }
+        fits
+    }
+
+    /// What the `Link` fields of an answer say, as far as links may be read.
+    fn root_links(&mut self, want: &Want, answer: &Answer) -> service_root::Root {
+        let (root, bytes) = service_root::read(&answer.link, &want.url, &answer.url);
+        let own = root.api.descriptions.len() + root.api.metadata.len() + root.api.guides.count();
+        let links = own + root.catalogs.len();
+        if links == 0 || self.counts(links, bytes, &answer.url) { root } else { service_root::Root::default() }
     }
 
     /// Another catalog. One that is being read leads in a circle; one that was read is there already.
@@ -406,7 +452,7 @@ impl Walk {
             return;
         }
         let context = hint.url.as_str().to_owned();
-        let nth = told.unwrap_or_else(|| self.tell(Api { context, ..Api::default() }));
+        let Some(nth) = told.or_else(|| self.tell(Api { context, ..Api::default() })) else { return };
         let Some(told) = self.apis.get_mut(nth) else { return };
         if says_openapi(&hint.media_type) {
             told.api.descriptions.push(hint.clone());
@@ -419,14 +465,15 @@ impl Walk {
     }
 
     fn read_root(&mut self, want: &Want, nth: usize, answer: Answer) {
-        let root = service_root::read(&answer.link, &want.url, &answer.url);
-        let links = root.api.descriptions.len() + root.api.metadata.len();
-        let root = if self.counts(links, &answer.url) { root } else { service_root::Root::default() };
+        let root = self.root_links(want, &answer);
+        let guides_fit = self.guides_fit(root.api.guides.count());
         let Some(told) = self.apis.get_mut(nth) else { return };
         let described = !root.api.descriptions.is_empty();
-        told.api.descriptions.extend(root.api.descriptions);
+        told.describe(root.api.descriptions);
         told.api.metadata.extend(root.api.metadata);
-        told.api.guides.merge(&root.api.guides);
+        if guides_fit {
+            told.api.guides.merge(&root.api.guides);
+        }
         if described {
             return;
         }
@@ -506,25 +553,40 @@ impl Walk {
         let mut of_all = Guides::default();
         let documents = [want.url.without_fragment(), at.without_fragment()];
         documents.iter().filter_map(|url| said.get(*url)).for_each(|api| of_all.merge(&api.guides));
-        for told in self.apis.iter_mut().filter(|told| told.names(&want.url)) {
-            told.api.guides.merge(&of_all);
-            let Some(own) = said.get(&told.api.context) else { continue };
-            told.api.guides.merge(&own.guides);
-            if told.itself.is_none() && told.api.descriptions.is_empty() {
-                told.api.descriptions.clone_from(&own.descriptions);
+        let named: Vec<usize> = (0..self.apis.len()).filter(|nth| self.apis[*nth].names(&want.url)).collect();
+        for nth in named {
+            let own = said.get(&self.apis[nth].api.context);
+            let mut guides = of_all.clone();
+            own.into_iter().for_each(|own| guides.merge(&own.guides));
+            if self.guides_fit(guides.count()) {
+                self.apis[nth].api.guides.merge(&guides);
+            }
+            let Some(own) = own.filter(|_| self.apis[nth].is_bare()) else { continue };
+            // They are there once for each API that is called the same.
+            let bytes = own.descriptions.iter().map(|hint| hint.url.as_str().len() + at.as_str().len()).sum();
+            if self.counts(own.descriptions.len(), bytes, &at) {
+                self.apis[nth].describe(own.descriptions.clone());
             }
         }
         let guides = said.into_iter().map(|(context, api)| (context, api.guides));
         self.metadata.insert(want.url.clone(), guides.collect());
     }
 
-    fn tell(&mut self, mut api: Api) -> usize {
+    /// The place of an API that is new; `None`: there are too many.
+    fn tell(&mut self, mut api: Api) -> Option<usize> {
+        if self.apis.len() == MAX_APIS {
+            let message = format!("more than {MAX_APIS} APIs; the others are not looked at");
+            if self.found.notes.last().is_none_or(|note| note.message != message) {
+                self.note(true, None, message);
+            }
+            return None;
+        }
         if api.descriptions.len() > MAX_LEADS {
             api.descriptions.truncate(MAX_LEADS);
             self.note(true, None, format!("more than {MAX_LEADS} descriptions; the others are not read"));
         }
         self.apis.push(Told { api, ..Told::default() });
-        self.apis.len() - 1
+        Some(self.apis.len() - 1)
     }
 
     fn want(&mut self, url: Url, from: Option<Url>, head: bool, what: What) {
@@ -562,6 +624,16 @@ fn is_file_from_afar(lead: &Lead) -> bool {
 }
 
 impl Told {
+    /// Adds descriptions, up to a bound.
+    fn describe(&mut self, descriptions: Vec<Hint>) {
+        let room = MAX_LEADS.saturating_sub(self.api.descriptions.len());
+        self.api.descriptions.extend(descriptions.into_iter().take(room));
+    }
+
+    fn is_bare(&self) -> bool {
+        self.itself.is_none() && self.api.descriptions.is_empty()
+    }
+
     fn names(&self, metadata: &Url) -> bool {
         self.api.metadata.iter().any(|hint| hint.url == *metadata)
     }

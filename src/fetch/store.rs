@@ -3,7 +3,9 @@
 //! Both files are replaced atomically, body first, and the JSON holds the body's hash: a torn or mixed pair, whoever wrote it, is
 //! recognised and dropped (H31). What cannot be kept is not an error: a cache may always be empty.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -17,8 +19,15 @@ use crate::base::url::Url;
 /// Largest JSON file.
 const MAX_META: usize = 64 << 10;
 
-/// What the directory may hold in all; the documents written longest ago go first.
+/// What the directory may hold in all; the documents that were written or confirmed longest ago go first.
 const MAX_TOTAL: u64 = 512 << 20;
+
+/// How many documents. A publisher whose catalog leads elsewhere each time could write small ones without end otherwise, and the more files
+/// there are, the longer all others wait while they are looked through.
+const MAX_DOCUMENTS: usize = 20_000;
+
+/// The directory is looked through when this part of what it may hold was written.
+const PART: u64 = 128;
 
 /// Age at which a temporary file is taken for one that its writer left behind.
 const ABANDONED: Duration = Duration::from_secs(3600);
@@ -33,12 +42,23 @@ pub struct Store {
     dir: PathBuf,
     writing: Mutex<()>,
     max_total: u64,
+    max_documents: usize,
+    /// Bytes and documents written since the directory was looked through.
+    bytes: AtomicU64,
+    documents: AtomicU64,
 }
 
 impl Store {
     /// Over `dir`, which is created when something is kept.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, writing: Mutex::new(()), max_total: MAX_TOTAL }
+        Self {
+            dir,
+            writing: Mutex::new(()),
+            max_total: MAX_TOTAL,
+            max_documents: MAX_DOCUMENTS,
+            bytes: AtomicU64::new(MAX_TOTAL),
+            documents: AtomicU64::new(0),
+        }
     }
 
     /// What is stored for a URL; a pair that does not fit together is dropped.
@@ -81,7 +101,13 @@ impl Store {
             if kept.is_err() {
                 self.remove(url);
             }
-            self.shrink(now);
+            let bytes = self.bytes.fetch_add((body.len() + json.len()) as u64, Ordering::Relaxed) + body.len() as u64;
+            let documents = self.documents.fetch_add(1, Ordering::Relaxed) + 1;
+            if bytes >= self.max_total / PART || documents >= self.max_documents as u64 / PART {
+                self.shrink(now);
+                self.bytes.store(0, Ordering::Relaxed);
+                self.documents.store(0, Ordering::Relaxed);
+            }
         });
     }
 
@@ -160,14 +186,21 @@ impl Store {
             !abandoned
         });
         let mut total: u64 = files.iter().map(|file| file.size).sum();
+        // A confirmed document has a new JSON file beside its old body.
+        let beside: HashMap<PathBuf, SystemTime> =
+            files.iter().filter(|file| !is_body(&file.path)).map(|file| (file.path.clone(), file.modified)).collect();
         files.retain(|file| is_body(&file.path));
-        files.sort_by_key(|file| file.modified);
+        let used =
+            |file: &disk::FileEntry| beside.get(&file.path.with_extension("json")).copied().unwrap_or(file.modified);
+        files.sort_by_cached_key(used);
+        let mut documents = files.len();
         // The one just written is the last, and stays.
         for file in files.iter().rev().skip(1).rev() {
-            if total <= self.max_total {
+            if total <= self.max_total && documents <= self.max_documents {
                 return;
             }
             total -= file.size;
+            documents -= 1;
             disk::remove(&file.path.with_extension("json")).and_then(|()| disk::remove(&file.path)).ok();
         }
     }
@@ -282,7 +315,23 @@ mod tests {
         let left_behind = store.dir.join(".x.tmp");
         disk::write_private(&left_behind, b"x").unwrap();
         let later = disk::modified(&left_behind).unwrap() + ABANDONED * 2;
-        store.keep(&url("e"), &meta(b"e"), b"e", later);
+        store.keep(&url("e"), &meta(&[b'x'; 3000]), &[b'x'; 3000], later);
         assert!(!disk::exists(&left_behind));
+    }
+
+    #[test]
+    fn h25_many_small_documents_are_bounded_and_what_is_confirmed_stays() {
+        let mut store = store("many");
+        store.max_documents = 10;
+        keep(&store, "old", b"old");
+        for i in 0..30 {
+            store.confirm(&url("old"), &meta(b"old"));
+            host::sleep(Duration::from_millis(10));
+            keep(&store, &format!("d{i}"), b"x");
+        }
+        let bodies = disk::files(&store.dir).unwrap().iter().filter(|file| is_body(&file.path)).count();
+        assert_eq!(bodies, 10);
+        assert!(store.load(&url("old")).is_some() && store.load(&url("d29")).is_some());
+        assert!(store.load(&url("d0")).is_none());
     }
 }

@@ -14,13 +14,14 @@ use crate::base::digest::of_bytes;
 use crate::base::id::{ServiceId, SourceId};
 use crate::base::json;
 use crate::base::time::rfc3339;
-use crate::base::url::Url;
 use crate::catalog::build::Problem;
-use crate::catalog::gather::{SourceReport, SourceState};
+use crate::catalog::gather::{Cause, SourceReport, SourceState};
+use crate::catalog::public_uri;
 use crate::catalog::view::{Detail, Mask, ReadyCatalog};
 use crate::config::load::Loaded;
 use crate::config::{Config, Policy};
 use crate::contract::{RefreshResponse, RefreshedSource, SourceProblem, SourceStatus, SourcesResponse};
+use crate::fetch::FetchRecord;
 use crate::oauth::scope::{PROFILE, Scopes};
 
 /// The configuration in force.
@@ -191,13 +192,16 @@ impl Snapshot {
     /// What the last build did, as far as the caller may see its sources (H09).
     pub fn refreshed(&self, principal: &Principal, envelope: &Mask) -> RefreshResponse {
         let seen = self.seen(envelope);
-        let visible = |report: &&SourceReport| *principal == Principal::Anonymous || seen.contains_key(&report.id);
+        let all = *principal == Principal::Anonymous;
+        let whole = all || self.is_everything(envelope);
+        let visible = |report: &&SourceReport| all || seen.contains_key(&report.id);
         let mut sources = Vec::new();
         for report in self.report.iter().filter(visible) {
             let from = sources.len();
-            sources.extend(report.fetches.iter().map(|fetch| RefreshedSource::new(report.id.as_str(), fetch)));
+            let fetches = self.fetches(report, whole, &seen);
+            sources.extend(fetches.iter().map(|fetch| RefreshedSource::new(report.id.as_str(), fetch)));
             if sources.len() == from {
-                let (id, uri) = (report.id.to_string(), public(&report.uri));
+                let (id, uri) = (report.id.to_string(), public_uri(&report.uri).to_owned());
                 sources.push(RefreshedSource { id, uri, ..RefreshedSource::default() });
             }
             for source in &mut sources[from..] {
@@ -205,20 +209,19 @@ impl Snapshot {
                 source.since = report.since.map(rfc3339);
             }
             if let Some(last) = sources.last_mut() {
-                last.error.clone_from(&report.error);
+                last.error = reason(report, whole);
             }
         }
         RefreshResponse { refreshed_at: self.built_at.clone(), sources }
     }
 
-    /// How the sources fare, as far as the caller may see them (H09). Problems of descriptions may name operations that are hidden from
-    /// the caller, so they are for those who see everything, or administer the runtime.
+    /// How the sources fare, as far as the caller may see them (H09). Problems, reasons and addresses may name what is hidden from the
+    /// caller, so they are whole for those only who see everything, or administer the runtime.
     pub fn sources(&self, principal: &Principal, admin: bool, envelope: &Mask) -> SourcesResponse {
         let all = admin || *principal == Principal::Anonymous;
         let everything = Mask::all(self.shelf.catalog.len());
-        let shown = if all { &everything } else { envelope };
-        let seen = self.seen(shown);
-        let problems_too = all || *envelope == everything;
+        let seen = self.seen(if all { &everything } else { envelope });
+        let whole = all || self.is_everything(envelope);
         let visible = self.report.iter().filter(|report| all || seen.contains_key(&report.id));
         let sources = visible.map(|report| {
             let (services, tools) = seen.get(&report.id).cloned().unwrap_or_default();
@@ -226,20 +229,35 @@ impl Snapshot {
             SourceStatus {
                 id: report.id.to_string(),
                 kind: kind.to_owned(),
-                uri: public(&report.uri),
+                uri: public_uri(&report.uri).to_owned(),
                 state: report.state.as_str().to_owned(),
                 since: report.since.map(rfc3339).unwrap_or_default(),
-                reason: report.error.clone(),
+                reason: reason(report, whole),
                 reason_code: report.cause.map(|cause| cause.as_str().to_owned()),
                 checked_at: report.checked.map(rfc3339),
                 next_check_at: report.next_check.map(rfc3339),
                 services: services.iter().map(ToString::to_string).collect(),
                 tools,
-                problems: report.problems.iter().filter(|_| problems_too).map(problem).collect(),
-                fetches: report.fetches.clone(),
+                problems: report.problems.iter().filter(|_| whole).map(problem).collect(),
+                fetches: self.fetches(report, whole, &seen),
             }
         });
         SourcesResponse { built_at: self.built_at.clone(), sources: sources.collect() }
+    }
+
+    fn is_everything(&self, envelope: &Mask) -> bool {
+        *envelope == Mask::all(self.shelf.catalog.len())
+    }
+
+    /// What was fetched of a source, as far as the services that are seen go.
+    fn fetches(&self, report: &SourceReport, whole: bool, seen: &Sources) -> Vec<FetchRecord> {
+        let record = self.shelf.catalog.catalog().sources.iter().find(|record| record.id == report.id);
+        match (record, seen.get(&report.id)) {
+            (Some(record), Some((services, _))) if !whole => {
+                record.fetches_seen(&report.fetches, |service| services.contains(service))
+            }
+            _ => report.fetches.clone(),
+        }
     }
 
     /// Whether any source is served, or there is none to wait for.
@@ -249,13 +267,13 @@ impl Snapshot {
     }
 
     /// The sources of the tools of an envelope, with their services and the number of their tools.
-    fn seen(&self, envelope: &Mask) -> BTreeMap<SourceId, (BTreeSet<ServiceId>, usize)> {
+    fn seen(&self, envelope: &Mask) -> Sources {
         let catalog = &self.shelf.catalog;
         let mut tools: BTreeMap<&ServiceId, usize> = BTreeMap::new();
         for index in envelope.indexes() {
             *tools.entry(&catalog.tool(index).service_id).or_default() += 1;
         }
-        let mut seen: BTreeMap<SourceId, (BTreeSet<ServiceId>, usize)> = BTreeMap::new();
+        let mut seen = Sources::new();
         for service in &catalog.catalog().services {
             let Some(count) = tools.get(&service.id) else { continue };
             let (services, all) = seen.entry(service.source_id.clone()).or_default();
@@ -266,12 +284,14 @@ impl Snapshot {
     }
 }
 
-/// An address as configured, without its query, which may hold a key (H24).
-fn public(uri: &str) -> String {
-    match Url::parse(uri) {
-        Ok(url) if url.is_http() => url.public().to_owned(),
-        _ => uri.to_owned(),
-    }
+/// Services and the number of tools by source.
+type Sources = BTreeMap<SourceId, (BTreeSet<ServiceId>, usize)>;
+
+/// Why a source is as it is: what went wrong may name an address, another source or an operation.
+fn reason(report: &SourceReport, whole: bool) -> Option<String> {
+    let error = report.error.as_ref()?;
+    let said = report.cause.map_or("something is wrong with it", Cause::in_words);
+    Some(if whole { error.clone() } else { said.to_owned() })
 }
 
 fn problem(found: &Problem) -> SourceProblem {
@@ -283,8 +303,9 @@ fn problem(found: &Problem) -> SourceProblem {
 mod tests {
     use super::*;
     use crate::access::tests::token;
-    use crate::catalog::{Catalog, ServiceRecord, Tool, View};
-    use crate::fetch::FetchRecord;
+    use crate::base::url::Url;
+    use crate::catalog::derive::{Described, Words};
+    use crate::catalog::{Catalog, Provenance, ServiceRecord, SourceRecord, Tool, View};
 
     /// Services `a` and `b` with one tool each, from sources `src-a` and `src-b`, and `src-c`, which failed.
     fn snapshot() -> Snapshot {
@@ -364,6 +385,59 @@ mod tests {
         assert_eq!(told(&token(&["bundle:b"]), false), [row("b", 1, 0)]);
         assert_eq!(told(&token(&["bundle:a", "bundle:b"]), false), [row("a", 1, 1), row("b", 1, 1)]);
         assert_eq!(told(&token(&["openid"]), false), []);
+    }
+
+    #[test]
+    fn h09_what_leads_to_hidden_services_of_a_source_is_hidden() {
+        let mut snapshot = snapshot();
+        let fetch = |url: &str| FetchRecord { url: url.to_owned(), ..FetchRecord::default() };
+        let url = |id: &str| format!("https://h/{id}.json");
+        let described = |id: &str| Described {
+            service: id.into(),
+            url: Url::parse(&url(id)).unwrap(),
+            words: Words::default(),
+            at: String::new(),
+        };
+        let fetches = vec![fetch("https://h/"), fetch(&url("a")), fetch("https://h/a-and-b.meta"), fetch(&url("b"))];
+        let mut catalog = snapshot.shelf.catalog.catalog().clone();
+        catalog.services.iter_mut().for_each(|service| service.source_id = "both".into());
+        catalog.sources = vec![SourceRecord {
+            id: "both".into(),
+            kind: "apiCatalog".to_owned(),
+            uri: "https://h/?key=hunter2".to_owned(),
+            provenance: Provenance {
+                method: "rfc9727".to_owned(),
+                fetches: fetches.clone(),
+                descriptions: vec![described("a"), described("b")],
+                ..Provenance::default()
+            },
+        }];
+        snapshot.shelf = Arc::new(Shelf::new(ReadyCatalog::new(catalog), &snapshot.served.config));
+        snapshot.report = vec![SourceReport {
+            id: "both".into(),
+            uri: "https://h/?key=hunter2".to_owned(),
+            state: SourceState::Stale,
+            error: Some("https://h/b.json is left out".to_owned()),
+            cause: Some(Cause::Unreadable),
+            fetches,
+            ..SourceReport::default()
+        }];
+        let told = |scopes: &[&str]| {
+            let principal = token(scopes);
+            let envelope = envelope::of(&principal, &snapshot.shelf.catalog, &snapshot.served.config.policy);
+            let sources = snapshot.sources(&principal, false, &envelope);
+            let refreshed = snapshot.refreshed(&principal, &envelope);
+            let catalog = snapshot.shelf.catalog.effective(&envelope, "discover", Detail::Summary).unwrap();
+            let texts = [serde_json::to_string(&sources).unwrap(), serde_json::to_string(&refreshed).unwrap()];
+            [texts[0].clone(), texts[1].clone(), String::from_utf8(catalog).unwrap()]
+        };
+        for text in told(&["bundle:a"]) {
+            assert!(text.contains("https://h/a.json") && text.contains("https://h/\""), "{text}");
+            assert!(!text.contains("b.json") && !text.contains("meta") && !text.contains("hunter2"), "{text}");
+        }
+        for text in told(&["bundle:a", "bundle:b"]) {
+            assert!(text.contains("b.json") && text.contains("meta") && !text.contains("hunter2"), "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 
 use super::metrics::Builds;
@@ -20,7 +20,7 @@ use crate::base::log::Log;
 use crate::base::places::Places;
 use crate::base::time::rfc3339;
 use crate::base::url::{Url, is_loopback_host};
-use crate::catalog::build::{Problem, Severity};
+use crate::catalog::build::{self, Problem, Severity};
 use crate::catalog::gather::{Previous, Round, SourceReport, Trails, Visits, schedule, settle};
 use crate::catalog::view::ReadyCatalog;
 use crate::config::load::{Consumer, Surroundings, load};
@@ -244,8 +244,11 @@ impl State {
     /// Looks at files and ages.
     pub fn due(&self) -> Due {
         // A build under way will look by itself.
-        let Ok(building) = self.building.try_lock() else {
-            return Due::Nothing;
+        let building = match self.building.try_lock() {
+            Ok(building) => building,
+            // A build that panicked left everything as it was, and must not be the last one.
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Due::Nothing,
         };
         if !building.config_files.changed().is_empty() {
             return Due::Reload;
@@ -299,6 +302,7 @@ impl State {
             trails: if same_config { building.trails.clone() } else { Trails::default() },
             check: build.check(),
             previous: before.as_ref().map(|before| before.shelf.catalog.catalog()),
+            report,
             only: build.only(),
             patience: same_config.then_some(self.patience),
             clock,
@@ -339,9 +343,9 @@ impl State {
         self.builds.visited(settled.report.iter().filter(|report| settled.visited.contains(&report.id)));
         // What did not change keeps its bytes, and with them the validators that clients remember.
         let same = before.filter(|before| {
-            let fingerprint = &before.shelf.catalog.catalog().source_fingerprint;
+            let known = before.shelf.catalog.catalog();
             before.served.fingerprint == served.fingerprint
-                && settled.catalog.as_ref().is_none_or(|catalog| catalog.source_fingerprint == *fingerprint)
+                && settled.catalog.as_ref().is_none_or(|catalog| build::is_same(catalog, known))
         });
         let changed = same.is_none();
         let shelf = match same {

@@ -166,7 +166,14 @@ fn secrets_are_written_and_told() {
     assert_eq!(config(&world)["secrets"]["shop.api_key"], json!({"type": "env", "value": "SHOP_API_KEY"}));
     accepted(&world);
     // What is set already is somebody's: a description does not get it by its own choice of names (H17).
-    world.run("open-cli init pets.json --force --format json").stdout_has(&["OPEN_CLI_PETS_TOKEN", "PETS_API_KEY"]);
+    world
+        .run("open-cli init pets.json --force --format json")
+        .stdout_has(&["OPEN_CLI_SECRET_PETS_TOKEN", "PETS_API_KEY"]);
+    // What the present file names for another source is not this one's either.
+    let other = json!({"cli": "1.0.0", "sources": {"x": {"type": "openapi", "uri": "x.json"}},
+        "secrets": {"x.token": {"type": "env", "value": "PETS_TOKEN"}}});
+    fs::write(world.path(".cli.json"), other.to_string()).unwrap();
+    world.run("open-cli init pets.json --force --format json").stdout_has(&["OPEN_CLI_SECRET_PETS_TOKEN"]);
     let mode = fs::metadata(world.path(".cli.json")).unwrap().permissions().mode();
     assert_ne!(mode & 0o044, 0, "a project's file is for all who work on it");
 }

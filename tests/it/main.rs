@@ -7,6 +7,7 @@
 
 mod heard;
 mod program;
+mod publisher;
 mod ran;
 mod world;
 
@@ -22,6 +23,7 @@ mod dry_run;
 mod evaluation;
 mod failures;
 mod front;
+mod guides;
 mod init;
 mod instances;
 mod lock;

@@ -1,77 +1,16 @@
 //! How sources fare over time: the outcomes of the document cache, states that are kept, and what `catalog doctor` says.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufReader, Write};
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
 
 use open_cli::base::digest::of_bytes;
 use serde_json::{Value, json};
 
-use crate::heard::Heard;
 use crate::program::eventually;
+use crate::publisher::Publisher;
 use crate::world::World;
 
-/// A publisher: for each path a status, more headers and a body; status 0 closes the connection.
-#[derive(Clone)]
-struct Publisher {
-    origin: String,
-    pages: Arc<Mutex<BTreeMap<String, Page>>>,
-    heard: Arc<Mutex<Vec<String>>>,
-}
-
-type Page = (u16, String, String);
-
-impl Publisher {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
-        let publisher = Self { origin, pages: Arc::default(), heard: Arc::default() };
-        let served = publisher.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let served = served.clone();
-                std::thread::spawn(move || {
-                    let mut reader = BufReader::new(&stream);
-                    while let Some(request) = Heard::read(&mut reader) {
-                        let Some(answer) = served.answer(&request) else { break };
-                        if (&stream).write_all(&answer).is_err() {
-                            break;
-                        }
-                    }
-                });
-            }
-        });
-        publisher
-    }
-
-    fn answer(&self, request: &Heard) -> Option<Vec<u8>> {
-        let path = request.target().to_owned();
-        let (status, headers, body) = self.pages.lock().unwrap().get(&path).cloned().unwrap_or_default();
-        self.heard.lock().unwrap().push(path);
-        if status == 0 {
-            return None;
-        }
-        let tag = format!("\"{}\"", &of_bytes(body.as_bytes())[..16]);
-        let known = status == 200 && request.header("if-none-match") == Some(&tag);
-        let (status, body) = if known { (304, String::new()) } else { (status, body) };
-        let length = if known { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-        Some(format!("HTTP/1.1 {status} X\r\nETag: {tag}\r\n{headers}{length}\r\n{body}").into_bytes())
-    }
-
-    fn page(&self, path: &str, status: u16, headers: &str, body: &str) {
-        self.pages.lock().unwrap().insert(path.to_owned(), (status, headers.to_owned(), body.to_owned()));
-    }
-
-    fn describe(&self, path: &str, operation: &str) {
-        self.page(path, 200, "", &description(operation));
-    }
-
-    /// How often a path was asked for since the last time.
-    fn asked(&self, path: &str) -> usize {
-        std::mem::take(&mut *self.heard.lock().unwrap()).iter().filter(|heard| *heard == path).count()
-    }
+fn describe(publisher: &Publisher, path: &str, operation: &str) {
+    publisher.page(path, 200, "", &description(operation));
 }
 
 fn description(operation: &str) -> String {
@@ -112,7 +51,7 @@ fn every_outcome_of_the_cache_is_told() {
     let publisher = Publisher::start();
     // The address moves on, and with it what is asked about.
     publisher.page("/api?key=hunter2", 302, "Location: /v1?key=hunter2\r\n", "");
-    publisher.describe("/v1?key=hunter2", "one");
+    describe(&publisher, "/v1?key=hunter2", "one");
     let sources_of = |max_age: u64| {
         let mut source = source(&publisher, "/api?key=hunter2");
         source["refresh"]["maxAgeSeconds"] = max_age.into();
@@ -133,7 +72,7 @@ fn every_outcome_of_the_cache_is_told() {
     check("miss", Some(200), false);
     look_again(&world);
     check("revalidated_hit", Some(304), false);
-    publisher.describe("/v1?key=hunter2", "two");
+    describe(&publisher, "/v1?key=hunter2", "two");
     look_again(&world);
     check("refreshed", Some(200), false);
     publisher.page("/v1?key=hunter2", 503, "", "");
@@ -151,8 +90,8 @@ fn every_outcome_of_the_cache_is_told() {
 #[test]
 fn h25_the_doctor_names_each_source_that_is_unwell_and_what_to_do() {
     let publisher = Publisher::start();
-    publisher.describe("/good", "good");
-    publisher.describe("/breaks", "breaks");
+    describe(&publisher, "/good", "good");
+    describe(&publisher, "/breaks", "breaks");
     publisher.page("/page", 200, "", "<html><body>API reference</body></html>");
     publisher.page("/locked", 401, "", "");
     let all = json!({
@@ -211,7 +150,7 @@ fn h25_the_doctor_names_each_source_that_is_unwell_and_what_to_do() {
     look_again(&world);
     assert_eq!(sources(&world)["sources"][0]["since"], since, "it is still the same trouble");
     for path in ["/breaks", "/page", "/locked"] {
-        publisher.describe(path, path.trim_start_matches('/'));
+        describe(&publisher, path, path.trim_start_matches('/'));
     }
     look_again(&world);
     world.run("open-cli catalog doctor --format json").stdout_json(&[("/ok", json!(true))]);
@@ -226,7 +165,7 @@ fn h25_a_source_comes_back_by_itself_and_one_is_enough_to_be_ready() {
     let ready = world.http("GET", "[RUNTIME]/readyz", &[], "");
     assert_eq!((ready.status, String::from_utf8(ready.body).unwrap().as_str()), (503, "catalog_unavailable"));
     let mark = world.running().mark();
-    publisher.describe("/only", "only");
+    describe(&publisher, "/only", "only");
     world.running().line_after(mark, &["source is well again", "only"]);
     eventually("it is ready", || (world.http("GET", "[RUNTIME]/readyz", &[], "").status == 200).then_some(()));
     world.run("open-cli catalog list --format json").stdout_json(&[("/0/id", json!("only:only"))]);
@@ -256,7 +195,7 @@ fn h31_processes_that_write_one_cache_never_mix_what_they_keep() {
             .map(|nth| {
                 // Bodies of many lengths, another one for each process.
                 ids.iter()
-                    .for_each(|id| publisher.describe(&format!("/{id}"), &"x".repeat(1 + round * 400 + nth * 90)));
+                    .for_each(|id| describe(&publisher, &format!("/{id}"), &"x".repeat(1 + round * 400 + nth * 90)));
                 let mut command = world.command(env!("CARGO_BIN_EXE_open-cli-toolbox"));
                 command.args(["--check", "--config", ".cli.json", "--instance-id", "shared"]);
                 command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()

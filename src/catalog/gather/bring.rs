@@ -1,10 +1,7 @@
 //! Fetches the documents of one source, as far as the source and the egress rule let it.
 
-use std::time::Duration;
-
 use super::load::Failure;
 use super::reuse::Recorder;
-use crate::base::host::Deadline;
 use crate::base::url::{Url, is_loopback_host};
 use crate::catalog::FetchRecord;
 use crate::config::{Config, Location, Source, SourceKind};
@@ -14,9 +11,6 @@ use crate::fetch::run::{Ask, FetchError, Fetched};
 use crate::http::Reach;
 use crate::http::egress::{self, AddressKind};
 use crate::openapi::{self, Description, Document, Resolver};
-
-/// When all documents of one source must be here.
-pub(super) const SOURCE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Passes over one description; each brings at least one document that was not there.
 const MAX_PASSES: usize = openapi::refs::MAX_DOCUMENTS;
@@ -29,17 +23,16 @@ pub(super) struct Bringer<'a> {
     start: Option<Url>,
     fetcher: &'a Recorder<'a>,
     check: Check,
-    deadline: Deadline,
 }
 
 impl<'a> Bringer<'a> {
-    /// Nothing is fetched yet; the time for all of it begins.
+    /// Nothing is fetched yet.
     pub(super) fn new(config: &'a Config, source: &'a Source, fetcher: &'a Recorder<'a>, check: Check) -> Self {
         let start = match &source.kind {
             SourceKind::OpenApi(at) | SourceKind::ServiceRoot(at) | SourceKind::ApiCatalog(at) => at.url(),
             SourceKind::Mcp(_) => None,
         };
-        Self { config, source, start, fetcher, check, deadline: Deadline::after(SOURCE_DEADLINE) }
+        Self { config, source, start, fetcher, check }
     }
 
     /// The document of a description, with the address it was found at.
@@ -115,7 +108,7 @@ impl<'a> Bringer<'a> {
             reach: if is_named { Reach::Named } else { Reach::PublicOnly },
             method: method(&self.source.kind),
             head,
-            deadline: self.deadline,
+            deadline: self.fetcher.deadline(),
         })
     }
 

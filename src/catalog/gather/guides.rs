@@ -114,19 +114,34 @@ impl<'a> Guiding<'a> {
         if guides.overlays.is_empty() {
             return Ok((document, Granted::default()));
         }
-        let published: Value = self.bringer.compute(|| serde_json::from_str(document.text())).map_err(|error| {
-            Failure::overlay(&format!("its overlays cannot be applied, since it nests too deeply for that: {error}"))
-        })?;
-        let mut present = published.clone();
         let (own, found): (Vec<_>, Vec<_>) = guides.overlays.iter().partition(|guide| guide.from.is_none());
+        let published: Value = match self.bringer.compute(|| serde_json::from_str(document.text())) {
+            Ok(published) => published,
+            Err(error) => {
+                let message = format!("its overlays cannot be applied, since it nests too deeply for that: {error}");
+                if !own.is_empty() {
+                    return Err(Failure::overlay(&message));
+                }
+                found.into_iter().for_each(|guide| self.left_out(guide, "overlay", &message));
+                return Ok((document, Granted::default()));
+            }
+        };
+        let mut present = published.clone();
+        let mut overlays = Vec::new();
         for guide in own {
-            let applied = self.apply(guide, url, &mut present);
-            applied.map_err(|error| Failure::overlay(&format!("{} cannot be applied: {error}", guide.url.public())))?;
+            let failed = |error| Failure::overlay(&format!("{} cannot be applied: {error}", guide.url.public()));
+            overlays.extend(self.overlay(guide, url).map_err(failed)?.map(|overlay| (guide, overlay)));
         }
-        let granted = Granted::between(&published, &present);
+        for (guide, overlay) in &overlays {
+            let failed = |error| Failure::overlay(&format!("{} cannot be applied: {error}", guide.url.public()));
+            self.apply(guide, overlay, &mut present).map_err(failed)?;
+        }
+        let overlays: Vec<Overlay> = overlays.into_iter().map(|(_, overlay)| overlay).collect();
+        let granted = self.bringer.compute(|| Granted::by(&overlays, &published, &present));
         for guide in found {
             let mut next = present.clone();
-            match self.apply(guide, url, &mut next) {
+            let overlay = self.overlay(guide, url);
+            match overlay.and_then(|overlay| overlay.map_or(Ok(()), |overlay| self.apply(guide, &overlay, &mut next))) {
                 Ok(()) => present = next,
                 Err(error) => self.left_out(guide, "overlay", &error),
             }
@@ -134,15 +149,20 @@ impl<'a> Guiding<'a> {
         Ok((self.bringer.compute(|| Document::from_value(&present)), granted))
     }
 
-    fn apply(&mut self, guide: &Guide, description: &Url, document: &mut Value) -> Result<(), String> {
+    /// Brings an overlay; `None` when it is not for this description, which is told.
+    fn overlay(&mut self, guide: &Guide, description: &Url) -> Result<Option<Overlay>, String> {
         let (at, bytes) = self.bytes(guide)?;
         let overlay = Overlay::read(&bytes).map_err(|error| error.to_string())?;
-        if !overlay.is_for(description, &at) {
-            let title = overlay.title();
-            let message = format!("overlay `{title}` is not applied: its `extends` names another description");
-            self.tell(Severity::Warning, guide, message);
-            return Ok(());
+        if overlay.is_for(description, &at) {
+            return Ok(Some(overlay));
         }
+        let title = overlay.title();
+        let message = format!("overlay `{title}` is not applied: its `extends` names another description");
+        self.tell(Severity::Warning, guide, message);
+        Ok(None)
+    }
+
+    fn apply(&mut self, guide: &Guide, overlay: &Overlay, document: &mut Value) -> Result<(), String> {
         let notes = self.bringer.compute(|| overlay.apply(document)).map_err(|error| error.to_string())?;
         for note in notes {
             self.tell(Severity::Warning, guide, note.message);

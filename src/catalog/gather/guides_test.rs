@@ -169,6 +169,20 @@ fn h45_what_metadata_names_cannot_loosen_anything_nor_break_the_source() {
 }
 
 #[test]
+fn a_description_that_nests_too_deeply_for_overlays_is_served_unless_the_config_has_one() {
+    let mut world = guided();
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    let body = api("A", "a").replacen('{', &format!("{{\"x-deep\": {deep}, "), 1);
+    world.page("/a.json", &body);
+    let gathered = world.gather(None);
+    check(&gathered, SourceState::Ok, &["a"]);
+    check_problem(&gathered, "this overlay is left out: its overlays cannot be applied");
+    let mut world = guided().service("a", |service| service.overlays = at("/o"));
+    world.page("https://c.example.com/o", &overlay("$.info", json!({"update": {"x-own": 1}}))).page("/a.json", &body);
+    check(&world.gather(None), SourceState::Failed, &[]);
+}
+
+#[test]
 fn one_of_several_descriptions_takes_the_overlays_of_its_service() {
     let mut world = World::catalog(&["/a.json", "/b.json"]).service("b", |service| service.overlays = at("/o"));
     world.page("/a.json", &api("A", "a")).page("/b.json", &api("B", "b"));
@@ -181,4 +195,50 @@ fn one_of_several_descriptions_takes_the_overlays_of_its_service() {
     let broken = world.gather(None);
     assert_eq!(services(&broken), ["a"], "the other one is served");
     check_problem(&broken, "cannot be applied");
+}
+
+#[test]
+fn h45_a_description_that_is_not_served_for_want_of_its_overlay_keeps_its_id() {
+    let mut world = World::catalog(&["/a.json", "/b.json"]).service("billing", |service| service.overlays = at("/o"));
+    world.page("/a.json", &api("Billing", "v1")).page("/b.json", &api("Orders", "v1"));
+    world.page("https://c.example.com/o", &overlay("$.paths.*.get", json!({"update": {"summary": "own"}})));
+    check(&world.gather(None), SourceState::Ok, &["billing", "orders"]);
+    world.page("https://c.example.com/o", "no overlay");
+    let broken = world.gather(None);
+    assert_eq!(services(&broken), ["orders"], "policy that names the other one still means it");
+    check_problem(&broken, "cannot be applied");
+    assert!(!broken.problems.iter().any(|problem| problem.message.contains("applies to nothing")));
+}
+
+#[test]
+fn h45_a_published_workflow_takes_no_id_of_the_configs_and_is_told_with_its_document() {
+    let mut world = guided().service("a", |service| service.workflows = at("/w"));
+    let step = json!({"stepId": "s", "operationId": "get"});
+    world.page("/m", r#"{"linkset": [{"workflows": [{"href": "/v"}, {"href": "/w"}]}]}"#);
+    world
+        .page("/v", &arazzo("other", &step))
+        .page("/w", &arazzo("go", &json!({"stepId": "theirs", "operationId": "get"})));
+    world.page("https://c.example.com/w", &arazzo("go", &step));
+    let gathered = world.gather(None);
+    let found = gathered.catalog.workflows.iter();
+    let found: Vec<_> = found.map(|one| (one.workflow_id.as_str(), one.steps[0].step_id.as_str())).collect();
+    assert_eq!(found, [("go", "s"), ("other", "s")]);
+    check_problem(&gathered, "`go` is left out: another one has its id (at https://h.example.com/w)");
+}
+
+#[test]
+fn h45_published_workflows_reach_the_tools_of_their_source_alone() {
+    let theirs = "https://other.example.com/b.json";
+    let body = api("B", "b").replace("\"operationId\":\"get\"", "\"operationId\":\"theirs\"");
+    let page = arazzo("go", &json!({"stepId": "s", "operationId": "theirs"})).replace(API, theirs);
+    let mut world = guided().beside("other", theirs);
+    world.page(theirs, &body).page("/w", &page);
+    let gathered = world.gather(None);
+    assert_eq!(services(&gathered), ["a", "b"]);
+    assert!(gathered.catalog.workflows.is_empty(), "{:?}", gathered.catalog.workflows);
+    check_problem(&gathered, "the workflow `go` is left out: step `s`");
+    // The config may reach everything.
+    let mut world = guided().beside("other", theirs).service("a", |service| service.workflows = at("/w"));
+    world.page(theirs, &body).page("https://c.example.com/w", &page);
+    assert_eq!(world.gather(None).catalog.workflows[0].steps[0].tool_id.as_str(), "b:theirs");
 }

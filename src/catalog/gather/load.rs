@@ -60,6 +60,8 @@ impl Failure {
 #[derive(Clone, Copy)]
 pub(super) struct Memory<'a> {
     pub(super) previous: Option<&'a Catalog>,
+    /// When all that it has of this source was last known to be present; the catalog itself only knows when it was read.
+    pub(super) good: Option<SystemTime>,
     pub(super) now: SystemTime,
 }
 
@@ -206,12 +208,12 @@ impl Loading<'_> {
             }
         }
         let mut earlier = self.earlier(|url| lost.contains(url) || (found.incomplete && !leads.contains(url)));
-        self.overlay_several(&mut pieces, &mut earlier, &mut lost);
+        let withheld = self.overlay_several(&mut pieces, &mut earlier, &mut lost);
         for earlier in &earlier {
             let message = "it cannot be read now; its last good version is served".to_owned();
             self.problem(Severity::Warning, earlier.described.url.public(), message);
         }
-        self.assemble(&pieces, earlier, !lost.is_empty())
+        self.assemble(&pieces, earlier, &withheld, !lost.is_empty())
     }
 
     /// One of several descriptions, with what the publisher's metadata says of it.
@@ -228,15 +230,21 @@ impl Loading<'_> {
         Looked { records, problems: guiding.problems, seen: variant.map(|variant| (variant, kept)) }
     }
 
-    /// Which description a service of the config is, is known once all are read; then its overlays are applied.
-    fn overlay_several(&mut self, pieces: &mut Vec<Seen<'_>>, earlier: &mut Vec<Earlier>, lost: &mut BTreeSet<Url>) {
+    /// Which description a service of the config is, is known once all are read; then its overlays are applied. Gives those that are
+    /// not served for want of one: their ids stay theirs, or the others would be renamed past the policy that names them.
+    fn overlay_several(
+        &mut self,
+        pieces: &mut Vec<Seen<'_>>,
+        earlier: &mut Vec<Earlier>,
+        lost: &mut BTreeSet<Url>,
+    ) -> Vec<(Url, Words)> {
         let words: Vec<Words> = pieces
             .iter()
             .map(|piece| piece.words.clone())
             .chain(earlier.iter().map(|earlier| earlier.described.words.clone()))
             .collect();
         let ids = derive::assign(&words);
-        let mut failed = BTreeSet::new();
+        let mut failed = BTreeMap::new();
         for (piece, id) in pieces.iter_mut().zip(&ids) {
             let Some(guides) = self.guides(id.as_deref().unwrap_or_default(), piece.lead) else { continue };
             let Some(root) = piece.root.take().filter(|_| guides.has_own_overlays()) else { continue };
@@ -248,13 +256,16 @@ impl Loading<'_> {
                 Ok(variant) => piece.variant = variant,
                 Err(failure) => {
                     self.problem(Severity::Error, piece.lead.url.public(), failure.message);
-                    failed.insert(piece.lead.url.clone());
+                    failed.insert(piece.lead.url.clone(), piece.words.clone());
                 }
             }
         }
-        pieces.retain(|piece| !failed.contains(&piece.lead.url));
-        earlier.extend(self.earlier(|url| failed.contains(url)));
-        lost.extend(failed);
+        pieces.retain(|piece| !failed.contains_key(&piece.lead.url));
+        lost.extend(failed.keys().cloned());
+        let standing_in = self.earlier(|url| failed.contains_key(url));
+        failed.retain(|url, _| standing_in.iter().all(|earlier| earlier.described.url != *url));
+        earlier.extend(standing_in);
+        failed.into_iter().collect()
     }
 
     /// What goes with one of several descriptions, when the config has a service of this id.
@@ -263,7 +274,13 @@ impl Loading<'_> {
         Some(Guides::of(Some(service), lead))
     }
 
-    fn assemble(&mut self, read: &[Seen<'_>], earlier: Vec<Earlier>, keep: bool) -> Result<Part, Failure> {
+    fn assemble(
+        &mut self,
+        read: &[Seen<'_>],
+        earlier: Vec<Earlier>,
+        withheld: &[(Url, Words)],
+        keep: bool,
+    ) -> Result<Part, Failure> {
         for Seen { lead, variant, .. } in read {
             self.notes(variant.description.problems.iter().cloned().map(|mut problem| {
                 problem.place = build::within(&lead.url, &problem.place);
@@ -281,7 +298,7 @@ impl Loading<'_> {
         }
         let pieces: Vec<Piece<'_>> = read.iter().map(Seen::piece).collect();
         let record = record(self.id, self.source, &self.fetches, self.memory.now);
-        let built = self.bringer.compute(|| build::part_of_several(self.config, record, &pieces, earlier));
+        let built = self.bringer.compute(|| build::part_of_several(self.config, record, &pieces, earlier, withheld));
         let (mut part, more) = built.map_err(|error| Failure::keeping(&error))?;
         self.problems.extend(more);
         let described = part.source.provenance.descriptions.iter();
@@ -322,14 +339,20 @@ impl Loading<'_> {
     /// What was read before at these addresses, while it is recent.
     fn earlier(&self, is_wanted: impl Fn(&Url) -> bool) -> Vec<Earlier> {
         let Some(previous) = self.memory.previous else { return Vec::new() };
+        let Memory { good, now, .. } = self.memory;
+        let last = |at: &str| parse_rfc3339(at).max(good);
         let is_recent = |at: &str| {
-            let age = parse_rfc3339(at).and_then(|at| self.memory.now.duration_since(at).ok());
+            let age = last(at).and_then(|at| now.duration_since(at).ok());
             self.source.refresh.manual_only || age.is_none_or(|age| age <= MAX_STALE)
         };
-        let record = record(self.id, self.source, &[], self.memory.now);
-        build::earlier_descriptions(self.config, &record, previous, |known| {
+        let record = record(self.id, self.source, &[], now);
+        let mut earlier = build::earlier_descriptions(self.config, &record, previous, |known| {
             is_wanted(&known.url) && is_recent(&known.at)
-        })
+        });
+        for Earlier { described, .. } in &mut earlier {
+            described.at = last(&described.at).map_or_else(String::new, rfc3339);
+        }
+        earlier
     }
 
     fn take(&mut self, guided: (Vec<FetchRecord>, Vec<Problem>)) {

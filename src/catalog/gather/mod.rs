@@ -27,7 +27,6 @@ pub mod schedule;
 mod settle;
 mod work;
 
-use bring::SOURCE_DEADLINE;
 use gate::Gate;
 use load::{Memory, load};
 use reuse::{Recorder, Trail};
@@ -36,6 +35,9 @@ pub use settle::{Previous, Settled, settle};
 
 /// How long the last good part of a broken source is served.
 pub const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// When all documents of one source must be here.
+const SOURCE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Sources fetched and read at the same time.
 const MAX_THREADS: usize = 8;
@@ -131,6 +133,20 @@ impl Cause {
             Self::NotSupported => "not_supported",
         }
     }
+
+    /// For whoever may not see everything: names no address, no other source and no operation (H09).
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Unreachable => "it cannot be reached",
+            Self::Refused => "it refuses access",
+            Self::Gone => "its description is gone",
+            Self::BadAnswer => "it answered with an error",
+            Self::Unreadable => "a description of it cannot be read",
+            Self::Overlay => "an overlay of the configuration cannot be applied",
+            Self::IdConflict => "its service id belongs to another",
+            Self::NotSupported => "what is configured for it is not supported by this version",
+        }
+    }
 }
 
 impl SourceState {
@@ -169,6 +185,8 @@ pub struct Round<'a> {
     pub check: Check,
     /// What is served so far.
     pub previous: Option<&'a Catalog>,
+    /// How its sources fared.
+    pub report: &'a [SourceReport],
     /// Which sources; all without.
     pub only: Option<&'a BTreeSet<SourceId>>,
     /// How long the others wait for those that hang; `None`: all wait for all, as when nothing is served that could go on.
@@ -198,7 +216,8 @@ impl Round<'_> {
         if let Some(fetches) = before.and_then(|trail| recorder.unchanged(trail, source.refresh, self.check)) {
             return Visit::Same(fetches);
         }
-        let memory = Memory { previous: self.previous, now: self.clock.now() };
+        let good = self.report.iter().find(|report| report.id == *id).and_then(|report| report.good);
+        let memory = Memory { previous: self.previous, good, now: self.clock.now() };
         let load = load(self.config, id, source, &recorder, self.check, memory);
         Visit::Read(Box::new(load), recorder.into_trail())
     }
@@ -207,8 +226,8 @@ impl Round<'_> {
 /// Makes a catalog by itself. `previous` is what was served so far; `force` asks every source again, whatever the cache thinks.
 pub fn gather(config: &Config, fetcher: &Fetcher, previous: Option<&Catalog>, force: bool, clock: &Clock) -> Gathered {
     let check = if force { Check::Now } else { Check::WhenOld };
-    let round =
-        Round { config, fetcher, trails: Trails::default(), check, previous, only: None, patience: None, clock };
+    let trails = Trails::default();
+    let round = Round { config, fetcher, trails, check, previous, report: &[], only: None, patience: None, clock };
     let mut visits = Visits(BTreeMap::new());
     round.go(|done| visits.0.extend(done.0));
     let trails = Trails::default();

@@ -10,11 +10,11 @@ use std::time::SystemTime;
 use super::load::{Failure, Load, record};
 use super::reuse::Trail;
 use super::{Cause, MAX_STALE, SourceReport, SourceState, Trails, Visits, schedule};
-use crate::base::id::SourceId;
+use crate::base::id::{ServiceId, SourceId};
 use crate::base::time::{parse_rfc3339, rfc3339};
 use crate::catalog::build::{self, About, Part, Problem, Severity};
 use crate::catalog::{Catalog, FetchRecord, SourceRecord};
-use crate::config::{Config, Source};
+use crate::config::{Config, Source, SourceKind};
 
 /// What came of looking at one source.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ pub fn settle(
 }
 
 /// What kind of failure it is, by what was fetched when it does not say so itself.
-fn cause(failure: &Failure, fetches: &[FetchRecord]) -> Cause {
+fn cause(kind: &SourceKind, failure: &Failure, fetches: &[FetchRecord]) -> Cause {
     if let Some(cause) = failure.cause {
         return cause;
     }
@@ -117,7 +117,8 @@ fn cause(failure: &Failure, fetches: &[FetchRecord]) -> Cause {
     };
     match (failure.keep, fetches.iter().rev().find(bad)) {
         (false, Some(fetch)) => unanswered(fetch),
-        (false, None) => Cause::NotSupported,
+        (false, None) if matches!(kind, SourceKind::Mcp(_)) => Cause::NotSupported,
+        (false, None) => Cause::Unreadable,
         // What a description refers to may be missing without harm; its own document may not.
         (true, _) => fetches.first().filter(bad).map_or(Cause::Unreadable, unanswered),
     }
@@ -203,12 +204,15 @@ impl Settling<'_> {
             Ok((part, problems)) => {
                 self.changed = true;
                 let stands_in = part.kept;
+                let oldest =
+                    part.source.provenance.descriptions.iter().map(|one| parse_rfc3339(&one.at)).min().flatten();
                 fresh.push(part);
                 self.problems.extend(problems.iter().cloned());
                 let mut report = self.present(load.fetches, problems);
                 if stands_in {
                     // Without a trail it is read anew at each look, so that what stands in grows too old in time.
                     report.state = SourceState::Stale;
+                    report.good = oldest;
                     report.cause = report.cause.or(Some(Cause::Unreadable));
                     report.error =
                         Some("some of its descriptions cannot be read; their last good versions are served".to_owned());
@@ -218,7 +222,7 @@ impl Settling<'_> {
                 self.note(id, source, report);
             }
             Err(failure) => {
-                let cause = cause(&failure, &load.fetches);
+                let cause = cause(&source.kind, &failure, &load.fetches);
                 kept.extend(self.stand_in(id, source, load.fetches, &failure, cause));
             }
         }
@@ -335,7 +339,7 @@ impl Settling<'_> {
     fn refuse_conflicts(&mut self, fresh: &mut Vec<Part>, kept: &mut Vec<Part>) {
         let untaken = build::id_conflicts(self.config, kept, &[]);
         self.drop_parts(kept, &untaken);
-        let conflicts = build::id_conflicts(self.config, fresh, kept);
+        let conflicts = self.conflicts(fresh, kept);
         if conflicts.is_empty() {
             return;
         }
@@ -349,6 +353,24 @@ impl Settling<'_> {
         let untaken = build::id_conflicts(self.config, &earlier, &others);
         self.drop_parts(&mut earlier, &untaken);
         kept.extend(earlier);
+    }
+
+    /// What is fresh may not take an id of what is kept, nor one that another fresh part had before: a newcomer that asks for it fails
+    /// alone, however many sources change at once.
+    fn conflicts(&self, fresh: &[Part], kept: &[Part]) -> BTreeMap<SourceId, String> {
+        let all = build::id_conflicts(self.config, fresh, kept);
+        if all.is_empty() {
+            return all;
+        }
+        let known = self.previous.map_or(&[][..], |previous| &previous.catalog.services);
+        let had =
+            |part: &Part, id: &ServiceId| known.iter().any(|one| one.id == *id && one.source_id == part.source.id);
+        let (holders, newcomers): (Vec<Part>, Vec<Part>) =
+            fresh.iter().cloned().partition(|part| part.services.iter().all(|service| had(part, &service.id)));
+        let mut conflicts = build::id_conflicts(self.config, &holders, kept);
+        let settled: Vec<Part> = holders.into_iter().chain(kept.iter().cloned()).collect();
+        conflicts.extend(build::id_conflicts(self.config, &newcomers, &settled));
+        conflicts
     }
 
     fn drop_parts(&mut self, parts: &mut Vec<Part>, conflicts: &BTreeMap<SourceId, String>) {

@@ -78,6 +78,14 @@ impl World {
         Self { web: Web::default(), config, now: UNIX_EPOCH + Duration::from_secs(1_000_000_000) }
     }
 
+    /// With another source of type `openapi`.
+    pub(super) fn beside(mut self, id: &str, at: &str) -> Self {
+        let kind = SourceKind::OpenApi(Location::Remote(Url::parse(at).unwrap()));
+        let source = Source { enabled: true, refresh: Refresh::default(), uri: at.to_owned(), kind };
+        self.config.sources.insert(id.into(), source);
+        self
+    }
+
     fn set(&self, at: &str, page: Page) -> &Self {
         let at = if at.starts_with('/') { format!("https://h.example.com{at}") } else { at.to_owned() };
         self.web.pages.lock().unwrap().insert(at, page);
@@ -368,5 +376,7 @@ fn h29_a_source_that_yields_nothing_says_what_was_looked_at() {
         check(&gathered, SourceState::Failed, &[]);
         let error = gathered.report[0].error.as_ref().unwrap();
         assert!(error.contains(words) && error.contains(&format!("looked at {CATALOG}")), "{error}");
+        let cause = if body.contains("/p") { Cause::Gone } else { Cause::Unreadable };
+        assert_eq!(gathered.report[0].cause, Some(cause), "{body}");
     }
 }

@@ -9,7 +9,8 @@ use super::*;
 use crate::base::digest::of_bytes;
 use crate::base::disk;
 use crate::base::url::Url;
-use crate::config::{Location, Mode, Refresh, SourceKind};
+use crate::catalog::build;
+use crate::config::{Location, Mode, Refresh, Service, SourceKind};
 use crate::http::{Headers, Limits, Request, Response, Transport, TransportError, TransportErrorKind};
 
 /// Publishers: a status and a body for each address, an `ETag` made of the body, and an hour of life.
@@ -105,8 +106,17 @@ impl World {
         let trails = if same_config { self.trails.clone() } else { Trails::default() };
         let config = &self.config;
         let (fetcher, previous) = (&fetcher, Some(&self.catalog).filter(|_| !first));
-        let round =
-            Round { config, fetcher, trails, check, previous, only: only.as_ref(), patience: None, clock: &clock };
+        let round = Round {
+            config,
+            fetcher,
+            trails,
+            check,
+            previous,
+            report: &self.report,
+            only: only.as_ref(),
+            patience: None,
+            clock: &clock,
+        };
         let mut settled = None;
         round.go(|visits| {
             let previous = Previous { catalog: &self.catalog, report: &self.report, trails: &self.trails, same_config };
@@ -114,7 +124,7 @@ impl World {
         });
         let settled = settled.expect("all is handed over at once");
         self.changed = settled.catalog.is_some();
-        if let Some(catalog) = settled.catalog {
+        if let Some(catalog) = settled.catalog.filter(|catalog| first || !build::is_same(catalog, &self.catalog)) {
             self.catalog = catalog;
         }
         (self.report, self.trails, self.visited) = (settled.report, settled.trails, settled.visited);
@@ -279,6 +289,60 @@ fn h25_h31_the_last_good_part_is_as_old_as_the_last_time_it_was_known_to_be_good
 }
 
 #[test]
+fn h25_one_of_several_descriptions_is_as_old_as_the_last_time_it_was_known_to_be_good() {
+    let mut world = World::new("several", &["a", "b"]);
+    let at = "https://all.example.com/catalog";
+    let kind = SourceKind::ApiCatalog(Location::Remote(Url::parse(at).unwrap()));
+    let source = Source { enabled: true, refresh: Refresh::default(), uri: at.to_owned(), kind };
+    world.config.sources = [("all".into(), source)].into();
+    let link = |id| {
+        format!(r#"{{"anchor": "https://all.example.com/{id}", "service-desc": [{{"href": "{}"}}]}}"#, address(id))
+    };
+    let links = format!(r#"{{"linkset": [{}, {}]}}"#, link("a"), link("b"));
+    world.web.pages.lock().unwrap().insert(at.to_owned(), (200, links));
+    let both = ["a:get:/a", "b:get:/b"];
+    world.build(Check::WhenOld, None);
+    assert_eq!(world.tools(), both, "{:?}", world.report);
+    world.pass(30);
+    world.build(Check::Now, None);
+    assert!(!world.changed);
+    world.pass(1);
+    world.publish("b", "{broken");
+    for hours in [0, 20, 3] {
+        world.pass(hours);
+        world.build(Check::Now, None);
+        assert_eq!((world.tools(), world.report("all").state), (both.to_vec(), SourceState::Stale), "{hours}");
+    }
+    assert_eq!(world.report("all").good, Some(world.now - Duration::from_secs(24 * 3600)));
+    world.pass(1);
+    world.build(Check::Now, None);
+    assert_eq!(world.tools(), ["a:get:/a"]);
+}
+
+#[test]
+fn what_stays_the_same_to_clients_is_still_bound_by_the_latest_document() {
+    let mut world = World::new("plans", &["a", "b"]);
+    let at = Url::parse("https://w.example.com/w").unwrap();
+    let (overlays, skills, workflows) = (Vec::new(), Vec::new(), vec![Location::Remote(at.clone())]);
+    let service = Service { source: "a".into(), alias: None, overlays, skills, workflows, server: None, timeout: None };
+    world.config.services = [("one".into(), service)].into();
+    for path in ["b", "later"] {
+        let body = format!(
+            r#"{{"arazzo": "1.0.1", "info": {{"title": "W", "version": "1"}},
+                "sourceDescriptions": [{{"name": "b", "url": "{}", "type": "openapi"}}],
+                "workflows": [{{"workflowId": "w", "steps": [{{"stepId": "s", "operationId": "POST /{path}"}}]}}]}}"#,
+            address("b")
+        );
+        world.web.pages.lock().unwrap().insert(at.to_string(), (200, body));
+        world.build(Check::Now, None);
+        assert!(world.catalog.workflows.is_empty(), "nothing to bind it to");
+    }
+    world.publish("b", &described("later").replace("\"get\"", "\"post\""));
+    world.build(Check::Now, Some(&["b"]));
+    assert_eq!(world.catalog.workflows.len(), 1, "{:?}", world.report);
+}
+
+#[test]
 fn h31_what_is_gone_or_refused_is_not_served_from_memory() {
     for (status, cause) in [(401, Cause::Refused), (403, Cause::Refused), (404, Cause::Gone), (410, Cause::Gone)] {
         let mut world = World::new(&format!("gone-{status}"), &["a", "b"]);
@@ -304,6 +368,13 @@ fn h45_who_had_a_derived_id_keeps_it_and_stays_well() {
         world.check("old", SourceState::Ok, None, 0);
         world.check("rival", SourceState::Stale, Some(Cause::IdConflict), 0);
     }
+    // Also when both change at once, and one of them asks for what the other has.
+    world.publish("old", &described("old").replace("https://up.", "https://upper."));
+    world.build(Check::Now, None);
+    assert_eq!(world.tools(), ["old:get:/old", "rival:get:/rival"]);
+    world.check("old", SourceState::Ok, None, 0);
+    world.check("rival", SourceState::Stale, Some(Cause::IdConflict), 0);
+    assert_eq!(world.catalog.tools[0].servers, ["https://upper.example.com"]);
     world.publish("old", &described("other"));
     world.build(Check::Now, None);
     assert_eq!(world.tools(), ["old:get:/old", "other:get:/other"]);
@@ -339,6 +410,27 @@ fn every_document_of_a_description_counts() {
     assert_eq!(world.asked(), [address("a"), part.to_owned()], "each once, though one was looked at before");
     world.build(Check::Now, None);
     assert!(!world.changed);
+}
+
+#[test]
+fn what_several_services_name_is_asked_for_once() {
+    let mut world = World::new("shared", &["a"]);
+    let at = Url::parse("https://w.example.com/s").unwrap();
+    let skills = vec![Location::Remote(at.clone())];
+    let (overlays, workflows) = (Vec::new(), Vec::new());
+    let service = Service { source: "a".into(), alias: None, overlays, skills, workflows, server: None, timeout: None };
+    world.config.services = [("one".into(), service.clone()), ("two".into(), service)].into();
+    let guidance = r#"{"whenToUse": ["always"]}"#;
+    let manifest = format!(r#"{{"toolGuidance": {{"one:get:/a": {guidance}, "two:get:/a": {guidance}}}}}"#);
+    world.web.pages.lock().unwrap().insert(at.to_string(), (200, manifest));
+    for changed in [true, false] {
+        world.build(Check::Now, None);
+        assert_eq!((world.asked(), world.changed), (vec![address("a"), at.to_string()], changed));
+    }
+    assert!(world.catalog.tools.iter().all(|tool| tool.guidance.is_some()));
+    world.web.pages.lock().unwrap().remove(at.as_str());
+    world.build_with(Check::Now, None, false);
+    assert_eq!(world.asked(), [address("a"), at.to_string()], "what fails is not asked twice either");
 }
 
 #[test]

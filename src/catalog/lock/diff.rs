@@ -89,6 +89,8 @@ kinds! {
     Source "source_changed" Danger,
     /// Another method, another path.
     Request "request_changed" Danger,
+    /// What people and scripts type was another tool's.
+    CommandTaken "command_taken" Danger,
     /// Another MCP tool stands behind it.
     Backend "backend_changed" Danger,
     /// No credentials are needed any more, or need not be sent.
@@ -169,8 +171,14 @@ pub fn changes(old: &Lock, new: &Lock) -> Vec<Change> {
             (None, new) => on.note(Kind::ServiceAdded, "", Value::Null, json!(new.map(|new| &new.servers))),
         }
     });
+    let commands = commands(old);
     pairs(&old.tools, &new.tools, |id, pair| {
         let mut on = On { subject: Subject::Tool, id, found: &mut found };
+        if let (before, Some(after)) = pair
+            && before.is_none_or(|before| before.command != after.command)
+        {
+            taken(&mut on, &commands, after);
+        }
         match pair {
             (Some(before), Some(after)) => {
                 servers(&mut on, (old, before), (new, after));
@@ -191,6 +199,19 @@ pub fn changes(old: &Lock, new: &Lock) -> Vec<Change> {
     // Stable: what was found first about one thing stays first.
     found.sort_by(|a, b| (a.kind, a.subject, &a.id).cmp(&(b.kind, b.subject, &b.id)));
     found
+}
+
+/// Which tool each command of a service calls.
+fn commands(lock: &Lock) -> BTreeMap<(&str, &str), &str> {
+    lock.tools.iter().map(|(id, tool)| ((tool.service.as_str(), tool.command.as_str()), id.as_str())).collect()
+}
+
+/// A script that listed tickets would delete them, while each tool by itself only has another command.
+fn taken(on: &mut On<'_>, commands: &BTreeMap<(&str, &str), &str>, new: &LockedTool) {
+    let word = new.command.as_str();
+    if let Some(other) = commands.get(&(new.service.as_str(), word)).filter(|other| **other != on.id) {
+        on.note(Kind::CommandTaken, word, json!(other), json!(on.id));
+    }
 }
 
 /// Every key of either, with what both have there.
@@ -419,6 +440,7 @@ impl Change {
             Kind::Source if part == "source" => format!("comes from another source: {to}"),
             Kind::Source => format!("its source's {part} changed: {to}"),
             Kind::Request => format!("is sent as {after}, was {before}"),
+            Kind::CommandTaken => format!("is called by `{part}`, which called {before}"),
             Kind::Backend => format!("another tool stands behind it: {to}"),
             Kind::AuthDropped if part == "none" => format!("now needs no auth, needed {before}"),
             Kind::AuthDropped => format!("auth is now optional: {to}"),

@@ -178,7 +178,7 @@ fn what_it_may_do() {
 fn what_is_there() {
     check(&[("/tools/0", Value::Null)], &[(Kind::ToolRemoved, GET, "is gone, was GET /pets/{id}, read-only")]);
     let mut new = post();
-    new["id"] = json!("pets:new");
+    (new["id"], new["command"]) = (json!("pets:new"), json!("add"));
     check(&[("/tools/-", new)], &[(Kind::ToolAdded, "pets:new", "is new: POST /pets, no auth")]);
     let mut other = catalog()["services"][0].clone();
     other["id"] = json!("other");
@@ -304,6 +304,15 @@ fn which_bodies_are_sent() {
 fn how_it_is_used() {
     check(&[("/services/0/alias", json!("p"))], &[(Kind::Command, "pets", "alias changed: pets -> p")]);
     check(&[("/tools/0/command", json!("show"))], &[(Kind::Command, GET, "command changed: pets get -> pets show")]);
+    check(
+        &[("/tools/0/command", json!("create")), ("/tools/1/command", json!("get"))],
+        &[
+            (Kind::CommandTaken, GET, "is called by `pets create`, which called pets:post"),
+            (Kind::CommandTaken, POST, "is called by `pets get`, which called pets:get"),
+            (Kind::Command, GET, "command changed: pets get -> pets create"),
+            (Kind::Command, POST, "command changed: pets create -> pets get"),
+        ],
+    );
     check(&[("/tools/0/aliases", json!(["a", "b"]))], &[(Kind::Command, GET, "aliases changed: none -> a, b")]);
     check(&[("/tools/0/hidden", json!(true))], &[(Kind::Hidden, GET, "is now hidden")]);
     check(

@@ -204,6 +204,61 @@ fn a_service_root_is_asked_by_head_then_get() {
 }
 
 #[test]
+fn h28_what_one_document_says_of_many_apis_is_not_kept_for_each_without_bound() {
+    let list = |name: &str, from: usize, to: usize| {
+        let targets: Vec<String> = (from..to).map(|nth| format!(r#"{{"href":"/{name}{nth}"}}"#)).collect();
+        targets.join(",")
+    };
+    // Sixty catalogs tell of one API, whose metadata names nine hundred descriptions and ninety overlays.
+    let mut web = web(&[(CATALOG, "", &format!(r#"{{"linkset":[{{"api-catalog":[{}]}}]}}"#, list("c", 0, 60)))]);
+    for nth in 0..60 {
+        let body = r#"{"linkset":[{"anchor":"/api","service-meta":[{"href":"/m"}]}]}"#;
+        page(&mut web, &format!("https://h/c{nth}"), "", body);
+    }
+    let (descriptions, overlays) = (list("d", 0, 900), list("o", 0, 90));
+    let meta = format!(
+        r#"{{"linkset":[{{"anchor":"/api","service-desc":[{descriptions}]}},{{"schema-overlay":[{overlays}]}}]}}"#
+    );
+    page(&mut web, "https://h/m", "", &meta);
+    let mut walk = Walk::catalog(&url(CATALOG));
+    loop {
+        let wants = walk.wants();
+        if wants.is_empty() {
+            break;
+        }
+        for want in wants {
+            let missing = || Missing { message: String::new(), is_final: true };
+            let answer = web.get(want.url.as_str()).filter(|_| !want.head).cloned();
+            walk.supply(&want, answer.ok_or_else(missing));
+        }
+    }
+    let kept = walk.apis.iter().map(|told| told.api.descriptions.len()).sum::<usize>();
+    assert!((50_000 - 2000..=MAX_LINKS).contains(&kept), "{kept}");
+    let found = walk.finish();
+    assert_eq!(found.leads.len(), 900);
+    let guides: usize = found.leads.iter().map(|lead| lead.guides().count()).sum();
+    assert!(guides <= MAX_GUIDES, "{guides}");
+    check_note(&found, "those of this document are not read");
+    check_note(&found, "more than 10000 overlays");
+}
+
+#[test]
+fn h28_apis_and_descriptions_have_a_bound() {
+    let anchors: Vec<String> =
+        (0..MAX_APIS + 10).map(|nth| format!(r#"{{"anchor":"/{nth}","service-meta":[{{"href":"/m"}}]}}"#)).collect();
+    let body = format!(r#"{{"linkset":[{}]}}"#, anchors.join(","));
+    let (found, _) = run(Walk::catalog(&url(CATALOG)), &web(&[(CATALOG, "", &body)]));
+    check_note(&found, "more than 3000 APIs");
+    let anchors: Vec<String> = (0..MAX_LEADS + 10)
+        .map(|nth| format!(r#"{{"anchor":"/{nth}","service-desc":[{{"href":"/d{nth}"}}]}}"#))
+        .collect();
+    let body = format!(r#"{{"linkset":[{}]}}"#, anchors.join(","));
+    let (found, _) = run(Walk::catalog(&url(CATALOG)), &web(&[(CATALOG, "", &body)]));
+    assert_eq!(found.leads.len(), MAX_LEADS);
+    check_note(&found, "1010 descriptions are found; the first 1000 are read");
+}
+
+#[test]
 fn metadata_names_what_changes_and_explains_descriptions() {
     let meta = r#"{"linkset": [
         {"anchor": "https://h/", "https://x/schema-overlay": [{"href": "/o1"}], "skill-manifest": [{"href": "/s"}]},

@@ -196,3 +196,19 @@ fn h25_a_source_that_hangs_does_not_hold_up_the_others() {
     assert_eq!(world.tools(), ["a:two", "b:two", "c:two"]);
     assert_eq!(world.asked().len(), 3);
 }
+
+#[test]
+fn h25_a_build_that_panics_is_not_the_last_one() {
+    let world = World::new(&["a"]);
+    std::thread::scope(|scope| {
+        let broken = scope.spawn(|| {
+            let _building = world.state.hold_builds();
+            panic!("a build breaks off");
+        });
+        assert!(broken.join().is_err());
+    });
+    world.pass(3420);
+    world.describe("a", Some("two"));
+    world.look();
+    assert_eq!((world.asked(), world.tools()), (vec!["a.example".to_owned()], vec!["a:two".to_owned()]));
+}

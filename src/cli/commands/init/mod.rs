@@ -130,10 +130,12 @@ fn outcome(
         Asked::Mcp { id, transport } => mcp(id, &transport),
         Asked::Api { location, kind } => {
             let found = probe::probe(world, &location, kind, options.value("service"))?;
-            // A variable that this very file names already is set for it.
-            let known = String::from_utf8_lossy(known);
-            let taken = |name: &str| world.host.env.var(name).is_some() && !known.contains(&format!("\"{name}\""));
             let directory = path.parent().filter(|_| scope == Scope::Project);
+            // A variable that this very file names already, for the same source, is set for it.
+            let known = String::from_utf8_lossy(known);
+            let names = |text: &str| known.contains(&Value::from(text).to_string());
+            let same = names(&plan::uri(&found.location, directory));
+            let taken = |name: &str| world.host.env.var(name).is_some() && !(same && names(name));
             api(found, options.value("service"), directory, &taken)?
         }
     };

@@ -17,8 +17,11 @@ const MAX_SECRETS: usize = 200;
 /// The longest key that the configuration takes.
 const MAX_KEY: usize = 256;
 
-/// Stands before the name of a variable that is taken.
-const OWN: &str = "OPEN_CLI_";
+/// Variables with settings and keys of these programs begin so; a description never gets one of them.
+const OURS: &str = "OPEN_CLI_";
+
+/// Stands before the name of a variable that is taken; nothing of ours begins so.
+const OWN: &str = "OPEN_CLI_SECRET_";
 
 /// One entry of `secrets`.
 #[derive(Clone, Debug, PartialEq)]
@@ -177,9 +180,16 @@ impl Names<'_> {
         // `OAuth2` is one word, whatever its letters say.
         let name = kebab(from).replace("o-auth", "oauth").replace('-', "_").to_ascii_uppercase();
         let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
-        let plain = if begins { name.clone() } else { format!("{OWN}{name}") };
-        let name = if (self.taken)(&plain) { format!("{OWN}{name}") } else { plain };
-        self.unique.take(&name, '_')
+        let is_taken = |name: &str| (self.taken)(name);
+        let may_be_plain = begins && !name.starts_with(OURS) && !is_taken(&name);
+        let name = if may_be_plain { name } else { format!("{OWN}{name}") };
+        loop {
+            // A name with a number may be set for another purpose as well.
+            let found = self.unique.take(&name, '_');
+            if !is_taken(&found) {
+                return found;
+            }
+        }
     }
 }
 
@@ -286,9 +296,18 @@ mod tests {
     #[test]
     fn h17_a_variable_that_is_set_is_never_taken() {
         let schemes = json!([{"name": "token", "type": "http", "scheme": "bearer"}, {"name": "Token", "type": "http", "scheme": "bearer"}]);
-        let found = of(&catalog(schemes), &|name| name == "PETS_TOKEN");
+        let found = of(&catalog(schemes.clone()), &|name| name == "PETS_TOKEN");
         let names: Vec<_> = found.needed.iter().map(|one| one.variables[0].0.as_str()).collect();
-        assert_eq!(names, ["OPEN_CLI_PETS_TOKEN", "OPEN_CLI_PETS_TOKEN_2"]);
+        assert_eq!(names, ["OPEN_CLI_SECRET_PETS_TOKEN", "OPEN_CLI_SECRET_PETS_TOKEN_2"]);
+        let found =
+            of(&catalog(schemes), &|name| name.ends_with("PETS_TOKEN") || name == "OPEN_CLI_SECRET_PETS_TOKEN_2");
+        let names: Vec<_> = found.needed.iter().map(|one| one.variables[0].0.as_str()).collect();
+        assert_eq!(names, ["OPEN_CLI_SECRET_PETS_TOKEN_3", "OPEN_CLI_SECRET_PETS_TOKEN_4"]);
+        // Nor is one that is ours, set or not.
+        let mut names = Names { taken: &|_| false, unique: Unique::default() };
+        assert_eq!(names.take("open-cli-state_key"), "OPEN_CLI_SECRET_OPEN_CLI_STATE_KEY");
+        let mut names = Names { taken: &|name| name == "STATE_KEY", unique: Unique::default() };
+        assert_eq!(names.take("state-key"), "OPEN_CLI_SECRET_STATE_KEY");
     }
 
     #[test]
