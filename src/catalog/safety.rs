@@ -1,6 +1,6 @@
 //! What calling a tool may do: what its method promises, tightened by what the publisher says, and set by what the config says (contract 6).
 //!
-//! Key types: [`Safety`](super::Safety), the outcome; [`Granted`], what overlays of the config say. A publisher may only tighten: nobody who
+//! Key types: [`Safety`], the outcome; [`Granted`], what overlays of the config say. A publisher may only tighten: nobody who
 //! writes a description decides that his own call is harmless.
 
 use std::collections::BTreeMap;
