@@ -141,15 +141,18 @@ pub(super) struct Listed<'r> {
     pub(super) body: Vec<Object<'r>>,
 }
 
-/// Reads parameters; each place once, since many operations refer to the same.
+/// Reads parameters; each place once, since many operations refer to the same, and each text once, since many publishers write the same
+/// again and again.
 pub(super) struct Parameters<'r> {
     reading: &'r Reading<'r>,
     known: RefCell<HashMap<usize, Option<Arc<Parameter>>>>,
+    /// By document and text: those that refer to nothing and have no problem.
+    alike: RefCell<HashMap<(usize, &'r str), Arc<Parameter>>>,
 }
 
 impl<'r> Parameters<'r> {
     pub(super) fn new(reading: &'r Reading<'r>) -> Self {
-        Self { reading, known: RefCell::default() }
+        Self { reading, known: RefCell::default(), alike: RefCell::default() }
     }
 
     /// The parameters that `holder` (a path or an operation) lists. A reference that leads nowhere is an error: nobody can know
@@ -164,16 +167,23 @@ impl<'r> Parameters<'r> {
             if node.text == "null" {
                 continue;
             }
-            let object = self.reading.resolve(&node).map_err(|error| error.to_string())?;
-            if self.reading.version(&object.node) == Version::V20 && swagger2::is_of_body(&object) {
-                if found.body.iter().any(|other| swagger2::same(other, &object)) {
-                    self.warn_twice(&node, &object.string("name").unwrap_or_default());
-                } else {
-                    found.body.push(object);
+            let alike = self.alike.borrow().get(&(node.scope.document, node.text)).cloned();
+            let parameter = match alike {
+                Some(parameter) => parameter,
+                None => {
+                    let object = self.reading.resolve(&node).map_err(|error| error.to_string())?;
+                    if self.reading.version(&object.node) == Version::V20 && swagger2::is_of_body(&object) {
+                        if found.body.iter().any(|other| swagger2::same(other, &object)) {
+                            self.warn_twice(&node, &object.string("name").unwrap_or_default());
+                        } else {
+                            found.body.push(object);
+                        }
+                        continue;
+                    }
+                    let Some(parameter) = self.known(&object, schemas) else { continue };
+                    parameter
                 }
-                continue;
-            }
-            let Some(parameter) = self.known(&object, schemas) else { continue };
+            };
             if found.parameters.iter().any(|other| same(other, &parameter)) {
                 self.warn_twice(&node, &parameter.name);
             } else {
@@ -191,8 +201,13 @@ impl<'r> Parameters<'r> {
         if let Some(known) = self.known.borrow().get(&object.node.address()) {
             return known.clone();
         }
+        let problems = self.reading.reported();
         let parameter = self.read(object, schemas).map(Arc::new);
         self.known.borrow_mut().insert(object.node.address(), parameter.clone());
+        let text = object.node.text;
+        if let Some(parameter) = parameter.as_ref().filter(|_| self.reading.reported() == problems && !refers(text)) {
+            self.alike.borrow_mut().insert((object.node.scope.document, text), parameter.clone());
+        }
         parameter
     }
 
@@ -276,6 +291,12 @@ pub(super) fn merged<'r>(of_path: &Listed<'r>, own: Listed<'r>) -> Listed<'r> {
     all.parameters.extend(own.parameters);
     all.body.extend(own.body);
     all
+}
+
+/// Whether what a text means may depend on where it stands.
+fn refers(text: &str) -> bool {
+    // As it is, or as the one escape that is read so.
+    text.contains('$') || text.contains("\\u0024")
 }
 
 /// Header names compare without case.

@@ -307,6 +307,11 @@ impl<'r> Reading<'r> {
         }
     }
 
+    /// How many problems were reported so far.
+    pub(super) fn reported(&self) -> usize {
+        self.problems.borrow().len() + self.unreported.get()
+    }
+
     /// All problems so far.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = self.problems.borrow().clone();

@@ -557,3 +557,25 @@ fn what_openapi_3_0_writes_otherwise_becomes_json_schema() {
     assert_eq!(of("3.0.3", "{nullable: true}"), json!({"nullable": true}));
     assert_eq!(of("3.1.0", "{type: string, nullable: true}"), json!({"type": "string", "nullable": true}));
 }
+
+#[test]
+fn equal_parameters_are_read_once_and_each_place_has_its_problems() {
+    let plain = json!({"name": "a", "in": "query", "schema": {"type": "string"}});
+    let odd = json!({"name": "b", "in": "query", "style": "matrix"});
+    let path = json!({"get": {"parameters": [plain, odd]}});
+    let document = json!({"openapi": "3.1.0", "paths": {"/one": path, "/two": path}});
+    let description = read_one(&document.to_string());
+    let of = |nth: usize| &description.operations[nth].parameters;
+    assert!(std::sync::Arc::ptr_eq(&of(0)[0], &of(1)[0]), "equal texts that mean the same anywhere");
+    assert_eq!(of(0)[1].name, "b");
+    for place in ["/paths/~1one/get/parameters/1", "/paths/~1two/get/parameters/1"] {
+        check_problem(&description, place, "does not fit a query parameter");
+    }
+    // What refers to something means what its own document says.
+    let other = json!({"name": "a", "in": "query", "schema": {"$ref": "#/components/schemas/A"}});
+    let document = json!({"openapi": "3.1.0", "components": {"schemas": {"A": {"type": "string"}}},
+        "paths": {"/one": {"get": {"parameters": [other]}}, "/two": {"get": {"parameters": [other]}}}});
+    let description = read_one(&document.to_string());
+    let schema = |nth: usize| description.operations[nth].parameters[0].schema.as_ref().unwrap().get().to_owned();
+    assert_eq!((schema(0), schema(1)), (r#"{"type":"string"}"#.to_owned(), r#"{"type":"string"}"#.to_owned()));
+}
