@@ -8,13 +8,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread::{self, Thread};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::error::AuditError;
-use crate::base::host::{self, Clock};
+use crate::base::host::{self, Clock, Stopwatch};
 
 /// Turns of waiting awake before going to sleep: a write to memory is done sooner than a thread is woken.
 const AWAKE: usize = 200;
+
+/// A write that takes no longer is done by whoever comes first: another thread would cost as much.
+const QUICK: Duration = Duration::from_micros(50);
 
 /// A record that has no place in the chain yet.
 #[derive(Debug)]
@@ -74,6 +77,8 @@ pub(super) struct Commits {
     writer: Mutex<Option<Thread>>,
     /// Whether that thread is to end.
     over: AtomicBool,
+    /// Whether the last write took no longer than waking that thread would.
+    quick: AtomicBool,
 }
 
 /// Those who are written together next.
@@ -130,7 +135,7 @@ impl Commits {
     }
 
     /// As [`Commits::commit`], for one record that nobody waits for: the thread that writes for others writes it, and does `then`. Without such
-    /// a thread this one does both, unless somebody else is writing.
+    /// a thread, or where a write is quick, this one does both, unless somebody else is writing.
     pub(super) fn commit_then(
         &self,
         json: String,
@@ -147,7 +152,7 @@ impl Commits {
             return;
         }
         let writer = host::lock(&self.writer).clone();
-        match writer {
+        match writer.filter(|_| !self.quick.load(Ordering::Relaxed)) {
             Some(writer) => {
                 drop(queue);
                 writer.unpark();
@@ -205,7 +210,10 @@ impl Commits {
         let lead = Lead { commits: self, outcome, threads, nexts };
         self.writing.store(true, Ordering::SeqCst);
         drop(queue);
-        lead.outcome.get_or_init(|| write(records)).clone()
+        let watch = Stopwatch::start();
+        let outcomes = lead.outcome.get_or_init(|| write(records)).clone();
+        self.quick.store(watch.elapsed() < QUICK, Ordering::Relaxed);
+        outcomes
     }
 
     fn stay_awake(&self, outcome: &Outcome) {
@@ -340,6 +348,22 @@ mod tests {
         assert_eq!(tells.try_iter().map(|(name, _)| name).collect::<String>(), "bc");
         leave_word(&commits, "d", &told, |_| Outcomes::all(Ok(())));
         assert_eq!(tells.try_recv(), Ok(("d".to_owned(), true)), "without that thread it is done here");
+    }
+
+    #[test]
+    fn where_writing_is_quick_whoever_leaves_word_writes() {
+        let commits = Commits::default();
+        *host::lock(&commits.writer) = Some(thread::current());
+        let (told, tells) = mpsc::channel();
+        let write = |_| Outcomes::all(Ok(()));
+        leave_word(&commits, "a", &told, write);
+        assert!(tells.try_recv().is_err(), "it is the writer's");
+        commits.quick.store(true, Ordering::Relaxed);
+        commits.commit(["b".to_owned()], false, &Clock::system(), write).unwrap();
+        assert_eq!(tells.try_recv(), Ok(("a".to_owned(), true)), "what waits is written with it");
+        commits.quick.store(true, Ordering::Relaxed);
+        leave_word(&commits, "c", &told, write);
+        assert_eq!(tells.try_recv(), Ok(("c".to_owned(), true)));
     }
 
     #[test]
