@@ -99,15 +99,7 @@ fn config(paths: &[PathBuf]) -> Config {
         uri: path.display().to_string(),
         kind: SourceKind::OpenApi(Location::File(fs::canonicalize(path).unwrap())),
     };
-    let service = |id: &SourceId| Service {
-        source: id.clone(),
-        alias: None,
-        overlays: Vec::new(),
-        skills: Vec::new(),
-        workflows: Vec::new(),
-        server: None,
-        timeout: None,
-    };
+    let service = |id: &SourceId| Service::of(id.clone());
     let ids: Vec<SourceId> = (0..paths.len()).map(|nth| SourceId::new(format!("source-{nth}"))).collect();
     Config {
         mode: Some(Mode::Discover),

@@ -77,15 +77,8 @@ fn micros(executor: &Executor, config: &Config, tool: &Tool, size: Size) -> f64 
 /// Nothing but a server for the one service.
 fn serving(tools: &[Tool]) -> Config {
     let mut config = Config::default();
-    let service = Service {
-        source: "github".into(),
-        alias: None,
-        overlays: Vec::new(),
-        skills: Vec::new(),
-        workflows: Vec::new(),
-        server: Some(Url::parse("https://api.example/v1").unwrap()),
-        timeout: None,
-    };
+    let service =
+        Service { server: Some(Url::parse("https://api.example/v1").unwrap()), ..Service::of("github".into()) };
     config.services.insert(tools[0].service_id.clone(), service);
     config
 }

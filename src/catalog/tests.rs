@@ -71,15 +71,7 @@ impl World {
     }
 
     fn service(mut self, id: &str, source: &str, change: impl FnOnce(&mut Service)) -> Self {
-        let mut service = Service {
-            source: source.into(),
-            alias: None,
-            overlays: Vec::new(),
-            skills: Vec::new(),
-            workflows: Vec::new(),
-            server: None,
-            timeout: None,
-        };
+        let mut service = Service::of(source.into());
         change(&mut service);
         self.config.services.insert(id.into(), service);
         self

@@ -11,7 +11,7 @@ use super::{Catalog, Workflow};
 use crate::arazzo::{self, Located, Operation, Service};
 use crate::base::id::{ServiceId, SourceId};
 use crate::base::url::Url;
-use crate::config::{Config, SourceKind};
+use crate::config::Config;
 
 /// A document of workflows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,10 +49,7 @@ pub fn bind(catalog: &Catalog, config: &Config) -> (Vec<Workflow>, Vec<Problem>)
 
 /// Where the config says that sources are, by their place in the catalog.
 fn starts(catalog: &Catalog, config: &Config) -> Vec<Option<Url>> {
-    let start = |id: &SourceId| match &config.sources.get(id)?.kind {
-        SourceKind::OpenApi(at) | SourceKind::ServiceRoot(at) | SourceKind::ApiCatalog(at) => at.url(),
-        SourceKind::Mcp(_) => None,
-    };
+    let start = |id: &SourceId| config.sources.get(id)?.kind.location()?.url();
     catalog.sources.iter().map(|source| start(&source.id)).collect()
 }
 

@@ -150,6 +150,14 @@ impl SourceKind {
             Self::Mcp(_) => "mcp",
         }
     }
+
+    /// Where it is said to be; an MCP server is reached by its transport.
+    pub fn location(&self) -> Option<&Location> {
+        match self {
+            Self::OpenApi(at) | Self::ServiceRoot(at) | Self::ApiCatalog(at) => Some(at),
+            Self::Mcp(_) => None,
+        }
+    }
 }
 
 /// `sources.<id>.refresh`.
@@ -218,6 +226,21 @@ pub struct Service {
     pub server: Option<Url>,
     /// Deadline of one execution.
     pub timeout: Option<Duration>,
+}
+
+impl Service {
+    /// The service of a source of which nothing more is said.
+    pub fn of(source: SourceId) -> Self {
+        Self {
+            source,
+            alias: None,
+            overlays: Vec::new(),
+            skills: Vec::new(),
+            workflows: Vec::new(),
+            server: None,
+            timeout: None,
+        }
+    }
 }
 
 /// `curation.toolSets.<id>`.

@@ -11,7 +11,7 @@ use super::api_catalog::{self, Api};
 use super::classify::{Kind, Seen, classify};
 use super::linkset::{self, Linkset};
 use super::service_root::{self, choose, says_openapi};
-use super::{Guides, Hint, Linked};
+use super::{Guides, Hint};
 use crate::base::url::Url;
 
 /// Requests of one source.
@@ -108,12 +108,8 @@ pub struct Lead {
     pub from: Option<Url>,
     /// Where it was found, and its JSON text, when it was seen on the way.
     pub seen: Option<(Url, String)>,
-    /// Overlays that the publisher's metadata names for it.
-    pub overlays: Vec<Linked>,
-    /// Skill manifests, likewise.
-    pub skills: Vec<Linked>,
-    /// Workflows, likewise.
-    pub workflows: Vec<Linked>,
+    /// What the publisher's metadata names for it.
+    pub guides: Guides,
 }
 
 /// Something that whoever runs or publishes it should know.
@@ -280,7 +276,7 @@ impl Walk {
                     own.into_iter().for_each(|own| guides.merge(own));
                 }
                 if self.guides_fit(guides.count()) {
-                    lead.guide(guides);
+                    lead.guides = guides;
                 }
                 match known.get(&lead.url) {
                     Some(&nth) => leads[nth].join(lead),
@@ -640,23 +636,14 @@ impl Told {
 }
 
 impl Lead {
-    fn new(url: Url, from: Option<Url>) -> Self {
-        Self { url, from, seen: None, overlays: Vec::new(), skills: Vec::new(), workflows: Vec::new() }
-    }
-
-    fn guides(&self) -> Guides {
-        Guides { overlays: self.overlays.clone(), skills: self.skills.clone(), workflows: self.workflows.clone() }
-    }
-
-    fn guide(&mut self, guides: Guides) {
-        Guides { overlays: self.overlays, skills: self.skills, workflows: self.workflows } = guides;
+    /// A description that nothing more is known of.
+    pub fn new(url: Url, from: Option<Url>) -> Self {
+        Self { url, from, seen: None, guides: Guides::default() }
     }
 
     /// Two APIs have one description: what either says of it holds.
     fn join(&mut self, other: Self) {
-        let mut guides = self.guides();
-        guides.merge(&other.guides());
-        self.guide(guides);
+        self.guides.merge(&other.guides);
         self.seen = self.seen.take().or(other.seen);
     }
 }

@@ -4,14 +4,12 @@
 //! description, to hosts that the config names, and, when the operator chose a local file as description, to the hosts that it
 //! names.
 
-use std::net::IpAddr;
-
 use crate::base::id::SourceId;
 use crate::base::url::Url;
 use crate::catalog::Tool;
 use crate::config::{Config, HostPattern, Location, Service, Source, SourceKind};
 use crate::http::Reach;
-use crate::http::egress::{self, AddressKind};
+use crate::http::egress;
 use crate::upstream::Hosts;
 
 /// What the config says about one tool's service.
@@ -49,7 +47,7 @@ impl<'a> Binding<'a> {
             service: tool.service_id.as_str(),
             server: service.and_then(|service: &Service| service.server.as_ref()),
             allowed: config.policy.egress_allow.as_deref().unwrap_or_default(),
-            documents: sources.into_iter().filter_map(location).collect(),
+            documents: sources.into_iter().filter_map(|source| source.kind.location()).collect(),
             described: &tool.servers,
         }
     }
@@ -82,7 +80,7 @@ impl<'a> Binding<'a> {
     pub fn reach(&self, target: &Url) -> Reach {
         let agrees = |document: &&Location| match document {
             Location::File(_) => self.is_described(target),
-            Location::Remote(url) => url.host() == target.host() || is_on_private_address(url),
+            Location::Remote(url) => url.host() == target.host() || egress::is_private_host(url.host()),
         };
         let documents_agree = || !self.documents.is_empty() && self.documents.iter().all(agrees);
         if self.is_named(target) || documents_agree() { Reach::Named } else { Reach::PublicOnly }
@@ -147,24 +145,6 @@ pub(super) fn service_count(config: &Config) -> usize {
     config.services.len() + derived.sum::<usize>()
 }
 
-fn location(source: &Source) -> Option<&Location> {
-    match &source.kind {
-        SourceKind::OpenApi(location) | SourceKind::ServiceRoot(location) | SourceKind::ApiCatalog(location) => {
-            Some(location)
-        }
-        SourceKind::Mcp(_) => None,
-    }
-}
-
-/// Whether a URL names such an address itself, or `localhost`. What other names resolve to is not known here.
-fn is_on_private_address(url: &Url) -> bool {
-    let host = url.host().trim_start_matches('[').trim_end_matches(']');
-    match host.parse::<IpAddr>() {
-        Ok(address) => matches!(egress::kind(address), AddressKind::Private(_)),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,15 +163,7 @@ mod tests {
     fn config(document: &str, server: Option<&str>, allowed: Option<&str>) -> Config {
         let mut config = Config::default();
         config.sources.insert("src".into(), source(document));
-        let service = Service {
-            source: "src".into(),
-            alias: None,
-            overlays: Vec::new(),
-            skills: Vec::new(),
-            workflows: Vec::new(),
-            server: server.map(|server| Url::parse(server).unwrap()),
-            timeout: None,
-        };
+        let service = Service { server: server.map(|server| Url::parse(server).unwrap()), ..Service::of("src".into()) };
         config.services.insert("s".into(), service);
         config.policy.egress_allow = allowed.map(|host| vec![HostPattern { host: host.into(), port: None }]);
         config

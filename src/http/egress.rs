@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Reach;
+use crate::base::url::is_loopback_host;
 
 /// What kind of address this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,13 @@ pub fn judge(address: IpAddr, reach: Reach) -> Result<(), Denied> {
         (AddressKind::Private(kind), Reach::PublicOnly) => Err(Denied { kind, can_be_named: true }),
         (AddressKind::Never(kind), _) => Err(Denied { kind, can_be_named: false }),
     }
+}
+
+/// Whether a URL's host is this machine, or written as an address of the site's own. What other names resolve to is judged when they are
+/// reached.
+pub fn is_private_host(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
+    is_loopback_host(host) || address.is_ok_and(|address| matches!(kind(address), AddressKind::Private(_)))
 }
 
 /// Classifies an address.

@@ -10,7 +10,7 @@ use crate::base::id::SourceId;
 use crate::base::url::Url;
 use crate::catalog::gather::SourceReport;
 use crate::config::load::Surroundings;
-use crate::config::{Config, Location, Source, SourceKind, scope};
+use crate::config::{Config, Location, Source, scope};
 
 /// Files and when they were last changed; `None` for those that do not exist.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -47,13 +47,6 @@ pub(super) fn config_files(surroundings: &Surroundings) -> Vec<PathBuf> {
     scope::candidates(surroundings).into_iter().map(|candidate| candidate.file.path).collect()
 }
 
-fn location(kind: &SourceKind) -> Option<&Location> {
-    match kind {
-        SourceKind::OpenApi(at) | SourceKind::ServiceRoot(at) | SourceKind::ApiCatalog(at) => Some(at),
-        SourceKind::Mcp(_) => None,
-    }
-}
-
 /// Local documents of some sources: those that the config names, for them or for their services, whether they are there or not, and those
 /// that were read on the way.
 pub(super) fn source_files(
@@ -63,7 +56,7 @@ pub(super) fn source_files(
 ) -> Vec<PathBuf> {
     let watched = |source: &Source| source.enabled && !source.refresh.manual_only;
     let sources = config.sources.iter().filter(|(id, source)| watched(source) && wanted(id));
-    let described = sources.filter_map(|(_, source)| location(&source.kind));
+    let described = sources.filter_map(|(_, source)| source.kind.location());
     let services = config
         .services
         .values()
@@ -86,7 +79,7 @@ pub(super) fn source_files(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Refresh, Service};
+    use crate::config::{Refresh, Service, SourceKind};
 
     #[test]
     fn what_a_service_names_is_watched_before_it_was_ever_read() {
@@ -99,13 +92,10 @@ mod tests {
             kind: SourceKind::OpenApi(file(name)),
         };
         let service = |source: &str| Service {
-            source: SourceId::from(source),
-            alias: None,
             overlays: vec![file("/overlay")],
             skills: vec![file("/skills")],
             workflows: vec![file("/workflows")],
-            server: None,
-            timeout: None,
+            ..Service::of(SourceId::from(source))
         };
         let mut config = Config::default();
         config.sources.insert(SourceId::from("a"), source("/a", false));

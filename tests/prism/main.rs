@@ -149,15 +149,7 @@ fn config(file: &Path, server: &str, schemes: &[(String, String)]) -> Config {
         uri: file.display().to_string(),
         kind: SourceKind::OpenApi(Location::File(file.to_owned())),
     };
-    let service = Service {
-        source: "it".into(),
-        alias: None,
-        overlays: Vec::new(),
-        skills: Vec::new(),
-        workflows: Vec::new(),
-        server: Some(Url::parse(server).unwrap()),
-        timeout: None,
-    };
+    let service = Service { server: Some(Url::parse(server).unwrap()), ..Service::of("it".into()) };
     config.sources.insert("it".into(), source);
     config.services.insert("it".into(), service);
     for (name, scheme) in schemes {

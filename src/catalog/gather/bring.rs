@@ -2,14 +2,15 @@
 
 use super::load::Failure;
 use super::reuse::Recorder;
-use crate::base::url::{Url, is_loopback_host};
+use crate::base::host::Deadline;
+use crate::base::url::Url;
 use crate::catalog::FetchRecord;
 use crate::config::{Config, Location, Source, SourceKind};
 use crate::discovery::Lead;
 use crate::fetch::freshness::Check;
 use crate::fetch::run::{Ask, FetchError, Fetched};
 use crate::http::Reach;
-use crate::http::egress::{self, AddressKind};
+use crate::http::egress;
 use crate::openapi::{self, Description, Document, Resolver};
 
 /// Passes over one description; each brings at least one document that was not there.
@@ -28,10 +29,7 @@ pub(super) struct Bringer<'a> {
 impl<'a> Bringer<'a> {
     /// Nothing is fetched yet.
     pub(super) fn new(config: &'a Config, source: &'a Source, fetcher: &'a Recorder<'a>, check: Check) -> Self {
-        let start = match &source.kind {
-            SourceKind::OpenApi(at) | SourceKind::ServiceRoot(at) | SourceKind::ApiCatalog(at) => at.url(),
-            SourceKind::Mcp(_) => None,
-        };
+        let start = source.kind.location().and_then(Location::url);
         Self { config, source, start, fetcher, check }
     }
 
@@ -75,6 +73,11 @@ impl<'a> Bringer<'a> {
         Ok(description)
     }
 
+    /// When all of the source has to be there.
+    pub(super) fn deadline(&self) -> Deadline {
+        self.fetcher.deadline()
+    }
+
     /// Does what needs the processor, when it is this source's turn.
     pub(super) fn compute<T>(&self, work: impl FnOnce() -> T) -> T {
         self.fetcher.compute(work)
@@ -108,7 +111,7 @@ impl<'a> Bringer<'a> {
             reach: if is_named { Reach::Named } else { Reach::PublicOnly },
             method: method(&self.source.kind),
             head,
-            deadline: self.fetcher.deadline(),
+            deadline: self.deadline(),
         })
     }
 
@@ -120,7 +123,7 @@ impl<'a> Bringer<'a> {
         let allowed = self.config.policy.egress_allow.iter().flatten().any(|pattern| pattern.matches(&host, port));
         let mut servers = self.config.services.values().filter_map(|service| service.server.as_ref());
         let server = servers.any(|server| server.shares_origin(url));
-        !from.is_http() || beside || allowed || server || is_private(from.host())
+        !from.is_http() || beside || allowed || server || egress::is_private_host(from.host())
     }
 }
 
@@ -131,12 +134,6 @@ pub(super) fn method(kind: &SourceKind) -> &'static str {
         SourceKind::ServiceRoot(_) => "rfc8631",
         SourceKind::OpenApi(_) | SourceKind::Mcp(_) => "explicit",
     }
-}
-
-/// Whether a host is this machine, or written as a private address. What other names resolve to is judged when they are reached.
-fn is_private(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse();
-    is_loopback_host(host) || address.is_ok_and(|address| matches!(egress::kind(address), AddressKind::Private(_)))
 }
 
 /// The publisher took the description away, or keeps it from us: then it is not served from memory either (H31).

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::bring::{Bringer, is_gone};
 use super::work::in_parallel;
-use crate::base::url::Url;
 use crate::catalog::FetchRecord;
-use crate::discovery::{Answer, Found, Lead, Missing, Walk, Want};
+use crate::discovery::{Answer, Found, Missing, Walk, Want};
 
 /// Documents of one source that are asked for at the same time. With eight sources at a time this bounds the threads of a build.
 pub(super) const MAX_FETCHES: usize = 8;
@@ -31,11 +30,6 @@ pub(super) fn find(bringer: &Bringer<'_>, mut walk: Walk, records: &mut Vec<Fetc
             walk.supply(want, answer);
         }
     }
-}
-
-/// The lead to the document that a source of type `openapi` names.
-pub(super) fn itself(url: Url) -> Lead {
-    Lead { url, from: None, seen: None, overlays: Vec::new(), skills: Vec::new(), workflows: Vec::new() }
 }
 
 fn look(bringer: &Bringer<'_>, want: &Want, held: &AtomicUsize) -> (Result<Answer, Missing>, Option<FetchRecord>) {

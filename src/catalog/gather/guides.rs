@@ -50,9 +50,9 @@ impl Guides {
         let found = |list: &'_ [Linked]| list.iter().map(by_publisher).collect::<Vec<_>>();
         Self {
             description: lead.url.clone(),
-            overlays: named(|service| &service.overlays).chain(found(&lead.overlays)).collect(),
-            skills: found(&lead.skills).into_iter().chain(named(|service| &service.skills)).collect(),
-            workflows: named(|service| &service.workflows).chain(found(&lead.workflows)).collect(),
+            overlays: named(|service| &service.overlays).chain(found(&lead.guides.overlays)).collect(),
+            skills: found(&lead.guides.skills).into_iter().chain(named(|service| &service.skills)).collect(),
+            workflows: named(|service| &service.workflows).chain(found(&lead.guides.workflows)).collect(),
         }
     }
 

@@ -125,22 +125,17 @@ impl Loading<'_> {
 
     /// Where the descriptions are.
     fn find(&mut self) -> Result<Found, Failure> {
-        let location = match &self.source.kind {
-            SourceKind::OpenApi(location) | SourceKind::ApiCatalog(location) | SourceKind::ServiceRoot(location) => {
-                location
-            }
-            SourceKind::Mcp(_) => {
-                let message = "sources of type `mcp` are not supported by this version; \
-                               `openapi`, `apiCatalog` and `serviceRoot` are";
-                return Err(Failure::lasting(&message));
-            }
-        };
+        let location = self.source.kind.location().ok_or_else(|| {
+            let message = "sources of type `mcp` are not supported by this version; \
+                           `openapi`, `apiCatalog` and `serviceRoot` are";
+            Failure::lasting(&message)
+        })?;
         let no_path = || Failure::lasting(&format!("{} is no absolute path", self.source.uri));
         let start = location.url().ok_or_else(no_path)?;
         let walk = match &self.source.kind {
             SourceKind::ApiCatalog(_) => Walk::catalog(&start),
             SourceKind::ServiceRoot(_) => Walk::root(&start),
-            _ => return Ok(Found { leads: vec![find::itself(start)], ..Found::default() }),
+            _ => return Ok(Found { leads: vec![Lead::new(start, None)], ..Found::default() }),
         };
         Ok(find::find(&self.bringer, walk, &mut self.fetches))
     }
@@ -203,7 +198,7 @@ impl Loading<'_> {
         let read = in_parallel(&found.leads, MAX_FETCHES, "read", |lead| self.look(lead, keep_roots));
         let (mut pieces, mut lost) = (Vec::new(), BTreeSet::new());
         for (lead, read) in found.leads.iter().zip(read) {
-            let broken = || Looked::broken(&Failure::keeping(&"reading it broke off; please report this"));
+            let broken = || Looked::broken(Failure::keeping(&"reading it broke off; please report this"));
             let Looked { records, problems, seen } = read.unwrap_or_else(broken);
             let at = record(self.id, self.source, &records, self.memory.now).provenance.at;
             self.fetches.extend(records);
@@ -235,7 +230,7 @@ impl Loading<'_> {
         let mut records = Vec::new();
         let root = match self.bringer.root(lead, &mut records) {
             Ok(root) => root,
-            Err(failure) => return Looked { records, ..Looked::broken(&failure) },
+            Err(failure) => return Looked { records, ..Looked::broken(failure) },
         };
         let mut guiding = Guiding::new(self.id, &self.bringer);
         let kept = keep_root.then(|| root.clone());
@@ -389,8 +384,7 @@ struct Looked {
 }
 
 impl Looked {
-    fn broken(failure: &Failure) -> Self {
-        let failure = Failure { message: failure.message.clone(), keep: failure.keep, cause: failure.cause };
+    fn broken(failure: Failure) -> Self {
         Self { records: Vec::new(), problems: Vec::new(), seen: Err(failure) }
     }
 }

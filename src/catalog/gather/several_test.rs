@@ -111,15 +111,7 @@ impl World {
     }
 
     pub(super) fn service(mut self, id: &str, change: impl FnOnce(&mut Service)) -> Self {
-        let mut service = Service {
-            source: "s".into(),
-            alias: None,
-            overlays: Vec::new(),
-            skills: Vec::new(),
-            workflows: Vec::new(),
-            server: None,
-            timeout: None,
-        };
+        let mut service = Service::of("s".into());
         change(&mut service);
         self.config.services.insert(id.into(), service);
         self

@@ -236,7 +236,7 @@ fn h28_what_one_document_says_of_many_apis_is_not_kept_for_each_without_bound() 
     assert!((50_000 - 2000..=MAX_LINKS).contains(&kept), "{kept}");
     let found = walk.finish();
     assert_eq!(found.leads.len(), 900);
-    let guides: usize = found.leads.iter().map(|lead| lead.guides().count()).sum();
+    let guides: usize = found.leads.iter().map(|lead| lead.guides.count()).sum();
     assert!(guides <= MAX_GUIDES, "{guides}");
     check_note(&found, "those of this document are not read");
     check_note(&found, "more than 10000 overlays");
@@ -267,16 +267,18 @@ fn metadata_names_what_changes_and_explains_descriptions() {
     let fields = "</a.json>; rel=service-desc, </b.json>; rel=service-desc, </m>; rel=service-meta";
     let (found, _) =
         run(Walk::root(&url("https://h/")), &web(&[("HEAD https://h/", fields, ""), ("https://h/m", "", meta)]));
-    let names = |linked: &[Linked]| linked.iter().map(|linked| linked.url.path().to_owned()).collect::<Vec<_>>();
+    let names = |linked: &[crate::discovery::Linked]| {
+        linked.iter().map(|linked| linked.url.path().to_owned()).collect::<Vec<_>>()
+    };
     assert_eq!(
-        (names(&found.leads[0].overlays), names(&found.leads[1].overlays)),
+        (names(&found.leads[0].guides.overlays), names(&found.leads[1].guides.overlays)),
         (vec!["/o1".into()], vec!["/o1".into(), "/o2".into()])
     );
     assert_eq!(
-        (names(&found.leads[0].skills), names(&found.leads[0].workflows)),
+        (names(&found.leads[0].guides.skills), names(&found.leads[0].guides.workflows)),
         (vec!["/s".into()], vec!["/w".into()])
     );
-    assert_eq!(found.leads[0].overlays[0].from, url("https://h/m"));
+    assert_eq!(found.leads[0].guides.overlays[0].from, url("https://h/m"));
     // Metadata alone may name the description; what is no linkset is told and costs nothing.
     let only = r#"{"linkset": [{"anchor": "https://h/", "service-desc": [{"href": "/c.json"}]}]}"#;
     let pages =

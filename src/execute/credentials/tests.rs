@@ -25,15 +25,7 @@ fn config(services: &[&str], secrets: &[(&str, &str)]) -> Config {
         .sources
         .insert("src".into(), Source { enabled: true, refresh: Refresh::default(), uri: String::new(), kind });
     for id in services {
-        let service = Service {
-            source: "src".into(),
-            alias: None,
-            overlays: Vec::new(),
-            skills: Vec::new(),
-            workflows: Vec::new(),
-            server: None,
-            timeout: None,
-        };
+        let service = Service::of("src".into());
         config.services.insert(ServiceId::from(*id), service);
     }
     for (key, value) in secrets {

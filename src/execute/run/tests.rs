@@ -42,15 +42,7 @@ impl World {
         config
             .sources
             .insert("src".into(), Source { enabled: true, refresh: Refresh::default(), uri: String::new(), kind });
-        let service = Service {
-            source: "src".into(),
-            alias: None,
-            overlays: Vec::new(),
-            skills: Vec::new(),
-            workflows: Vec::new(),
-            server: None,
-            timeout: None,
-        };
+        let service = Service::of("src".into());
         config.services.insert("s".into(), service);
         let literal = SecretKind::Value(SecretRef::Literal(Redacted::new(SECRET.to_owned())));
         config.secrets.insert("s.token".into(), Secret { services: Vec::new(), kind: literal });

@@ -224,15 +224,7 @@ fn config(kind: ApiKind, location: &Location, service: Option<&str>) -> Config {
     };
     let source = Source { enabled: true, refresh: Refresh::default(), uri, kind: kind.at(location.clone()) };
     let services = service.map(|service| {
-        let entry = Service {
-            source: id.clone(),
-            alias: None,
-            overlays: Vec::new(),
-            skills: Vec::new(),
-            workflows: Vec::new(),
-            server: None,
-            timeout: None,
-        };
+        let entry = Service::of(id.clone());
         (ServiceId::new(service), entry)
     });
     Config { sources: BTreeMap::from([(id, source)]), services: services.into_iter().collect(), ..Config::default() }

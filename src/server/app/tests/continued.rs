@@ -74,15 +74,7 @@ fn h17_the_origin_is_that_of_the_present_config() {
     let server = Url::parse("http://127.0.0.1:2/v1").unwrap();
     config.services.insert(
         "api".into(),
-        crate::config::Service {
-            source: "src".into(),
-            alias: None,
-            overlays: Vec::new(),
-            skills: Vec::new(),
-            workflows: Vec::new(),
-            server: Some(server),
-            timeout: None,
-        },
+        crate::config::Service { server: Some(server), ..crate::config::Service::of("src".into()) },
     );
     let mut moved = World::with(config);
     std::mem::swap(&mut moved.app_mut().continuations, &mut world.app_mut().continuations);
