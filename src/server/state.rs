@@ -258,9 +258,10 @@ impl State {
         let config = &snapshot.served.config;
         let due = |report: &&SourceReport| {
             schedule::is_due(report, now)
-                || source_files(config, std::slice::from_ref(*report), |id| *id == report.id)
-                    .iter()
-                    .any(|path| changed.contains(&path.as_path()))
+                || (!changed.is_empty()
+                    && source_files(config, std::slice::from_ref(*report), |id| *id == report.id)
+                        .iter()
+                        .any(|path| changed.contains(&path.as_path())))
         };
         let due: BTreeSet<SourceId> = snapshot.report.iter().filter(due).map(|report| report.id.clone()).collect();
         if due.is_empty() { Due::Nothing } else { Due::Renew(due) }
