@@ -102,7 +102,8 @@ impl Meta {
         if content_type.is_empty() && link.is_empty() {
             return body_sha256.clone();
         }
-        format!("{body_sha256} {content_type} {link}")
+        // No header field holds the end of a line.
+        format!("{body_sha256}\n{content_type}\n{link}")
     }
 
     /// From a whole answer to a request that was sent at `now`: the time on the way counts as age (RFC 9111 section 4.2.3).
