@@ -127,11 +127,10 @@ impl Handler for App {
         let asked = Asked::new(&request.headers, router::find(&request.path), &self.ids);
         let outcome = self.admit(&request).and_then(|()| router::answer(&self, &request, &asked));
         let code = outcome.as_ref().err().map(|failure| failure.code);
-        let answer = outcome.unwrap_or_else(|failure| {
+        let mut answer = outcome.unwrap_or_else(|failure| {
             let challenge = failure.challenge(self.metadata_url().as_deref());
             failure.answer(request.headers.get("Accept"), &asked.id, challenge.as_deref())
         });
-        let mut answer = answer;
         match answer.held.take() {
             None => self.answered(answer, code, &asked, &request.method, &watch),
             Some(held) => {
