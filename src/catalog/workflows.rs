@@ -20,6 +20,8 @@ pub struct Plan {
     pub source: SourceId,
     /// The service it goes with.
     pub service: ServiceId,
+    /// Where it is, as the config or the publisher says.
+    pub asked: Url,
     /// Where it was found.
     pub url: Url,
     /// Whether the config names it.

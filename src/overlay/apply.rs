@@ -13,10 +13,9 @@ use crate::base::document::MAX_DEPTH;
 const STEPS: usize = 2_000_000;
 const STEPS_A_VALUE: usize = 100;
 
-pub(super) fn overlay(overlay: &Overlay, document: &mut Value) -> Result<Vec<Note>, OverlayError> {
+pub(super) fn overlay(overlay: &Overlay, document: &mut Value, growth: &mut usize) -> Result<Vec<Note>, OverlayError> {
     let steps = STEPS.saturating_add(count(document).saturating_mul(STEPS_A_VALUE));
-    let mut run =
-        Run { overlay, document, budget: Budget::new(steps), growth: MAX_GROWTH, notes: overlay.notes.clone() };
+    let mut run = Run { overlay, document, budget: Budget::new(steps), growth, notes: overlay.notes.clone() };
     for action in 0..overlay.actions.len() {
         run.action(action).map_err(|reason| overlay.error(action, reason))?;
     }
@@ -28,7 +27,7 @@ struct Run<'a> {
     document: &'a mut Value,
     budget: Budget,
     /// Bytes that may still be added.
-    growth: usize,
+    growth: &'a mut usize,
     notes: Vec<Note>,
 }
 
@@ -121,7 +120,7 @@ impl Run<'_> {
     fn charge(&mut self, places: &[Place], added: &Value) -> Result<(), String> {
         let weight = weight(added).saturating_mul(places.len());
         let left = self.growth.checked_sub(weight);
-        self.growth =
+        *self.growth =
             left.ok_or_else(|| format!("would make the document grow by more than {} MiB", MAX_GROWTH >> 20))?;
         let deepest = places.iter().map(Vec::len).max().unwrap_or(0);
         if deepest + depth(added) >= MAX_DEPTH {
@@ -146,7 +145,7 @@ impl Run<'_> {
     /// A value of the document, when what so many copies of it weigh may be added.
     fn taken(&mut self, source: &Place, copies: usize) -> Result<Value, String> {
         let value = value_at(self.document, source).ok_or("copies from where nothing is")?;
-        if weight(value).saturating_mul(copies) > self.growth {
+        if weight(value).saturating_mul(copies) > *self.growth {
             return Err(format!("would make the document grow by more than {} MiB", MAX_GROWTH >> 20));
         }
         Ok(value.clone())

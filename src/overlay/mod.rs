@@ -158,7 +158,13 @@ impl Overlay {
     /// Carries out all actions in order. What is returned is to be shown as warnings; after an error the document is half changed
     /// and must not be used.
     pub fn apply(&self, document: &mut Value) -> Result<Vec<Note>, OverlayError> {
-        apply::overlay(self, document)
+        self.apply_within(document, &mut { MAX_GROWTH })
+    }
+
+    /// As [`Overlay::apply`], adding no more than `growth`, which is what several overlays of one document may add together; what is left
+    /// of it stays there.
+    pub fn apply_within(&self, document: &mut Value, growth: &mut usize) -> Result<Vec<Note>, OverlayError> {
+        apply::overlay(self, document, growth)
     }
 
     fn note(&self, action: usize, said: &str) -> Note {

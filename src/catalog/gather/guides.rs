@@ -20,7 +20,7 @@ use crate::catalog::workflows::Plan;
 use crate::config::{Location, Service};
 use crate::discovery::{Lead, Linked};
 use crate::openapi::{Description, Document};
-use crate::overlay::Overlay;
+use crate::overlay::{self, Overlay};
 use crate::skills::{Manifest, Skills};
 
 /// One document: where it is, and which one leads there; `None` for the config.
@@ -129,33 +129,31 @@ impl<'a> Guiding<'a> {
                 return Ok((document, Granted::default()));
             }
         };
-        let mut present = published.clone();
+        let mut present = self.bringer.compute(|| published.clone());
+        let mut growth = overlay::MAX_GROWTH;
         let mut overlays = Vec::new();
         for guide in own {
             let failed = |error| Failure::overlay(&format!("{} cannot be applied: {error}", guide.url.public()));
             let brought = self.overlay(guide, &[url, &guides.description]).map_err(failed)?;
             // It may be there to take something away, so it is not passed over.
             let overlay = brought.ok_or_else(|| failed("its `extends` names another description".to_owned()))?;
-            overlays.push((guide, overlay));
+            self.apply(guide, &overlay, &mut present, &mut growth).map_err(failed)?;
+            overlays.push(overlay);
         }
-        for (guide, overlay) in &overlays {
-            let failed = |error| Failure::overlay(&format!("{} cannot be applied: {error}", guide.url.public()));
-            self.apply(guide, overlay, &mut present).map_err(failed)?;
-        }
-        let overlays: Vec<Overlay> = overlays.into_iter().map(|(_, overlay)| overlay).collect();
         let granted = self.bringer.compute(|| Granted::by(&overlays, &published, &present));
         for guide in found {
-            let mut next = present.clone();
-            let applied = self.overlay(guide, &[url, &guides.description]).and_then(|overlay| match overlay {
-                Some(overlay) => self.apply(guide, &overlay, &mut next),
-                None => {
+            match self.overlay(guide, &[url, &guides.description]) {
+                Ok(Some(overlay)) => {
+                    let mut next = self.bringer.compute(|| present.clone());
+                    match self.apply(guide, &overlay, &mut next, &mut growth) {
+                        Ok(()) => present = next,
+                        Err(error) => self.left_out(guide, "overlay", &error),
+                    }
+                }
+                Ok(None) => {
                     let message = "this overlay is left out: its `extends` names another description".to_owned();
                     self.tell(Severity::Warning, guide, message);
-                    Ok(())
                 }
-            });
-            match applied {
-                Ok(()) => present = next,
                 Err(error) => self.left_out(guide, "overlay", &error),
             }
         }
@@ -170,8 +168,19 @@ impl<'a> Guiding<'a> {
         Ok(is_for_it.then_some(overlay))
     }
 
-    fn apply(&mut self, guide: &Guide, overlay: &Overlay, document: &mut Value) -> Result<(), String> {
-        let notes = self.bringer.compute(|| overlay.apply(document)).map_err(|error| error.to_string())?;
+    /// Applies an overlay, while the source has time: a publisher may name many, and each may take long.
+    fn apply(
+        &mut self,
+        guide: &Guide,
+        overlay: &Overlay,
+        document: &mut Value,
+        growth: &mut usize,
+    ) -> Result<(), String> {
+        if self.bringer.deadline().passed() {
+            return Err("the time in which all of the source has to be there is over".to_owned());
+        }
+        let applied = self.bringer.compute(|| overlay.apply_within(document, growth));
+        let notes = applied.map_err(|error| error.to_string())?;
         for note in notes {
             self.tell(Severity::Warning, guide, note.message);
         }
@@ -204,6 +213,10 @@ impl<'a> Guiding<'a> {
     /// Reads the workflows that go with a service; they are bound once all services are known.
     pub(super) fn plan(&mut self, guides: &Guides, service: &ServiceId, part: &mut Part) {
         for guide in &guides.workflows {
+            // What two services of a source name, or its publisher, is one document.
+            if part.plans.iter().any(|known| known.asked == guide.url) {
+                continue;
+            }
             let read = self.bytes(guide).and_then(|(at, bytes)| {
                 arazzo::Description::read(&bytes)
                     .map(|description| (at, description))
@@ -213,6 +226,7 @@ impl<'a> Guiding<'a> {
                 Ok((url, description)) => part.plans.push(Arc::new(Plan {
                     source: self.source.clone(),
                     service: service.clone(),
+                    asked: guide.url.clone(),
                     url,
                     by_config: guide.from.is_none(),
                     description,

@@ -138,6 +138,38 @@ fn workflows_are_bound_and_those_that_cannot_be_are_told_and_kept_apart() {
     assert!(unbound.report[0].problems.iter().any(|problem| problem.about.is_named()));
 }
 
+#[test]
+fn one_document_of_workflows_that_several_services_name_is_one() {
+    let step = json!({"stepId": "s", "operationId": "$sourceDescriptions.a.get"});
+    let mut world = world(|_, service| service.workflows = at("/w"));
+    world.page("https://c.example.com/w", &arazzo("go", &json!({"stepId": "s", "operationId": "get"})));
+    let gathered = world.gather(None);
+    assert_eq!(gathered.catalog.workflows.len(), 1, "{:#?}", gathered.problems);
+    let mut world = guided().service("one", |_| ()).service("two", |_| ());
+    world.page("/w", &arazzo("go", &step));
+    let gathered = world.gather(None);
+    check(&gathered, SourceState::Ok, &["one", "two"]);
+    assert_eq!(gathered.catalog.workflows.len(), 1, "{:#?}", gathered.problems);
+    assert!(gathered.problems.iter().all(|problem| problem.severity != Severity::Error), "{:#?}", gathered.problems);
+}
+
+#[test]
+fn h28_overlays_of_one_description_grow_it_no_more_than_one_may() {
+    let mut world = World::of(SourceKind::ServiceRoot, "https://h.example.com/");
+    world.root("</a.json>; rel=service-desc, </m>; rel=service-meta");
+    let links: Vec<_> = (0..6).map(|nth| json!({"href": format!("/o{nth}")})).collect();
+    world.page("/m", &json!({"linkset": [{"schema-overlay": links}]}).to_string()).page("/a.json", &api("A", "a"));
+    let large = "x".repeat(7 << 20);
+    for nth in 0..6 {
+        let change = json!({"update": {format!("x-{nth}"): large, "title": format!("with {nth}")}});
+        world.page(&format!("/o{nth}"), &overlay("$.info", change));
+    }
+    let gathered = world.gather(None);
+    check(&gathered, SourceState::Ok, &["a"]);
+    assert_eq!(gathered.catalog.services[0].title, "with 3");
+    check_problem(&gathered, "would make the document grow by more than 32 MiB");
+}
+
 /// A service root whose metadata names an overlay, a skill manifest and workflows.
 fn guided() -> World {
     let world = World::of(SourceKind::ServiceRoot, "https://h.example.com/");
