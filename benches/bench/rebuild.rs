@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use open_cli::base::host::Clock;
@@ -127,12 +127,9 @@ fn latencies(toolbox: &Toolbox, request: &str, rebuilding: Option<&Publishers>) 
         if let Some(publishers) = rebuilding {
             scope.spawn(|| {
                 while !over.load(Ordering::SeqCst) {
-                    let asked = publishers.asked.load(Ordering::SeqCst);
+                    let enough = publishers.asked.now() + SERVICES;
                     toolbox.signal("HUP");
-                    let enough = asked + SERVICES as u64;
-                    while publishers.asked.load(Ordering::SeqCst) < enough && !over.load(Ordering::SeqCst) {
-                        std::thread::sleep(Duration::from_millis(1));
-                    }
+                    publishers.asked.wait_for(enough, &over);
                 }
             });
         }
@@ -145,6 +142,7 @@ fn latencies(toolbox: &Toolbox, request: &str, rebuilding: Option<&Publishers>) 
             taken.push(as_millis(begun.elapsed()));
         }
         over.store(true, Ordering::SeqCst);
+        rebuilding.inspect(|publishers| publishers.asked.wake());
         taken
     })
 }
@@ -174,15 +172,42 @@ fn toolbox(scene: &Scene, publishers: SocketAddr) -> Toolbox {
 struct Publishers {
     addr: SocketAddr,
     /// Requests, and those of them that were answered whole.
-    asked: Arc<AtomicU64>,
+    asked: Arc<Asked>,
     whole: Arc<AtomicU64>,
+}
+
+/// How many requests came, for whoever waits for more.
+#[derive(Default)]
+struct Asked(Mutex<usize>, Condvar);
+
+impl Asked {
+    fn now(&self) -> usize {
+        *self.0.lock().unwrap()
+    }
+
+    fn one_more(&self) {
+        *self.0.lock().unwrap() += 1;
+        self.1.notify_all();
+    }
+
+    /// Until so many came, or it is over.
+    fn wait_for(&self, enough: usize, over: &AtomicBool) {
+        let waits = |asked: &mut usize| *asked < enough && !over.load(Ordering::SeqCst);
+        drop(self.1.wait_while(self.0.lock().unwrap(), waits).unwrap());
+    }
+
+    /// Lets those look again who wait.
+    fn wake(&self) {
+        let _asked = self.0.lock().unwrap();
+        self.1.notify_all();
+    }
 }
 
 impl Publishers {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
-        let (asked, whole) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (asked, whole) = (Arc::new(Asked::default()), Arc::new(AtomicU64::new(0)));
         let counts = (Arc::clone(&asked), Arc::clone(&whole));
         let bodies: Arc<Vec<String>> = Arc::new((0..SERVICES).map(description).collect());
         std::thread::spawn(move || {
@@ -195,7 +220,7 @@ impl Publishers {
     }
 }
 
-fn answer_all(stream: &TcpStream, bodies: &[String], (asked, whole): &(Arc<AtomicU64>, Arc<AtomicU64>)) {
+fn answer_all(stream: &TcpStream, bodies: &[String], (asked, whole): &(Arc<Asked>, Arc<AtomicU64>)) {
     stream.set_nodelay(true).ok();
     let mut reader = BufReader::new(stream);
     let (mut head, mut line) = (String::new(), String::new());
@@ -217,7 +242,7 @@ fn answer_all(stream: &TcpStream, bodies: &[String], (asked, whole): &(Arc<Atomi
             if (&mut &*stream).write_all(answer.as_bytes()).is_err() {
                 return;
             }
-            asked.fetch_add(1, Ordering::SeqCst);
+            asked.one_more();
             head.clear();
         }
         line.clear();
