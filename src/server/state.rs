@@ -356,17 +356,18 @@ impl State {
                 Arc::new(Shelf::new(ReadyCatalog::new(catalog), &served.config))
             }
         };
-        if changed || build.only().is_none() {
-            let ms = took.elapsed().as_millis();
-            let fields: [(&str, &dyn fmt::Display); 3] =
-                [("tools", &shelf.catalog.len()), ("changed", &changed), ("ms", &ms)];
-            self.workshop.log.info("catalog built", &fields);
-        }
         building.trails = settled.trails;
         let built_at = rfc3339(clock.now());
         let snapshot = Arc::new(Snapshot { served: Arc::clone(served), shelf, report: settled.report, built_at });
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(served);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&snapshot));
+        // Whoever reads it finds the catalog served.
+        if changed || build.only().is_none() {
+            let ms = took.elapsed().as_millis();
+            let fields: [(&str, &dyn fmt::Display); 3] =
+                [("tools", &snapshot.shelf.catalog.len()), ("changed", &changed), ("ms", &ms)];
+            self.workshop.log.info("catalog built", &fields);
+        }
         snapshot
     }
 }
