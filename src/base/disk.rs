@@ -249,6 +249,12 @@ pub fn modified(path: &Path) -> io::Result<std::time::SystemTime> {
     fs::metadata(path)?.modified()
 }
 
+/// As if it had been changed last at another time.
+#[cfg(test)]
+pub fn set_modified(path: &Path, time: std::time::SystemTime) -> io::Result<()> {
+    File::options().write(true).open(path)?.set_modified(time)
+}
+
 /// A regular file of a directory.
 #[derive(Clone, Debug)]
 pub struct FileEntry {
