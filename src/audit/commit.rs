@@ -4,7 +4,7 @@
 //! needs not wait leaves word what is to be done afterwards ([`Then`]); what only such records wait for is written by a thread of its own.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread::{self, Thread};
@@ -134,8 +134,8 @@ impl Commits {
         }
     }
 
-    /// As [`Commits::commit`], for one record that nobody waits for: the thread that writes for others writes it, and does `then`. Without such
-    /// a thread, or where a write is quick, this one does both, unless somebody else is writing.
+    /// As [`Commits::commit`], for one record that nobody waits for: the thread that writes for others writes it, and does `then`.
+    /// Without such a thread, or where a write is quick, this one does both, unless somebody else is writing.
     pub(super) fn commit_then(
         &self,
         json: String,
@@ -197,11 +197,11 @@ impl Commits {
 
     /// Writes everything that waits, and what comes meanwhile if there is nobody else who would.
     fn lead(&self, queue: MutexGuard<'_, Queue>, write: &impl Fn(Vec<Record>) -> Outcomes) -> Outcomes {
-        let outcomes = self.lead_once(queue, write);
+        let outcomes = catch_unwind(AssertUnwindSafe(|| self.lead_once(queue, write)));
         if host::lock(&self.writer).is_none() {
             self.write_left(write);
         }
-        outcomes
+        outcomes.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// Writes everything that waits. Should `write` panic, nothing of it is promised, and the next one may lead.
@@ -373,6 +373,19 @@ mod tests {
         let panics = || leave_word(&commits, "a", &told, |_| panic!("as if out of memory"));
         assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
         assert_eq!(tells.try_recv(), Ok(("a".to_owned(), false)));
+        let later = || {
+            commits
+                .commit(["b".to_owned()], false, &Clock::system(), |records| {
+                    if texts(&records) == ["b"] {
+                        leave_word(&commits, "late", &told, |_| Outcomes::all(Ok(())));
+                        panic!("after somebody left word");
+                    }
+                    Outcomes::all(Ok(()))
+                })
+                .ok()
+        };
+        assert!(catch_unwind(AssertUnwindSafe(later)).is_err());
+        assert_eq!(tells.try_recv(), Ok(("late".to_owned(), true)), "nobody else would write it");
         let write = |_| Outcomes::all(Ok(()));
         commits.commit_then("b".to_owned(), false, &Clock::system(), write, Box::new(|_| panic!("a word too many")));
         leave_word(&commits, "c", &told, write);
