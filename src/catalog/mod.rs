@@ -3,8 +3,8 @@
 //! Key types: [`Catalog`] and what it holds, exactly as on the wire. `files` tells which members of a
 //! multipart body are files, `naming` decides groups, commands and flag names, `safety` what a call may do, `tool`
 //! turns one operation into a [`Tool`], `derive` gives the descriptions of one source their service ids, `build` puts a catalog
-//! together (pure), `workflows` binds steps to its tools, `view` filters and serializes it, `lock` makes it a file for review and finds what changed since, `gather`
-//! brings the documents.
+//! together (pure), `workflows` binds steps to its tools, `view` filters and serializes it, `lock` makes it a file for review and finds
+//! what changed since, `gather` brings the documents.
 
 use std::collections::BTreeMap;
 use std::fmt;

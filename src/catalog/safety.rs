@@ -136,7 +136,9 @@ pub fn of(
         }
     }
     if safety.destructive && granted.get("readOnly") == Some(&Some(true)) && safety.read_only {
-        ignored.push(format!("`{NAME}.readOnly: true` is ignored: {method} is taken for destructive, unless `destructive: false` is said too"));
+        ignored.push(format!(
+            "`{NAME}.readOnly: true` is ignored: {method} is taken for destructive, unless `destructive: false` is said too"
+        ));
     }
     safety.read_only &= !safety.destructive;
     (safety, ignored)
