@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use open_cli::base::document;
-use open_cli::catalog::Tool;
+use open_cli::catalog::{Schema, Tool};
 use open_cli::catalog::gather::{Gathered, SourceState};
 use open_cli::catalog::view::{Detail, Mask, ReadyCatalog};
 use open_cli::cli::tree;
@@ -37,10 +37,10 @@ fn operations(root: &Value) -> BTreeSet<String> {
     found
 }
 
-fn schemas(tool: &Tool) -> Vec<Value> {
+fn schemas(tool: &Tool) -> impl Iterator<Item = &Schema> {
     let parameters = tool.path_params.iter().chain(&tool.flags).filter_map(|parameter| parameter.schema.as_ref());
     let bodies = tool.request_body.iter().flat_map(|body| &body.content_types);
-    parameters.chain(bodies.filter_map(|content| content.schema.as_ref())).map(|schema| schema.value()).collect()
+    parameters.chain(bodies.filter_map(|content| content.schema.as_ref()))
 }
 
 /// Every reference of a schema, wherever it stands.
@@ -108,11 +108,13 @@ fn the_words_of_every_tool_lead_to_it() {
 }
 
 #[test]
-fn every_schema_stands_alone() {
+fn every_schema_stands_alone_and_has_the_sum_of_its_text() {
     for path in corpus() {
         for tool in gathered(&path).catalog.tools {
             for schema in schemas(&tool) {
-                check_stands_alone(&schema, &format!("{}: {}", path.display(), tool.id));
+                let (of, value) = (format!("{}: {}", path.display(), tool.id), schema.value());
+                check_stands_alone(&value, &of);
+                assert_eq!(schema.sum(), Schema::new(&value).sum(), "{of}");
             }
         }
     }

@@ -20,6 +20,7 @@ pub mod places;
 pub mod process;
 pub mod program;
 pub mod redacted;
+pub mod schema;
 pub mod seal;
 pub mod serial;
 pub mod time;

@@ -7,14 +7,12 @@
 //! what changed since, `gather` brings the documents.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::base::id::{ServiceId, SourceId, ToolId};
+pub use crate::base::schema::Schema;
 use crate::config::Location;
 
 pub mod build;
@@ -239,57 +237,6 @@ pub struct Parameter {
     /// The media type when the parameter is described by `content` instead of `schema`: its value is sent as that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-}
-
-/// A JSON Schema as bytes: it passes through, and is parsed only where a value is checked against it. Cheap to clone; tools
-/// that use one schema share it.
-#[derive(Clone)]
-pub struct Schema(Arc<RawValue>);
-
-impl Schema {
-    /// Keeps a schema.
-    pub fn new(value: &Value) -> Self {
-        Self(serde_json::value::to_raw_value(value).expect("a JSON value always serializes").into())
-    }
-
-    /// Keeps a schema that is text already.
-    pub fn from_text(text: Arc<RawValue>) -> Self {
-        Self(text)
-    }
-
-    /// The schema as a tree.
-    pub fn value(&self) -> Value {
-        serde_json::from_str(self.0.get()).unwrap_or(Value::Bool(true))
-    }
-
-    /// The schema as JSON text.
-    pub fn as_json(&self) -> &str {
-        self.0.get()
-    }
-}
-
-impl Serialize for Schema {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (*self.0).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Schema {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Box::<RawValue>::deserialize(deserializer)?.into()))
-    }
-}
-
-impl PartialEq for Schema {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.get() == other.0.get()
-    }
-}
-
-impl fmt::Debug for Schema {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.get())
-    }
 }
 
 /// The body an operation takes.

@@ -6,9 +6,7 @@ use serde_json::{Map, Value};
 
 use super::naming::{self, FlagWish, Wish};
 use super::safety::{self, Granted};
-use super::{
-    AuthRequirement, BodyContent, Output, Pagination, Parameter, Place, RequestBody, Retry, Safety, Schema, Tool,
-};
+use super::{AuthRequirement, BodyContent, Output, Pagination, Parameter, Place, RequestBody, Retry, Safety, Tool};
 use crate::base::id::{ServiceId, ToolId};
 use crate::base::name::{Unique, kebab};
 use crate::base::url::Url;
@@ -234,7 +232,7 @@ fn as_parameter(parameter: &openapi::Parameter, name: String) -> Parameter {
         original_name: parameter.name.clone(),
         location: parameter.place,
         required: parameter.required,
-        schema: parameter.schema.clone().map(Schema::from_text),
+        schema: parameter.schema.clone(),
         description: parameter.description.clone(),
         style: parameter.style,
         explode: parameter.explode,
@@ -246,7 +244,7 @@ fn as_parameter(parameter: &openapi::Parameter, name: String) -> Parameter {
 fn body(body: &openapi::operations::Body) -> RequestBody {
     let contents = body.contents.iter().map(|content| BodyContent {
         media_type: content.media_type.clone(),
-        schema: content.schema.clone().map(Schema::from_text),
+        schema: content.schema.clone(),
         encoding: content.encoding.clone(),
     });
     RequestBody { required: body.required, content_types: contents.collect() }

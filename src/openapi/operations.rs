@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::document::{NotOpenApi, Version};
 use super::encoding::{self, Encoding};
@@ -17,6 +16,7 @@ use super::security::{AuthAlternative, Security};
 use super::servers;
 use super::swagger2;
 use super::{Problem, Severity};
+use crate::base::schema::Schema;
 use crate::http::Method;
 
 /// Operations of one description.
@@ -95,7 +95,7 @@ pub struct Content {
     /// As published.
     pub media_type: String,
     /// Standing alone.
-    pub schema: Option<Arc<RawValue>>,
+    pub schema: Option<Schema>,
     /// How properties of a form are written, by name.
     pub encoding: BTreeMap<String, Encoding>,
 }
@@ -404,12 +404,11 @@ pub fn template_names(path: &str) -> Option<Vec<&str>> {
 }
 
 fn undescribed(name: &str) -> Parameter {
-    let text = RawValue::from_string(r#"{"type":"string"}"#.to_owned()).expect("this text is JSON");
     Parameter {
         name: name.to_owned(),
         place: Place::Path,
         required: true,
-        schema: Some(text.into()),
+        schema: Some(Schema::new(&json!({ "type": "string" }))),
         description: String::new(),
         style: Style::Simple,
         explode: false,

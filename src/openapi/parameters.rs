@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use super::document::Version;
 use super::refs::{Node, Object, Reading};
 use super::schemas::Schemas;
 use super::{Severity, swagger2};
+use crate::base::schema::Schema;
 
 /// One parameter of an operation.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Parameter {
     /// Whether it must be given; path parameters always.
     pub required: bool,
     /// JSON Schema, standing alone.
-    pub schema: Option<Arc<RawValue>>,
+    pub schema: Option<Schema>,
     /// Markdown.
     pub description: String,
     /// Never one that does not fit the place.

@@ -8,8 +8,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
-use std::sync::Arc;
 
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::Severity;
@@ -18,12 +18,16 @@ use super::refs::{Node, Reading};
 use super::template::{Template, is_keyword};
 use crate::base::json;
 use crate::base::name::Unique;
+use crate::base::schema::{self, Schema, Sum};
 
 /// Bytes of one schema with all it refers to; what would go beyond accepts any value.
 pub const MAX_SCHEMA_BYTES: usize = 1 << 20;
 
 /// Bytes of all schemas of one description, each counted as often as it is used; later ones accept any value.
 pub const MAX_ALL_SCHEMAS_BYTES: usize = 64 << 20;
+
+/// In the place of a definition that is too far away.
+const LEFT_OUT: &str = "{\"$comment\":\"left out: too large\"}";
 
 const TOO_MUCH: &str = "all schemas together are larger than 64 MiB; from here on any value is accepted";
 
@@ -32,7 +36,7 @@ pub(super) struct Schemas<'r> {
     pub(super) reading: &'r Reading<'r>,
     targets: RefCell<Vec<Target<'r>>>,
     by_address: RefCell<HashMap<usize, usize>>,
-    finished: RefCell<HashMap<usize, Arc<RawValue>>>,
+    finished: RefCell<HashMap<usize, Schema>>,
     spent: Cell<usize>,
 }
 
@@ -40,6 +44,10 @@ pub(super) struct Schemas<'r> {
 struct Target<'r> {
     node: Node<'r>,
     template: Option<Rc<Template>>,
+    /// What a definition of it is called where nothing else has that name.
+    name: Option<Rc<str>>,
+    /// Of its text where all definitions are called so.
+    sum: Option<Sum>,
 }
 
 impl<'r> Schemas<'r> {
@@ -54,7 +62,7 @@ impl<'r> Schemas<'r> {
     }
 
     /// The schema at `node`, standing alone. What cannot be resolved accepts any value and is reported.
-    pub(super) fn standalone(&self, node: &Node<'r>) -> Arc<RawValue> {
+    pub(super) fn standalone(&self, node: &Node<'r>) -> Schema {
         let root = self.behind_references(node);
         // Asked before the work is done: beyond the bound nothing is put together and nothing kept.
         if self.spent.get() > MAX_ALL_SCHEMAS_BYTES {
@@ -67,18 +75,18 @@ impl<'r> Schemas<'r> {
             self.finished.borrow_mut().insert(root.address(), schema.clone());
             schema
         });
-        self.spent.set(self.spent.get() + schema.get().len());
+        self.spent.set(self.spent.get() + schema.as_json().len());
         schema
     }
 
     /// The schema that a template makes, standing alone; `node` is the place it is told of in problems.
-    pub(super) fn of_template(&self, node: &Node<'r>, template: &Template) -> Arc<RawValue> {
+    pub(super) fn of_template(&self, node: &Node<'r>, template: &Template) -> Schema {
         if self.spent.get() > MAX_ALL_SCHEMAS_BYTES {
             self.warn(node, TOO_MUCH);
             return anything();
         }
         let schema = self.put_together(node, template);
-        self.spent.set(self.spent.get() + schema.get().len());
+        self.spent.set(self.spent.get() + schema.as_json().len());
         schema
     }
 
@@ -99,7 +107,7 @@ impl<'r> Schemas<'r> {
         node
     }
 
-    fn put_together(&self, root: &Node<'r>, template: &Template) -> Arc<RawValue> {
+    fn put_together(&self, root: &Node<'r>, template: &Template) -> Schema {
         let (kept, cut) = self.closure(template);
         if template.size > MAX_SCHEMA_BYTES {
             self.warn(root, "the schema is larger than 1 MiB; any value is accepted");
@@ -111,27 +119,45 @@ impl<'r> Schemas<'r> {
                 "the schema refers to more than 1 MiB of others; in the farthest of them any value is accepted",
             );
         }
-        let names = self.names(kept.iter().chain(&cut).copied());
+        let (names, usual) = self.names(kept.iter().chain(&cut).copied());
         let size: usize = kept.iter().map(|target| self.template(*target).size + 64).sum();
         let mut text = String::with_capacity(template.size + 64 + size);
         template.write(&names, &mut text);
-        let object = text.ends_with('}');
-        if !names.is_empty() && object {
-            text.pop();
-            text.push_str(if text.len() > 1 { ",\"$defs\":{" } else { "\"$defs\":{" });
-            let by_name: BTreeMap<&str, usize> = names.iter().map(|(target, name)| (name.as_str(), *target)).collect();
-            for (nth, (name, target)) in by_name.into_iter().enumerate() {
-                text.push_str(if nth > 0 { ",\"" } else { "\"" });
-                text.push_str(name);
-                text.push_str("\":");
-                match kept.contains(&target) {
-                    true => self.template(target).write(&names, &mut text),
-                    false => text.push_str("{\"$comment\":\"left out: too large\"}"),
-                }
-            }
-            text.push_str("}}");
+        if names.is_empty() || !text.ends_with('}') {
+            return RawValue::from_string(text).map_or_else(|_| anything(), Schema::from_text);
         }
-        RawValue::from_string(text).map_or_else(|_| anything(), Arc::from)
+        let sum_of_root = schema::of_part(&text);
+        text.pop();
+        text.push_str(if text.len() > 1 { ",\"$defs\":{" } else { "\"$defs\":{" });
+        let by_name: BTreeMap<&str, usize> = names.iter().map(|(target, name)| (&**name, *target)).collect();
+        let mut sums = Vec::with_capacity(by_name.len());
+        for (nth, (name, target)) in by_name.into_iter().enumerate() {
+            text.push_str(if nth > 0 { ",\"" } else { "\"" });
+            text.push_str(name);
+            text.push_str("\":");
+            let begin = text.len();
+            match kept.contains(&target) {
+                true => self.template(target).write(&names, &mut text),
+                false => text.push_str(LEFT_OUT),
+            }
+            let known = usual && kept.contains(&target);
+            sums.push((name, self.sum(target, known, &text[begin..])));
+        }
+        text.push_str("}}");
+        let sum = schema::sum(sum_of_root, sums);
+        RawValue::from_string(text).map_or_else(|_| anything(), |text| Schema::summed(text, sum))
+    }
+
+    /// Of the text of a definition; computed once for each target when it is the `usual` one.
+    fn sum(&self, target: usize, usual: bool, text: &str) -> Sum {
+        let known = self.targets.borrow()[target].sum.filter(|_| usual);
+        known.unwrap_or_else(|| {
+            let sum = schema::of_part(text);
+            if usual {
+                self.targets.borrow_mut()[target].sum = Some(sum);
+            }
+            sum
+        })
     }
 
     /// All targets that can be reached, nearest first until the bound; then those that are cut.
@@ -167,19 +193,35 @@ impl<'r> Schemas<'r> {
         sorted
     }
 
-    /// A name for each target: its own, with a number when it is taken.
-    fn names(&self, targets: impl Iterator<Item = usize>) -> HashMap<usize, String> {
+    /// A name for each target: its own, with a number when it is taken. Also whether all have their own.
+    fn names(&self, targets: impl Iterator<Item = usize>) -> (HashMap<usize, Rc<str>>, bool) {
         let mut taken = Unique::default();
-        let mut names = HashMap::new();
-        for target in self.in_order(targets.collect::<Vec<_>>()) {
-            let own = self.own_name(&self.targets.borrow()[target].node);
-            names.insert(target, taken.take(&own, '_'));
+        let (mut names, mut usual) = (HashMap::new(), true);
+        for target in self.in_order(targets) {
+            let own = self.own_name(target);
+            let name = match taken.reserve(&own) {
+                true => own,
+                false => {
+                    usual = false;
+                    taken.number(&own, '_').into()
+                }
+            };
+            names.insert(target, name);
         }
-        names
+        (names, usual)
+    }
+
+    fn own_name(&self, target: usize) -> Rc<str> {
+        let known = self.targets.borrow()[target].name.clone();
+        known.unwrap_or_else(|| {
+            let name: Rc<str> = self.name_of(&self.targets.borrow()[target].node).into();
+            self.targets.borrow_mut()[target].name = Some(name.clone());
+            name
+        })
     }
 
     /// The last word of the place, with the one before it when that word says nothing; the file's name for a whole document.
-    fn own_name(&self, node: &Node<'r>) -> String {
+    fn name_of(&self, node: &Node<'r>) -> String {
         let tokens: Vec<String> = node.pointer.split('/').skip(1).map(json::unescape_token).collect();
         let file = || {
             let path = self.reading.document_url(node).path().to_owned();
@@ -203,7 +245,7 @@ impl<'r> Schemas<'r> {
             return *known;
         }
         let mut targets = self.targets.borrow_mut();
-        targets.push(Target { node, template: None });
+        targets.push(Target { node, template: None, name: None, sum: None });
         self.by_address.borrow_mut().insert(address, targets.len() - 1);
         targets.len() - 1
     }
@@ -250,6 +292,6 @@ impl<'r> Schemas<'r> {
 }
 
 /// The schema that accepts everything.
-fn anything() -> Arc<RawValue> {
-    RawValue::from_string("{}".to_owned()).expect("an empty object is JSON").into()
+fn anything() -> Schema {
+    Schema::new(&json!({}))
 }

@@ -7,9 +7,7 @@
 //! and `template` for the keywords of schemas. What 2.0 and 3 say alike is not here.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::Severity;
@@ -21,6 +19,7 @@ use super::refs::{Object, Reading};
 use super::schemas::Schemas;
 use super::servers::absolute;
 use super::template::Template;
+use crate::base::schema::Schema;
 use crate::http::media_type;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -163,7 +162,7 @@ fn is_list(parameter: &Object<'_>) -> bool {
 }
 
 /// The schema whose keywords stand among the members of a parameter.
-pub(super) fn schema<'r>(schemas: &Schemas<'r>, parameter: &Object<'r>) -> Option<Arc<RawValue>> {
+pub(super) fn schema<'r>(schemas: &Schemas<'r>, parameter: &Object<'r>) -> Option<Schema> {
     let keywords = keywords(parameter);
     if keywords.is_empty() {
         return None;

@@ -119,13 +119,13 @@ impl Template {
         })
     }
 
-    pub(super) fn write(&self, names: &HashMap<usize, String>, out: &mut String) {
+    pub(super) fn write(&self, names: &HashMap<usize, Rc<str>>, out: &mut String) {
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
                 Part::Reference(target) => {
                     out.push_str("\"#/$defs/");
-                    out.push_str(names.get(target).map_or("", String::as_str));
+                    out.push_str(names.get(target).map_or("", |name| name));
                     out.push('"');
                 }
             }

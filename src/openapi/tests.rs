@@ -64,12 +64,12 @@ fn operation<'a>(description: &'a Description, id: &str) -> &'a Operation {
 }
 
 fn body_schema(operation: &Operation) -> Value {
-    serde_json::from_str(operation.body.as_ref().unwrap().contents[0].schema.as_ref().unwrap().get()).unwrap()
+    serde_json::from_str(operation.body.as_ref().unwrap().contents[0].schema.as_ref().unwrap().as_json()).unwrap()
 }
 
 fn parameter_schema(operation: &Operation, name: &str) -> Value {
     let parameter = operation.parameters.iter().find(|parameter| parameter.name == name).unwrap();
-    serde_json::from_str(parameter.schema.as_ref().unwrap().get()).unwrap()
+    serde_json::from_str(parameter.schema.as_ref().unwrap().as_json()).unwrap()
 }
 
 #[track_caller]
@@ -273,6 +273,31 @@ fn definitions_of_one_name_are_numbered() {
     let (description, _) = read_with(&url("https://api.example.com/o.json"), &text.to_string(), &others);
     let defs = body_schema(operation(&description, "x"))["$defs"].clone();
     assert_eq!(defs, json!({"A_B": {"const": 3}, "Pet": {"const": 1}, "Pet_2": {"const": 2}}));
+}
+
+#[test]
+fn the_sum_of_a_schema_is_that_of_its_text_also_where_names_differ_from_operation_to_operation() {
+    let body = |member: &str| {
+        json!({"requestBody": {"content": {"application/json": {"schema": {"properties": {
+        "w": {"$ref": "other.json#/Wrap"}, "p": {"$ref": member}}}}}}})
+    };
+    let text = json!({"openapi": "3.1.0", "servers": [{"url": "https://s.example.com"}],
+        "paths": {"/a": {"post": body("other.json#/Pet")}, "/b": {"post": body("#/components/schemas/Pet")}},
+        "components": {"schemas": {"Pet": {"const": 1}}}});
+    let other = json!({"Pet": {"const": 2}, "Wrap": {"not": {"$ref": "#/Pet"}}});
+    let others = BTreeMap::from([(url("https://api.example.com/other.json"), other.to_string())]);
+    let (description, _) = read_with(&url("https://api.example.com/o.json"), &text.to_string(), &others);
+    let schemas: Vec<_> = description
+        .operations
+        .iter()
+        .map(|one| one.body.as_ref().unwrap().contents[0].schema.as_ref().unwrap())
+        .collect();
+    let wraps: Vec<Value> = schemas.iter().map(|schema| schema.value()["$defs"]["Wrap"].clone()).collect();
+    assert_ne!(wraps[0], wraps[1], "one target, two texts");
+    for schema in schemas {
+        let read = crate::base::schema::Schema::new(&schema.value());
+        assert_eq!(schema.sum(), read.sum(), "{schema:?}");
+    }
 }
 
 #[test]
@@ -576,6 +601,6 @@ fn equal_parameters_are_read_once_and_each_place_has_its_problems() {
     let document = json!({"openapi": "3.1.0", "components": {"schemas": {"A": {"type": "string"}}},
         "paths": {"/one": {"get": {"parameters": [other]}}, "/two": {"get": {"parameters": [other]}}}});
     let description = read_one(&document.to_string());
-    let schema = |nth: usize| description.operations[nth].parameters[0].schema.as_ref().unwrap().get().to_owned();
+    let schema = |nth: usize| description.operations[nth].parameters[0].schema.as_ref().unwrap().as_json().to_owned();
     assert_eq!((schema(0), schema(1)), (r#"{"type":"string"}"#.to_owned(), r#"{"type":"string"}"#.to_owned()));
 }
