@@ -6,9 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use open_cli::base::document;
-use open_cli::catalog::{Schema, Tool};
 use open_cli::catalog::gather::{Gathered, SourceState};
 use open_cli::catalog::view::{Detail, Mask, ReadyCatalog};
+use open_cli::catalog::{Schema, Tool};
 use open_cli::cli::tree;
 use open_cli::client::index::{self, Index};
 use serde_json::{Value, json};

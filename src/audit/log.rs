@@ -310,7 +310,10 @@ impl AuditLog {
         if is_fresh || self.found(standing.identity, standing.length).is_some() {
             return Ok(());
         }
-        Err(AuditError::Gone { path: self.path.clone() })
+        // Another file may take the place of this one just now: who writes knows which it is, and is waited for.
+        let end = lock(&self.end);
+        let found = self.found(end.identity, end.length);
+        found.map(drop).ok_or_else(|| AuditError::Gone { path: self.path.clone() })
     }
 
     /// Counts a frequent event; it is written by the next [`AuditLog::flush`], not at once.

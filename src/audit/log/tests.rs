@@ -254,6 +254,20 @@ fn a_file_that_is_large_enough_is_closed_and_the_chain_goes_on() {
 }
 
 #[test]
+fn whoever_comes_while_another_file_takes_the_place_is_not_refused() {
+    let path = scratch();
+    let (log, _) = open(&path);
+    log.record(&started()).unwrap();
+    let before = *lock(&log.standing);
+    log.try_close(&mut lock(&log.end)).unwrap();
+    // As it is between the new name of the file and the note of it.
+    *lock(&log.standing) = Standing { seen: None, ..before };
+    assert!(log.promise(&started()).is_ok());
+    disk::remove(&path).unwrap();
+    assert!(matches!(log.promise(&started()), Err(AuditError::Gone { .. })));
+}
+
+#[test]
 fn a_file_that_is_old_enough_is_closed_when_it_holds_something() {
     let path = scratch();
     let (clock, now) = told(1000);
