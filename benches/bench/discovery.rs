@@ -24,6 +24,9 @@ const SERVICES: usize = 200;
 /// Operations of each service.
 const OPERATIONS: usize = 25;
 
+/// Of all services.
+pub(crate) const TOOLS: usize = SERVICES * OPERATIONS;
+
 const ROUNDS: usize = 7;
 
 /// The first build, with an empty cache, beside the bare parse of all descriptions.

@@ -1,12 +1,13 @@
-//! Two hundred services of publishers that say whether anything changed: a rebuild with nothing changed beside the first build, and what
-//! callers notice of rebuilds.
+//! Two hundred services of publishers that say whether anything changed: a rebuild with nothing changed beside the first build, for
+//! services behind one API catalog and for as many sources, and what callers notice of rebuilds.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use open_cli::http::client::{ClientOptions, HttpClient};
 use serde_json::{Value, json};
 
 use crate::client::{Client, header};
+use crate::discovery::{self, Publisher};
 use crate::measure::{Row, Samples, as_millis};
 use crate::scene::Scene;
 use crate::toolbox::Toolbox;
@@ -33,39 +35,57 @@ const CATALOG: &str = "/v1/catalog/effective";
 const SLICE: Duration = Duration::from_secs(2);
 const SLICES: usize = 4;
 
-/// Both.
+/// All of them.
 pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
-    let publishers = Publishers::start();
-    vec![unchanged(scene, &publishers), noticed(scene, &publishers)]
+    let (publisher, publishers) = (Publisher::start(discovery::pages()), Publishers::start());
+    let whole_of_one = || {
+        let [asked, known] = publisher.asked.each_ref().map(|count| count.load(Ordering::SeqCst));
+        asked - known
+    };
+    let behind_one = Unchanged { scene, config: discovery::config(publisher.addr), tools: discovery::TOOLS };
+    let each = Unchanged { scene, config: config(publishers.addr), tools: SERVICES * OPERATIONS };
+    let row = behind_one.measure("rebuild of 200 services behind one API catalog, nothing changed", &whole_of_one);
+    let ratio = row.ratio();
+    vec![
+        row.at_most("ratio", ratio, 0.20),
+        each.measure("rebuild of 200 sources, nothing changed", &|| publishers.whole.load(Ordering::SeqCst)),
+        noticed(scene, &publishers),
+    ]
 }
 
-/// In this process, each first build with an empty cache.
-fn unchanged(scene: &Scene, publishers: &Publishers) -> Row {
-    let config = config(publishers.addr);
-    let (mut first, mut again) = (Vec::new(), Vec::new());
-    for round in 0..=ROUNDS {
-        let builder = Builder::new(scene, &config, round);
-        let begun = Instant::now();
-        let built = builder.build(None);
-        let taken = as_millis(begun.elapsed());
-        let catalog = built.catalog.as_ref().expect("the first build makes a catalog");
-        assert_eq!(catalog.tools.len(), SERVICES * OPERATIONS);
-        let whole = publishers.whole.load(Ordering::SeqCst);
-        let begun = Instant::now();
-        let rebuilt = builder.build(Some(&built));
-        let taken_again = as_millis(begun.elapsed());
-        assert!(rebuilt.catalog.is_none(), "nothing changed");
-        assert_eq!(publishers.whole.load(Ordering::SeqCst), whole, "all were answered 304");
-        // The first round warms the machine.
-        if round > 0 {
-            first.push(taken);
-            again.push(taken_again);
+/// A rebuild with nothing changed, in this process, each first build with an empty cache.
+struct Unchanged<'a> {
+    scene: &'a Scene,
+    config: Config,
+    tools: usize,
+}
+
+impl Unchanged<'_> {
+    /// `whole` counts the answers with a document.
+    fn measure(&self, name: &str, whole: &dyn Fn() -> usize) -> Row {
+        let (mut first, mut again) = (Vec::new(), Vec::new());
+        for round in 0..=ROUNDS {
+            let cache = self.scene.scratch.join(format!("rebuild-{}-{round}", self.config.sources.len()));
+            let builder = Builder::new(cache, &self.config);
+            let begun = Instant::now();
+            let built = builder.build(None);
+            let taken = as_millis(begun.elapsed());
+            let catalog = built.catalog.as_ref().expect("the first build makes a catalog");
+            assert_eq!(catalog.tools.len(), self.tools);
+            let before = whole();
+            let begun = Instant::now();
+            let rebuilt = builder.build(Some(&built));
+            let taken_again = as_millis(begun.elapsed());
+            assert!(rebuilt.catalog.is_none(), "nothing changed");
+            assert_eq!(whole(), before, "all were answered 304");
+            // The first round warms the machine.
+            if round > 0 {
+                first.push(taken);
+                again.push(taken_again);
+            }
         }
+        Row::new(name, "ms", Samples::new(again)).peer("their first build", Samples::new(first))
     }
-    let row = Row::new("rebuild of 200 services, nothing changed", "ms", Samples::new(again));
-    let row = row.peer("their first build", Samples::new(first));
-    let ratio = row.ratio();
-    row.at_most("ratio", ratio, 0.20)
 }
 
 /// Builds as the toolbox does.
@@ -76,10 +96,9 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(scene: &Scene, config: &'a Config, round: usize) -> Self {
+    fn new(cache: PathBuf, config: &'a Config) -> Self {
         let clock = Clock::system();
         let transport = Arc::new(HttpClient::new(ClientOptions::default()).unwrap());
-        let cache = scene.scratch.join(format!("rebuild-{round}"));
         Self { config, fetcher: Fetcher::new(transport, Some(cache), clock.clone()), clock }
     }
 
@@ -173,7 +192,7 @@ struct Publishers {
     addr: SocketAddr,
     /// Requests, and those of them that were answered whole.
     asked: Arc<Asked>,
-    whole: Arc<AtomicU64>,
+    whole: Arc<AtomicUsize>,
 }
 
 /// How many requests came, for whoever waits for more.
@@ -207,7 +226,7 @@ impl Publishers {
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
-        let (asked, whole) = (Arc::new(Asked::default()), Arc::new(AtomicU64::new(0)));
+        let (asked, whole) = (Arc::new(Asked::default()), Arc::new(AtomicUsize::new(0)));
         let counts = (Arc::clone(&asked), Arc::clone(&whole));
         let bodies: Arc<Vec<String>> = Arc::new((0..SERVICES).map(description).collect());
         std::thread::spawn(move || {
@@ -220,7 +239,7 @@ impl Publishers {
     }
 }
 
-fn answer_all(stream: &TcpStream, bodies: &[String], (asked, whole): &(Arc<Asked>, Arc<AtomicU64>)) {
+fn answer_all(stream: &TcpStream, bodies: &[String], (asked, whole): &(Arc<Asked>, Arc<AtomicUsize>)) {
     stream.set_nodelay(true).ok();
     let mut reader = BufReader::new(stream);
     let (mut head, mut line) = (String::new(), String::new());
