@@ -392,7 +392,7 @@ fn help_is_there_at_every_level() {
 #[test]
 fn what_comes_later_is_never_a_service() {
     let world = World::new("later");
-    for line in ["search x", "workflow run y", "doctor", "completion bash", "config add-source"] {
+    for line in ["workflow run y", "completion bash", "config add-source"] {
         world.run(line).has(2, "", "is not supported by this version");
     }
     world.run("--query x").has(2, "", "not supported by this version");
@@ -416,7 +416,7 @@ fn the_catalog_is_listed_and_filtered() {
     assert_eq!(ids("catalog list --safety approval --service hd"), ["helpdesk tickets delete"]);
     assert_eq!(ids("catalog list --group hd"), ["helpdesk status"]);
     assert_eq!(ids("catalog list --hidden --safety=read-only").len(), 4);
-    world.run("catalog list --group nope").has(0, "[]", "`open-cli auth status` shows your scopes");
+    world.run("catalog list --group nope").has(2, "", "groups: hd, tickets");
     world.run("catalog list --service nope").has(2, "", "services: helpdesk");
     world.run("catalog list --safety none").has(2, "", "known: read-only");
     world.run("tool schema hd:status").has(0, "\"id\": \"hd:status\"", "");
@@ -672,4 +672,52 @@ fn a_policy_is_asked_about_as_a_file_says_and_only_where_it_is_explained() {
     }
     assert!(mute.calls().iter().all(|call| !call.starts_with("POST")));
     explaining("cases-bad", "{}").run("policy test -").has(2, "", "standard input:1:1: `cases` is missing");
+}
+
+#[test]
+fn tools_are_searched_and_what_was_searched_is_kept() {
+    let mut world = World::new("search");
+    let found: Value = serde_json::from_str(&world.run("search tickets list").out).unwrap();
+    assert_eq!((&found[0]["id"], &found[0]["command"]), (&json!("hd:listTickets"), &json!("helpdesk tickets list")));
+    assert!(found[0]["score"].as_f64() > found[1]["score"].as_f64(), "{found}");
+    assert_eq!(world.calls(), ["GET /v1/runtime/info", "GET /v1/catalog/effective"]);
+    world.run("search tikcet --safety destructive").has(
+        0,
+        "hd:deleteTicket",
+        "note: nothing has `tikcet`; taken for ticket",
+    );
+    let asked = world.fake.seen.lock().unwrap()[2].clone();
+    assert_eq!(
+        (asked.headers.get("if-none-match"), asked.url.query()),
+        (Some("\"e1\""), None),
+        "only whether it changed"
+    );
+    world.run("search zzzzzz").is(
+        0,
+        "[]\n",
+        "note: nothing has `zzzzzz`\nnote: no tool fits; try other words, or `open-cli catalog list --text`\n",
+    );
+    world.run("search hidden").has(0, "[]", "no tool fits");
+    world.run("search hidden --hidden").has(0, "hd:hidden", "");
+    world.run("search ticket --limit 1").has(0, "", "note: the first 1 of ");
+    for (line, part) in [
+        ("search", "search needs <words>"),
+        ("search ticket --limit 0", "from 1 to 10000"),
+        ("search ticket --service helpdsk", "did you mean helpdesk?"),
+        ("search ticket --safty x", "did you mean --safety?"),
+        ("search ticket --safety distructive", "did you mean destructive?"),
+    ] {
+        world.run(line).has(2, "", part);
+    }
+    world.fake = Arc::new(Fake { away: true, ..Fake::default() });
+    world.run("search ticket").has(0, "hd:getTicket", "note: the runtime cannot be reached");
+}
+
+#[test]
+fn filters_of_a_list_say_what_they_leave() {
+    let world = World::new("filters");
+    world.run("catalog list --method delete").has(0, "hd:deleteTicket", "");
+    world.run("catalog list --text nothing-at-all").has(0, "[]", "--text leaves 0");
+    world.run("catalog list --method delet").has(2, "", "did you mean DELETE?");
+    world.run("catalog list --group tikets").has(2, "", "did you mean tickets?");
 }

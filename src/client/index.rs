@@ -335,14 +335,24 @@ pub fn encode(effective: &[u8], etag: Option<&str>) -> Result<Vec<u8>, String> {
     Ok(file(&header, &rows, &tools))
 }
 
-/// The same without the tools' JSON, which `see` gets instead, in the order of the rows, with whether the view leaves the tool out.
-pub fn encode_rows(effective: &[u8], etag: Option<&str>, see: impl FnMut(&str, bool)) -> Result<Vec<u8>, String> {
+/// The same without the tools' JSON, which `see` gets instead, in the order of the rows, with the service's alias; `None` for a tool
+/// that the view leaves out.
+pub fn encode_rows(
+    effective: &[u8],
+    etag: Option<&str>,
+    see: impl FnMut(&str, Option<&str>),
+) -> Result<Vec<u8>, String> {
     let (header, rows) = rows(effective, etag, see)?;
     Ok(file(&header, &rows, ""))
 }
 
-fn rows(effective: &[u8], etag: Option<&str>, mut see: impl FnMut(&str, bool)) -> Result<(Header, String), String> {
+fn rows(
+    effective: &[u8],
+    etag: Option<&str>,
+    mut see: impl FnMut(&str, Option<&str>),
+) -> Result<(Header, String), String> {
     let Effective { catalog, view } = serde_json::from_slice(effective).map_err(|error| error.to_string())?;
+    let services: Vec<Service> = catalog.services.into_iter().map(Service::with_alias).collect();
     let shown: std::collections::HashSet<&str> = view.tools.iter().map(|tool| tool.id.as_str()).collect();
     let mut rows = String::new();
     let mut at = 0;
@@ -351,7 +361,8 @@ fn rows(effective: &[u8], etag: Option<&str>, mut see: impl FnMut(&str, bool)) -
         let outside = !shown.contains(brief.id.as_str());
         write_row(&mut rows, &brief, outside, at, raw.get().len());
         at += raw.get().len();
-        see(raw.get(), outside);
+        let alias = services.iter().find(|service| service.id == brief.service_id).map_or("", |service| &service.alias);
+        see(raw.get(), (!outside).then_some(alias));
     }
     let header = Header {
         etag: etag.map(str::to_owned),
@@ -359,7 +370,7 @@ fn rows(effective: &[u8], etag: Option<&str>, mut see: impl FnMut(&str, bool)) -
         generated_at: catalog.generated_at,
         view: (view.name, view.mode),
         views: catalog.effective_views.into_iter().map(|view| view.name).collect(),
-        services: catalog.services.into_iter().map(Service::with_alias).collect(),
+        services,
     };
     Ok((header, rows))
 }

@@ -102,11 +102,12 @@ struct Named {
 pub fn encode(effective: &[u8], etag: Option<&str>) -> Result<Vec<u8>, String> {
     let mut builder = Builder::default();
     let mut wrong = None;
-    let index = index::encode_rows(effective, etag, |tool, outside| match serde_json::from_str::<Texts>(tool) {
-        Ok(texts) if !outside => builder.add(texts.fields()),
-        Ok(_) => builder.add([]),
-        Err(error) => wrong = Some(error.to_string()),
-    })?;
+    let index =
+        index::encode_rows(effective, etag, |tool, alias| match (serde_json::from_str::<Texts>(tool), alias) {
+            (Ok(texts), Some(alias)) => builder.add(texts.fields(alias)),
+            (Ok(_), None) => builder.add([]),
+            (Err(error), _) => wrong = Some(error.to_string()),
+        })?;
     match wrong {
         Some(wrong) => Err(wrong),
         None => {
@@ -118,14 +119,15 @@ pub fn encode(effective: &[u8], etag: Option<&str>) -> Result<Vec<u8>, String> {
 }
 
 impl Texts {
-    fn fields(&self) -> impl Iterator<Item = (Field, &str)> {
+    fn fields<'t>(&'t self, alias: &'t str) -> impl Iterator<Item = (Field, &'t str)> {
         // The id's first half is the service, which is a word of the command.
         let id = self.id.split_once(':').map_or(self.id.as_str(), |(_, rest)| rest);
-        let command = [&self.service_id, &self.group, &self.command].into_iter().chain(&self.aliases);
+        let service = (self.service_id != alias).then_some(alias).into_iter().chain([self.service_id.as_str()]);
+        let words = [&self.group, &self.command].into_iter().chain(&self.aliases).map(String::as_str);
         let parameters = self.path_params.iter().chain(&self.flags);
         [(Field::Id, id), (Field::Summary, &self.summary), (Field::Description, &self.description)]
             .into_iter()
-            .chain(command.map(|word| (Field::Command, word.as_str())))
+            .chain(service.chain(words).map(|word| (Field::Command, word)))
             .chain(parameters.clone().map(|parameter| (Field::Parameter, parameter.name.as_str())))
             .chain(parameters.map(|parameter| (Field::Explained, parameter.description.as_str())))
     }
@@ -172,7 +174,8 @@ impl Searchable {
 /// Adds what one word of the question says; of its variants the best counts.
 fn add(scores: &mut [(f32, u8)], variants: &[(Entry<'_>, f32)], documents: u32) {
     let exact = variants.iter().find(|(_, worth)| *worth >= 1.0).map(|(entry, _)| entry.count);
-    let count = exact.unwrap_or_else(|| variants.iter().map(|(entry, _)| entry.count).sum::<u32>().min(documents)) as f32;
+    let count =
+        exact.unwrap_or_else(|| variants.iter().map(|(entry, _)| entry.count).sum::<u32>().min(documents)) as f32;
     let rarity = (1.0 + (documents as f32 - count + 0.5) / (count + 0.5)).ln();
     let mut best = vec![0.0f32; scores.len()];
     for (entry, worth) in variants {

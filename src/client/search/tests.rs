@@ -18,7 +18,13 @@ fn searchable() -> Searchable {
         tool("github:issues/list-for-repo", "issues", "list-for-repo", "List repository issues", &none),
         tool("github:issues/list-labels", "issues", "list-labels-for-repo", "List labels for a repository", &none),
         tool("github:repos/delete", "repos", "delete", "Delete a repository", &json!({"hidden": true})),
-        tool("github:search/code", "search", "code", "Search code", &json!({"description": "Looks for issues too, in passing."})),
+        tool(
+            "github:search/code",
+            "search",
+            "code",
+            "Search code",
+            &json!({"description": "Looks for issues too, in passing."}),
+        ),
         tool("github:secret", "vault", "reveal", "Out of the view", &none),
         tool(
             "github:users/list",
@@ -29,7 +35,8 @@ fn searchable() -> Searchable {
                 "pathParams": [{"name": "enterprise"}], "aliases": ["everybody"]}),
         ),
     ];
-    let shown: Vec<Value> = tools.iter().filter(|tool| tool["id"] != "github:secret").map(|tool| json!({"id": tool["id"]})).collect();
+    let shown: Vec<Value> =
+        tools.iter().filter(|tool| tool["id"] != "github:secret").map(|tool| json!({"id": tool["id"]})).collect();
     let answer = json!({
         "catalog": {"services": [{"id": "github"}], "tools": tools},
         "view": {"name": "discover", "mode": "discover", "tools": shown},
