@@ -82,6 +82,11 @@ impl Cache {
         Index::from_file(disk::open(&self.index_file(target, who, ask)).ok()?)
     }
 
+    /// When the index was kept that [`Cache::index`] would read.
+    pub fn kept_at(&self, target: &Target, who: &str, ask: &CatalogAsk) -> Option<SystemTime> {
+        disk::open(&self.index_file(target, who, ask)).ok()?.metadata().ok()?.modified().ok()
+    }
+
     /// Remembers an index.
     pub fn keep_index(&self, target: &Target, who: &str, ask: &CatalogAsk, bytes: &[u8]) {
         let path = self.index_file(target, who, ask);

@@ -142,6 +142,14 @@ impl Session<'_> {
         }
     }
 
+    /// When what [`Session::index`] would compare with the runtime's was kept; `None` when nothing is.
+    pub fn kept_at(&self) -> Option<SystemTime> {
+        let cache = self.cache.as_ref()?;
+        let who = self.runtime.caller.identity()?;
+        let kept = |summary| cache.kept_at(self.runtime.target, &who, &CatalogAsk { summary, ..self.ask.clone() });
+        kept(true).or_else(|| kept(false))
+    }
+
     /// What could be searched the last time, without asking: while the runtime is away.
     pub fn remembered_searchable(&self) -> Option<Searchable> {
         let who = self.runtime.caller.identity()?;

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod auth;
 pub mod call;
 pub mod catalog;
+pub mod checkup;
 pub mod config;
 pub mod doctor;
 pub mod dry_run;
@@ -136,6 +137,14 @@ pub const BUILT_IN: &[BuiltIn] = &[
         help: "Look at an API's description, or a catalog of APIs, and write a configuration for it",
         options: init::FLAGS,
         run: init::init,
+    },
+    BuiltIn {
+        words: &["doctor"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Look at everything between here and the tools, with a verdict and a remedy for each step",
+        options: &[],
+        run: checkup::checkup,
     },
     BuiltIn {
         words: &["status"],
@@ -294,7 +303,6 @@ pub const BUILT_IN: &[BuiltIn] = &[
 /// Commands of the contract that this version does not have: never taken for services.
 const LATER: &[&[&str]] = &[
     &["workflow"],
-    &["doctor"],
     &["completion"],
     &["config", "add-source"],
     &["config", "remove-source"],
