@@ -147,6 +147,13 @@ impl Failure {
 /// What helps with a failure that brings no hint of its own: by its code, else by its exit code.
 fn next_step(code: &str, exit: u8) -> &'static str {
     match code {
+        "config_invalid" => "each problem stands on standard output with its place",
+        "config_unreadable" => "check the path, and who may read and write there",
+        "page_loop" => "--max-pages N stops before; x-cli-pagination in an overlay says how the next page is found",
+        "forbidden_origin" => "a page in a browser may not call a toolbox; call it from a program",
+        "workflow_not_found" => {
+            "`services.<id>.workflows` in the toolbox's configuration names the documents it has workflows of"
+        }
         "output_failed" => "make room, or write elsewhere: --output FILE",
         "truncated" => "ask for less: a smaller page, or fewer fields",
         "sources_unwell" | "source_failed" => {
@@ -373,6 +380,51 @@ mod tests {
             assert_eq!((failure.exit, failure.code.as_str()), (row.exit, row.text));
             assert!(EXITS.iter().any(|(exit, _)| *exit == row.exit));
         }
+    }
+
+    #[track_caller]
+    fn check(failure: &Failure, part: &str) {
+        let next = failure.next_step();
+        assert!(next.contains(part), "{}: {next}", failure.code);
+        let is_well_formed = !next.is_empty() && !next.ends_with('.') && !next.starts_with(|c: char| c.is_uppercase());
+        assert!(is_well_formed && next != failure.message, "{}: {next}", failure.code);
+    }
+
+    #[test]
+    fn h40_every_failure_says_what_to_do_next() {
+        for row in CODES {
+            let refusal = Refusal {
+                status: row.status,
+                code: Some(row.code),
+                code_text: row.text.to_owned(),
+                detail: String::new(),
+                request_id: None,
+                withheld: None,
+            };
+            check(&Failure::from(ClientError::Refused(Box::new(refusal))), "");
+        }
+        for (exit, _) in EXITS.iter().filter(|(exit, _)| *exit != OK) {
+            check(&Failure::new(*exit, "a_code_of_its_own", "it failed"), "");
+        }
+        for (exit, code, part) in [
+            (USAGE, "usage", "--help after the words"),
+            (CONFIG, "config_invalid", "with its place"),
+            (CONFIG, "config_unreadable", "check the path"),
+            (CONFIG, "anything", "`open-cli config check`"),
+            (UNREACHABLE, "runtime_answer", "`open-cli doctor`"),
+            (AUTH, "anything", "`open-cli auth status`"),
+            (DENIED, "anything", "`open-cli policy explain`"),
+            (DENIED, "forbidden_origin", "from a program"),
+            (APPROVAL, "anything", "--approval"),
+            (OTHER, "output_failed", "--output FILE"),
+            (OTHER, "page_loop", "--max-pages N"),
+            (OTHER, "internal", "should not happen"),
+            (DIFFERENCES, "sources_unwell", "`open-cli catalog doctor`"),
+        ] {
+            check(&Failure::new(exit, code, "it failed"), part);
+        }
+        let own = Failure::new(USAGE, "usage", "it failed").hint("do it otherwise");
+        assert_eq!(own.next_step(), "do it otherwise");
     }
 
     #[test]
