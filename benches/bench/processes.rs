@@ -1,4 +1,4 @@
-//! Whole processes, as a shell would start them.
+//! Whole processes, as a shell would start them: the start alone, a command, a search.
 
 use std::process::{Command, Stdio};
 
@@ -9,13 +9,16 @@ use crate::scene::{Scene, plain_server};
 
 const RUNS: usize = 200;
 
+/// Tools of the catalog that is searched.
+const MANY: usize = 5000;
+
 /// An operation of GitHub's description that needs no arguments.
 const TOOL: &str = "github:rate-limit/get";
 const PATH: &str = "/rate_limit";
 const UPSTREAM: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n{\"rate\":{\"remaining\":4999}}";
 
-/// The start alone, and one dynamic command.
+/// The start alone, one dynamic command, and a search.
 pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
     let mut rows = vec![start(scene)];
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
@@ -23,6 +26,7 @@ pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
     } else {
         println!("a dynamic command was not measured: curl, its peer, is not installed");
     }
+    rows.push(search(scene));
     rows
 }
 
@@ -59,6 +63,21 @@ fn dynamic(scene: &Scene) -> Row {
         more,
         6.0,
     )
+}
+
+/// A search over five thousand tools whose index is there: one question to the toolbox, then everything is here.
+fn search(scene: &Scene) -> Row {
+    let toolbox = scene.toolbox_of_many(plain_server(UPSTREAM), MANY);
+    toolbox.until_ready();
+    let mut command = scene.program("open-cli");
+    command.args(["--runtime", &toolbox.url, "search", "list", "invoices", "of", "a", "custmer"]);
+    let first = command.output().unwrap();
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    assert!(String::from_utf8_lossy(&first.stdout).contains("invoices"), "it finds something");
+    let [ours, bare] = interleaved(RUNS, [&mut || run(&mut command), &mut || run(&mut Command::new("/bin/true"))]);
+    let row = Row::new("search over 5,000 tools, index there", "ms", ours).peer("/bin/true", bare);
+    let median = row.median();
+    row.at_most("ms:", median, 30.0)
 }
 
 /// Group and command of the tool, from its description.

@@ -61,6 +61,32 @@ impl Scene {
         Toolbox::start(self.github_command(upstream))
     }
 
+    /// A toolbox of one service with so many tools, each with a name, a description and parameters of its own.
+    pub(crate) fn toolbox_of_many(&self, upstream: SocketAddr, tools: usize) -> Toolbox {
+        const THINGS: [&str; 10] =
+            ["invoice", "customer", "payment", "order", "ticket", "device", "report", "contract", "shipment", "policy"];
+        const DEEDS: [(&str, &str); 5] =
+            [("list", "get"), ("create", "post"), ("show", "get"), ("update", "put"), ("remove", "delete")];
+        let mut paths = serde_json::Map::new();
+        for number in 0..tools {
+            let (thing, of) = (THINGS[number % 10], THINGS[number / 10 % 10]);
+            let (deed, method) = DEEDS[number / 100 % 5];
+            let parameter = |name: String, of: &str| json!({"name": name, "in": "query", "schema": {"type": "string"}, "description": format!("Only what belongs to this {of}")});
+            let operation = json!({
+                "operationId": format!("{deed}-{thing}s-of-{of}-{number}"), "tags": [thing],
+                "summary": format!("{deed} the {thing}s of a {of}"),
+                "description": format!("Region {number} keeps {thing}s apart. They are shown to whoever may see the {of}, in the order in which \
+                    they were made, with amounts in the currency of their account, number{number}."),
+                "parameters": [parameter(format!("{of}_id"), of), parameter("page".to_owned(), thing), parameter(format!("filter{}", number % 50), of)],
+                "responses": {"200": {"description": "done"}},
+            });
+            paths.insert(format!("/v{number}/{thing}s"), json!({ method: operation }));
+        }
+        let description = json!({"openapi": "3.0.3", "info": {"title": "Many", "version": "1"}, "paths": paths});
+        fs::write(self.scratch.join("many.json"), description.to_string()).unwrap();
+        Toolbox::start(self.serving("open-cli-toolbox", "many", upstream, None))
+    }
+
     /// How that toolbox is started.
     pub(crate) fn github_command(&self, upstream: SocketAddr) -> Command {
         fs::copy(&self.github, self.scratch.join("github.json")).unwrap();

@@ -89,34 +89,42 @@ impl Unique {
 /// The candidate nearest to `word` by edit distance, when it is near enough to be a likely slip: at most
 /// a third of the longer word's letters, and at least one edit of leeway for short words.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(d, candidate)| *d <= word.chars().count().max(candidate.chars().count()).div_ceil(3))
-        .min_by_key(|(d, _)| *d)
-        .map(|(_, candidate)| candidate)
+    let near = candidates.into_iter().filter_map(|candidate| {
+        let most = word.chars().count().max(candidate.chars().count()).div_ceil(3);
+        Some((edits(word, candidate, most)?, candidate))
+    });
+    near.min_by_key(|(edits, _)| *edits).map(|(_, candidate)| candidate)
 }
 
-/// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours. Words over
-/// 64 characters count as far from everything, which bounds the work.
-fn distance(a: &str, b: &str) -> usize {
+/// How many edits lead from one word to the other, whatever the case, when it is at most `most`. Optimal string alignment distance:
+/// insertions, deletions, substitutions and swaps of neighbours. Words over 64 characters count as far from everything, which bounds
+/// the work, and it ends where too many edits are certain.
+pub fn edits(a: &str, b: &str, most: usize) -> Option<usize> {
     let (a, b): (Vec<char>, Vec<char>) = (fold(a), fold(b));
-    if a.len() > 64 || b.len() > 64 {
-        return usize::MAX;
+    if a.len() > 64 || b.len() > 64 || a.len().abs_diff(b.len()) > most {
+        return None;
     }
-    let mut rows: Vec<Vec<usize>> = (0..=a.len()).map(|i| vec![i; b.len() + 1]).collect();
-    rows[0] = (0..=b.len()).collect();
+    let mut before = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    let mut row = vec![0; b.len() + 1];
     for i in 1..=a.len() {
+        row[0] = i;
         for j in 1..=b.len() {
-            let substitution = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = substitution.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            let substitution = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = substitution.min(last[j] + 1).min(row[j - 1] + 1);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
+                best = best.min(before[j - 2] + 1);
             }
-            rows[i][j] = best;
+            row[j] = best;
         }
+        // Only the last two rows lead on.
+        if row.iter().chain(&last).all(|&edits| edits > most) {
+            return None;
+        }
+        std::mem::swap(&mut before, &mut last);
+        std::mem::swap(&mut last, &mut row);
     }
-    rows[a.len()][b.len()]
+    Some(last[b.len()]).filter(|&edits| edits <= most)
 }
 
 fn fold(word: &str) -> Vec<char> {
@@ -177,5 +185,24 @@ mod tests {
         assert_eq!(nearest("souces", keys), Some("sources"));
         assert_eq!(nearest("serivces", keys), Some("services"));
         assert_eq!(nearest("banana", keys), None);
+        assert_eq!(nearest("x".repeat(65).as_str(), ["y"]), None);
+    }
+
+    #[test]
+    fn edits_are_counted_up_to_a_bound() {
+        for (a, b, most, expected) in [
+            ("issues", "isuses", 1, Some(1)),
+            ("Issues", "issues", 0, Some(0)),
+            ("label", "lable", 2, Some(1)),
+            ("kitten", "sitting", 3, Some(3)),
+            ("kitten", "sitting", 2, None),
+            ("", "ab", 2, Some(2)),
+            ("ab", "", 1, None),
+            ("größe", "grösse", 2, Some(2)),
+            ("abcdef", "uvwxyz", 3, None),
+        ] {
+            assert_eq!(edits(a, b, most), expected, "{a} {b}");
+            assert_eq!(edits(b, a, most), expected, "{b} {a}");
+        }
     }
 }

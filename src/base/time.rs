@@ -19,6 +19,12 @@ pub fn parse_http_date(text: &str) -> Option<SystemTime> {
     httpdate::parse_http_date(text).ok()
 }
 
+/// An HTTP date (RFC 9110 section 5.6.7), in whole seconds.
+pub fn http_date(at: SystemTime) -> String {
+    // Dates after the year 9999 cannot be written.
+    httpdate::fmt_http_date(at.min(UNIX_EPOCH + Duration::from_secs(253_402_300_799)))
+}
+
 /// Reads a span of time as people write it, with its unit: `90s`, `15m`, `24h`, `7d`.
 pub fn parse_span(text: &str) -> Option<Duration> {
     let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];
@@ -51,6 +57,9 @@ mod tests {
         assert_eq!(rfc3339(at), "2026-09-21T14:13:20.123Z");
         assert_eq!(parse_rfc3339(&rfc3339(at)), Some(at));
         assert_eq!(parse_rfc3339("yesterday"), None);
+        assert_eq!(http_date(at), "Mon, 21 Sep 2026 14:13:20 GMT");
+        assert_eq!(parse_http_date(&http_date(at)), Some(at - Duration::from_millis(123)));
+        assert_eq!(http_date(at + Duration::from_secs(1 << 40)), "Fri, 31 Dec 9999 23:59:59 GMT");
         assert_eq!(unix_millis(at), 1_790_000_000_123);
     }
 }

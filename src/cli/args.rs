@@ -152,6 +152,15 @@ pub fn parse(args: &[OsString], line: &mut Line) -> Result<(), UsageError> {
     }
 }
 
+/// The format that is asked for anywhere in the arguments, also behind a place where reading them came to nothing.
+pub fn wanted_format(args: &[OsString]) -> Option<Format> {
+    let words: Vec<&str> =
+        args.iter().map_while(|arg| arg.to_str().or(Some("")).filter(|word| *word != "--")).collect();
+    let joined = |word: &&str| word.strip_prefix("--format=").and_then(Format::parse);
+    let apart = |at: usize| Format::parse(words.get(at + 1).filter(|_| words[at] == "--format")?);
+    (0..words.len()).rev().find_map(|at| joined(&words[at]).or_else(|| apart(at)))
+}
+
 /// The letter of a switch that every tool has, as if it were written out.
 fn call_letter(letter: char) -> Option<Token> {
     let flag = flags::CALL.iter().find(|flag| flag.short == Some(letter))?;
@@ -371,6 +380,17 @@ mod tests {
         let error = pass(text).1.unwrap_err();
         let whole = format!("{error} ({})", error.hint.as_deref().unwrap_or(""));
         assert!(whole.contains(part), "{text}: {whole}");
+    }
+
+    #[test]
+    fn h40_a_format_is_found_behind_what_is_wrong() {
+        let wanted = |text: &str| wanted_format(&text.split_whitespace().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(wanted("-5 --format json"), Some(Format::Json));
+        assert_eq!(wanted("--timeout x --format=yaml a"), Some(Format::Yaml));
+        assert_eq!(wanted("--format json --format=yaml -x"), Some(Format::Yaml));
+        for text in ["", "--format", "--format jsno", "a -- --format json", "--formats json"] {
+            assert_eq!(wanted(text), None, "{text}");
+        }
     }
 
     #[test]

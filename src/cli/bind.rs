@@ -248,7 +248,9 @@ fn dry_run(text: &str) -> Result<Option<DryRun>, UsageError> {
         "false" => return Ok(None),
         _ => {
             let error = UsageError::new(format!("--dry-run has no form {}", text.escape_debug()));
-            return Err(error.hint("known: --dry-run, --dry-run=curl, --dry-run=http, --dry-run=json"));
+            let near = nearest(text, ["curl", "http", "json"]);
+            let near = near.map_or_else(String::new, |near| format!("did you mean --dry-run={near}? "));
+            return Err(error.hint(format!("{near}known: --dry-run, --dry-run=curl, --dry-run=http, --dry-run=json")));
         }
     }))
 }

@@ -15,6 +15,7 @@ pub mod args;
 pub mod bind;
 pub mod commands;
 pub mod console;
+pub mod environment;
 pub mod files;
 pub mod flags;
 pub mod help;
@@ -51,6 +52,9 @@ pub fn run_with(host: &mut Host, transports: TransportFactory<'_>) -> u8 {
     console.quiet.set(line.globals.quiet);
     console.verbose.set(line.globals.verbose);
     console.colour.set(console.colour.get() && !line.globals.no_color);
+    if parsed.is_err() {
+        line.globals.format = args::wanted_format(&host.args).or(line.globals.format);
+    }
     let format = world::format(&line.globals, &console);
     let result = parsed.map_err(Failure::from).and_then(|()| {
         let mut world = World { host, console: &console, globals: &line.globals, transports };

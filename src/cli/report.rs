@@ -90,6 +90,11 @@ impl Failure {
         self
     }
 
+    /// What to do next: its own hint, or what helps with failures of its kind.
+    pub fn next_step(&self) -> &str {
+        self.hint.as_deref().unwrap_or_else(|| next_step(&self.code, self.exit))
+    }
+
     /// Something of the contract that this version does not have.
     pub fn not_supported(what: &str) -> Self {
         Self::new(USAGE, "not_supported", format!("{what} is not supported by this version"))
@@ -125,19 +130,60 @@ impl Failure {
     /// Writes it to standard error: as text, and with `--format json` also as one JSON object.
     pub fn tell(&self, console: &Console, format: Format) {
         console.error_line("error", "31", &self.message);
-        if let Some(hint) = &self.hint {
-            console.error_line("hint", "36", hint);
-        }
+        console.error_line("hint", "36", self.next_step());
         // The toolbox's operator finds the call by it; the JSON object has it too.
         if let (Some(id), true) = (&self.request_id, format != Format::Json) {
             console.error_line("request", "36", id);
         }
         if format == Format::Json {
             let error = json!({
-                "code": self.code, "message": self.message, "hint": self.hint, "requestId": self.request_id, "exit": self.exit
+                "code": self.code, "message": self.message, "hint": self.next_step(), "requestId": self.request_id, "exit": self.exit
             });
             console.error_json(&json!({ "error": error }).to_string());
         }
+    }
+}
+
+/// What helps with a failure that brings no hint of its own: by its code, else by its exit code.
+fn next_step(code: &str, exit: u8) -> &'static str {
+    match code {
+        "config_invalid" => "each problem stands on standard output with its place",
+        "config_unreadable" => "check the path, and who may read and write there",
+        "page_loop" => "--max-pages N stops before; x-cli-pagination in an overlay says how the next page is found",
+        "forbidden_origin" => "a page in a browser may not call a toolbox; call it from a program",
+        "workflow_not_found" => {
+            "`services.<id>.workflows` in the toolbox's configuration names the documents it has workflows of"
+        }
+        "output_failed" => "make room, or write elsewhere: --output FILE",
+        "truncated" => "ask for less: a smaller page, or fewer fields",
+        "sources_unwell" | "source_failed" => {
+            "what to do stands beside each source; `open-cli catalog doctor` lists them"
+        }
+        "not_supported" => "`open-cli runtime info` lists what the runtime can do; a newer one may know it",
+        "upstream_client_error" => {
+            "the upstream's answer says what it did not take; `open-cli explain` says what the tool needs"
+        }
+        "upstream_server_error" => {
+            "try again later; if it lasts, tell whoever runs the upstream, with the time of the call"
+        }
+        "withheld" => "ask for less, so that the toolbox can look into the answer for what is redacted",
+        "internal" => "this should not happen: tell whoever gave you this program, with what you typed",
+        _ => by_exit(exit),
+    }
+}
+
+fn by_exit(exit: u8) -> &'static str {
+    match exit {
+        USAGE => "--help after the words of a command says what it takes; `open-cli --help` lists all commands",
+        CONFIG => "`open-cli config check` lists every problem with its place",
+        UNREACHABLE => "`open-cli doctor` looks at every step on the way to the runtime",
+        AUTH => "`open-cli auth status` says as whom the runtime knows you; `open-cli doctor` looks at the token",
+        DENIED => "`open-cli policy explain` says which rule decides",
+        APPROVAL => "repeat the command with --approval once a person has approved it",
+        UPSTREAM_CLIENT => "`open-cli explain` says what the tool needs",
+        UPSTREAM_SERVER => "try again later; the toolbox's log tells more",
+        DIFFERENCES => "what differs stands on standard output",
+        _ => "run it again with --verbose to see each request; `open-cli doctor` looks at every step on the way",
     }
 }
 
@@ -334,6 +380,51 @@ mod tests {
             assert_eq!((failure.exit, failure.code.as_str()), (row.exit, row.text));
             assert!(EXITS.iter().any(|(exit, _)| *exit == row.exit));
         }
+    }
+
+    #[track_caller]
+    fn check(failure: &Failure, part: &str) {
+        let next = failure.next_step();
+        assert!(next.contains(part), "{}: {next}", failure.code);
+        let is_well_formed = !next.is_empty() && !next.ends_with('.') && !next.starts_with(|c: char| c.is_uppercase());
+        assert!(is_well_formed && next != failure.message, "{}: {next}", failure.code);
+    }
+
+    #[test]
+    fn h40_every_failure_says_what_to_do_next() {
+        for row in CODES {
+            let refusal = Refusal {
+                status: row.status,
+                code: Some(row.code),
+                code_text: row.text.to_owned(),
+                detail: String::new(),
+                request_id: None,
+                withheld: None,
+            };
+            check(&Failure::from(ClientError::Refused(Box::new(refusal))), "");
+        }
+        for (exit, _) in EXITS.iter().filter(|(exit, _)| *exit != OK) {
+            check(&Failure::new(*exit, "a_code_of_its_own", "it failed"), "");
+        }
+        for (exit, code, part) in [
+            (USAGE, "usage", "--help after the words"),
+            (CONFIG, "config_invalid", "with its place"),
+            (CONFIG, "config_unreadable", "check the path"),
+            (CONFIG, "anything", "`open-cli config check`"),
+            (UNREACHABLE, "runtime_answer", "`open-cli doctor`"),
+            (AUTH, "anything", "`open-cli auth status`"),
+            (DENIED, "anything", "`open-cli policy explain`"),
+            (DENIED, "forbidden_origin", "from a program"),
+            (APPROVAL, "anything", "--approval"),
+            (OTHER, "output_failed", "--output FILE"),
+            (OTHER, "page_loop", "--max-pages N"),
+            (OTHER, "internal", "should not happen"),
+            (DIFFERENCES, "sources_unwell", "`open-cli catalog doctor`"),
+        ] {
+            check(&Failure::new(exit, code, "it failed"), part);
+        }
+        let own = Failure::new(USAGE, "usage", "it failed").hint("do it otherwise");
+        assert_eq!(own.next_step(), "do it otherwise");
     }
 
     #[test]

@@ -392,7 +392,7 @@ fn help_is_there_at_every_level() {
 #[test]
 fn what_comes_later_is_never_a_service() {
     let world = World::new("later");
-    for line in ["search x", "workflow run y", "doctor", "completion bash", "config add-source"] {
+    for line in ["workflow run y", "completion bash", "config add-source"] {
         world.run(line).has(2, "", "is not supported by this version");
     }
     world.run("--query x").has(2, "", "not supported by this version");
@@ -416,7 +416,7 @@ fn the_catalog_is_listed_and_filtered() {
     assert_eq!(ids("catalog list --safety approval --service hd"), ["helpdesk tickets delete"]);
     assert_eq!(ids("catalog list --group hd"), ["helpdesk status"]);
     assert_eq!(ids("catalog list --hidden --safety=read-only").len(), 4);
-    world.run("catalog list --group nope").has(0, "[]", "`open-cli auth status` shows your scopes");
+    world.run("catalog list --group nope").has(2, "", "groups: hd, tickets");
     world.run("catalog list --service nope").has(2, "", "services: helpdesk");
     world.run("catalog list --safety none").has(2, "", "known: read-only");
     world.run("tool schema hd:status").has(0, "\"id\": \"hd:status\"", "");
@@ -672,4 +672,171 @@ fn a_policy_is_asked_about_as_a_file_says_and_only_where_it_is_explained() {
     }
     assert!(mute.calls().iter().all(|call| !call.starts_with("POST")));
     explaining("cases-bad", "{}").run("policy test -").has(2, "", "standard input:1:1: `cases` is missing");
+}
+
+#[test]
+fn tools_are_searched_and_what_was_searched_is_kept() {
+    let mut world = World::new("search");
+    let found: Value = serde_json::from_str(&world.run("search tickets list").out).unwrap();
+    assert_eq!((&found[0]["id"], &found[0]["command"]), (&json!("hd:listTickets"), &json!("helpdesk tickets list")));
+    assert!(found[0]["score"].as_f64() > found[1]["score"].as_f64(), "{found}");
+    assert_eq!(world.calls(), ["GET /v1/runtime/info", "GET /v1/catalog/effective"]);
+    world.run("search tikcet --safety destructive").has(
+        0,
+        "hd:deleteTicket",
+        "note: nothing has `tikcet`; taken for ticket",
+    );
+    let asked = world.fake.seen.lock().unwrap()[2].clone();
+    assert_eq!(
+        (asked.headers.get("if-none-match"), asked.url.query()),
+        (Some("\"e1\""), None),
+        "only whether it changed"
+    );
+    world.run("search zzzzzz").is(
+        0,
+        "[]\n",
+        "note: nothing has `zzzzzz`\nnote: no tool fits; try other words, or `open-cli catalog list --text`\n",
+    );
+    world.run("search hidden").has(0, "[]", "no tool fits");
+    world.run("search hidden --hidden").has(0, "hd:hidden", "");
+    world.run("search ticket --limit 1").has(0, "", "note: the first 1 of ");
+    for (line, part) in [
+        ("search", "search needs <words>"),
+        ("search ticket --limit 0", "from 1 to 10000"),
+        ("search ticket --service helpdsk", "did you mean helpdesk?"),
+        ("search ticket --safty x", "did you mean --safety?"),
+        ("search ticket --safety distructive", "did you mean destructive?"),
+    ] {
+        world.run(line).has(2, "", part);
+    }
+    world.fake = Arc::new(Fake { away: true, ..Fake::default() });
+    world.run("search ticket").has(0, "hd:getTicket", "note: the runtime cannot be reached");
+}
+
+#[test]
+fn filters_of_a_list_say_what_they_leave() {
+    let world = World::new("filters");
+    world.run("catalog list --method delete").has(0, "hd:deleteTicket", "");
+    world.run("catalog list --text nothing-at-all").has(0, "[]", "--text leaves 0");
+    world.run("catalog list --method delet").has(2, "", "did you mean DELETE?");
+    world.run("catalog list --group tikets").has(2, "", "did you mean tickets?");
+}
+
+/// The last line of standard error as the documented object, and nothing in it that is not documented.
+#[track_caller]
+fn told_as_json(ran: &Ran, line: &str, code: &str, exit: u8) {
+    let last = ran.err.lines().last().unwrap_or_default();
+    let object: Value = serde_json::from_str(last).unwrap_or_else(|error| panic!("{line}: {error}: {}", ran.err));
+    let error = object["error"].as_object().expect("there is an error");
+    assert_eq!(error.keys().collect::<Vec<_>>(), ["code", "message", "hint", "requestId", "exit"], "{line}");
+    assert_eq!((&error["code"], &error["exit"], ran.exit), (&json!(code), &json!(exit), exit), "{line}: {}", ran.err);
+    for text in ["message", "hint"] {
+        assert!(error[text].as_str().is_some_and(|text| !text.is_empty()), "{line}: {last}");
+    }
+    assert!(ran.err.starts_with("error: ") || ran.err.starts_with("note: "), "{line}: {}", ran.err);
+    assert_eq!(ran.err.matches("\nhint: ").count(), 1, "{line}: {}", ran.err);
+}
+
+#[test]
+fn h40_every_failure_is_told_in_one_shape_and_as_json_where_that_is_asked_for() {
+    let mut world = World::new("shape")
+        .answers(r#"{"statusCode":404,"body":{}}"#)
+        .answers(r#"{"statusCode":500,"body":{}}"#)
+        .answers(r#"{"statusCode":200,"text":"half","truncated":true}"#)
+        .says(403, "text/plain", "approval_required")
+        .says(418, "text/html", "<p>")
+        .answers("no JSON");
+    // On a terminal only `--format json` asks for it, wherever it stands and whatever is wrong before it.
+    world.terminal = true;
+    for (line, code, exit) in [
+        ("-5 --format json", "usage", 2),
+        ("--timeout soon --format=json status", "usage", 2),
+        ("--nothing --format json", "usage", 2),
+        ("--mode=curatd status --format json", "usage", 2),
+        ("catalgo list --format json", "usage", 2),
+        ("catalog lsit --format json", "usage", 2),
+        ("search --format json", "usage", 2),
+        ("hd tickets get --format json", "usage", 2),
+        ("hd tickets create --body @none.json --format json", "usage", 2),
+        ("workflow list --format json", "not_supported", 2),
+        ("--config none.json status --format json", "config_invalid", 3),
+        ("--config none.json doctor --format json", "checks_failed", 3),
+        ("config check --config none.json --format json", "config_invalid", 3),
+        ("auth login --format json", "auth_not_configured", 3),
+        ("--runtime nowhere status --format json", "runtime_not_named", 3),
+        ("hd tickets get T-1 --format json", "upstream_client_error", 8),
+        ("hd tickets get T-1 --format json", "upstream_server_error", 9),
+        ("hd tickets get T-1 --format json", "truncated", 1),
+        ("hd tickets delete T-1 --format json", "approval_required", 7),
+        ("hd tickets delete T-1 --format json", "runtime_refused", 2),
+        ("hd tickets delete T-1 --format json", "runtime_answer", 4),
+        ("refresh --format json", "source_failed", 1),
+        ("catalog doctor --format json", "not_supported", 1),
+    ] {
+        told_as_json(&world.run(line), line, code, exit);
+    }
+    let contract = World::with("shape-contract", Fake { contract: Some("2.0"), ..Fake::default() });
+    told_as_json(&contract.run("status"), "status", "contract_mismatch", 4);
+    let away = World::with("shape-away", Fake { away: true, ..Fake::default() });
+    told_as_json(&away.run("hd tickets"), "hd tickets", "runtime_unreachable", 4);
+    told_as_json(&away.run("-5"), "-5", "usage", 2);
+    let table = world.run("-5 --format table");
+    assert!(!table.err.contains("{\"error\""), "{}", table.err);
+}
+
+#[test]
+fn words_that_are_nearly_right_are_told_what_is_right() {
+    let mut world = World::new("slips");
+    for (line, part) in [
+        ("--fromat json", "did you mean --format?"),
+        ("--format jsno status", "did you mean json?"),
+        ("--mode curatd status", "did you mean curated?"),
+        ("catalgo list", "did you mean catalog?"),
+        ("catalog lst", "did you mean `open-cli catalog list`?"),
+        ("auth upstream lgoin x", "did you mean `open-cli auth upstream login`?"),
+        ("catalog list --safty x", "did you mean --safety?"),
+        ("catalog list --safety readonly", "did you mean read-only?"),
+        ("audit list --decision alowed", "did you mean allowed?"),
+        ("helpdsk", "did you mean helpdesk?"),
+        ("helpdesk tikets", "did you mean tickets?"),
+        ("helpdesk tickets lits", "did you mean `open-cli helpdesk tickets list`?"),
+        ("helpdesk tickets list --sate open", "did you mean --state?"),
+        ("helpdesk tickets list --state opne", "did you mean open?"),
+        ("helpdesk tickets list --dry-run=crul", "did you mean --dry-run=curl?"),
+        ("helpdesk --runtme x", "did you mean --runtime?"),
+        ("explain hd:getTickt", "did you mean hd:getTicket?"),
+        ("tool schema helpdesk tickets gte", "did you mean `open-cli helpdesk tickets get`?"),
+        ("search x --group tikets", "did you mean tickets?"),
+    ] {
+        world.run(line).has(2, "", part);
+    }
+    std::fs::write(world.home.join("slip.json"), r#"{"runtim": {}}"#).unwrap();
+    world.run("--config slip.json status").has(3, "", "did you mean `runtime`?");
+    world.env = vec![
+        ("HOME".to_owned(), world.home.display().to_string()),
+        ("OPEN_CLI_RUNTIME".to_owned(), "http://runtime.test".to_owned()),
+    ];
+    world.run("status").has(3, "", "did you mean OPEN_CLI_RUNTIME_URL?");
+    world.run("catalgo list").has(3, "", "did you mean `open-cli catalog`? else ");
+    world.run("helpdesk tickets").has(3, "", "hint: did you mean OPEN_CLI_RUNTIME_URL?");
+}
+
+#[test]
+fn a_check_up_says_what_it_found_also_when_it_fails() {
+    let world = World::new("check-up");
+    let report: Value = serde_json::from_str(&world.run("doctor").out).unwrap();
+    let verdict = |report: &Value, name: &str| {
+        let checks = report["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["name"] == name).unwrap()["verdict"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((&report["ok"], &report["exit"]), (&json!(true), &json!(0)), "{report}");
+    for (name, expected) in
+        [("config", "ok"), ("tcp", "skipped"), ("contract", "ok"), ("token", "ok"), ("catalog", "ok")]
+    {
+        assert_eq!(verdict(&report, name), expected, "{report}");
+    }
+    let away = World::with("check-up-away", Fake { away: true, ..Fake::default() });
+    let ran = away.run("doctor --format table");
+    ran.has(4, "contract     failed   connection refused", "error: failed: contract");
+    assert!(ran.out.contains("catalog      skipped  no toolbox answers"), "{}", ran.out);
 }

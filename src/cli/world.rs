@@ -29,6 +29,7 @@ use crate::oauth::store::Store;
 
 use super::args::Globals;
 use super::console::Console;
+use super::environment;
 use super::output::{self, Format, Shape};
 use super::report::{self, Failure};
 
@@ -101,10 +102,20 @@ impl<'a> World<'a> {
 
     fn connect_with(&mut self, somebody: bool) -> Result<Connection<'a>, Failure> {
         let loaded = self.load()?;
+        self.connect_as(loaded, somebody)
+    }
+
+    /// As [`World::connect_alone`], with a configuration that is there already.
+    pub fn connect_loaded(&mut self, loaded: Loaded) -> Result<Connection<'a>, Failure> {
+        self.connect_as(loaded, false)
+    }
+
+    fn connect_as(&mut self, loaded: Loaded, somebody: bool) -> Result<Connection<'a>, Failure> {
         let remote = loaded.config.remote.as_ref();
         let variable = self.host.env.var(target::VARIABLE);
         let configured = remote.and_then(|remote| remote.url.as_ref());
-        let target = target::resolve(self.globals.runtime.as_deref(), variable, configured)?;
+        let target = target::resolve(self.globals.runtime.as_deref(), variable, configured)
+            .map_err(|error| environment::hinted(error, &self.host.env))?;
         let instance = self.instance(&loaded)?;
         let ways = self.ways();
         let transport = ways.to(&target.origin).map_err(|cause| {
@@ -320,6 +331,12 @@ impl Ways<'_> {
 }
 
 impl Connection<'_> {
+    /// From now on no question takes longer than this, and none to an issuer.
+    pub fn bound(&mut self, limit: Duration) {
+        self.timeouts = Timeouts::all(limit);
+        self.tokens.outside.limit = limit;
+    }
+
     /// The calls, and what is remembered.
     pub fn session(&self) -> Session<'_> {
         Session {

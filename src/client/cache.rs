@@ -15,10 +15,14 @@ use crate::base::time::unix_millis;
 
 use super::index::Index;
 use super::runtime::CatalogAsk;
+use super::search::Searchable;
 use super::target::Target;
 
 /// How many indexes are kept: callers that come and go must not fill the disk.
 const MAX_INDEXES: usize = 16;
+
+/// The largest file for searches that is read: far beyond a hundred thousand tools.
+const MAX_SEARCHABLE: usize = 256 << 20;
 
 /// How long a contract check is believed.
 const CONTRACT_AGE: Duration = Duration::from_secs(600);
@@ -78,9 +82,26 @@ impl Cache {
         Index::from_file(disk::open(&self.index_file(target, who, ask)).ok()?)
     }
 
+    /// When the index was kept that [`Cache::index`] would read.
+    pub fn kept_at(&self, target: &Target, who: &str, ask: &CatalogAsk) -> Option<SystemTime> {
+        disk::open(&self.index_file(target, who, ask)).ok()?.metadata().ok()?.modified().ok()
+    }
+
     /// Remembers an index.
     pub fn keep_index(&self, target: &Target, who: &str, ask: &CatalogAsk, bytes: &[u8]) {
         let path = self.index_file(target, who, ask);
+        self.keep(&path, bytes);
+        self.prune(&path);
+    }
+
+    /// What can be searched of the catalog that `ask` asks for.
+    pub fn searchable(&self, target: &Target, who: &str, ask: &CatalogAsk) -> Option<Searchable> {
+        Searchable::from_bytes(&disk::read(&self.search_file(target, who, ask), MAX_SEARCHABLE).ok()?)
+    }
+
+    /// Remembers it.
+    pub fn keep_searchable(&self, target: &Target, who: &str, ask: &CatalogAsk, bytes: &[u8]) {
+        let path = self.search_file(target, who, ask);
         self.keep(&path, bytes);
         self.prune(&path);
     }
@@ -101,8 +122,15 @@ impl Cache {
     }
 
     fn index_file(&self, target: &Target, who: &str, ask: &CatalogAsk) -> PathBuf {
+        self.file(target, who, ask, if ask.summary { "summary" } else { "full" })
+    }
+
+    fn search_file(&self, target: &Target, who: &str, ask: &CatalogAsk) -> PathBuf {
+        self.file(target, who, ask, "search")
+    }
+
+    fn file(&self, target: &Target, who: &str, ask: &CatalogAsk, detail: &str) -> PathBuf {
         let part = |value: &Option<String>| value.clone().map_or_else(String::new, |value| format!("={value}"));
-        let detail = if ask.summary { "summary" } else { "full" };
         let (config, mode, profile) = (part(&ask.config), part(&ask.mode), part(&ask.agent_profile));
         let name = of_parts(&[target.as_str(), who, &config, &mode, &profile, detail]);
         self.directory.join(format!("{name}.index"))
@@ -139,6 +167,8 @@ mod tests {
             cache().index_file(&a, "", &curated),
             cache().index_file(&a, "", &profile),
             cache().index_file(&a, "", &CatalogAsk { summary: true, ..ask() }),
+            cache().search_file(&a, "", &ask()),
+            cache().search_file(&a, "1", &ask()),
         ];
         let different: std::collections::BTreeSet<_> = files.iter().collect();
         assert_eq!(different.len(), files.len());

@@ -330,14 +330,39 @@ struct Brief {
 
 /// Makes the file's bytes from a catalog answer `{catalog, view}`, summary or full.
 pub fn encode(effective: &[u8], etag: Option<&str>) -> Result<Vec<u8>, String> {
+    let mut tools = String::new();
+    let (header, rows) = rows(effective, etag, |tool, _| tools.push_str(tool))?;
+    Ok(file(&header, &rows, &tools))
+}
+
+/// The same without the tools' JSON, which `see` gets instead, in the order of the rows, with the service's alias; `None` for a tool
+/// that the view leaves out.
+pub fn encode_rows(
+    effective: &[u8],
+    etag: Option<&str>,
+    see: impl FnMut(&str, Option<&str>),
+) -> Result<Vec<u8>, String> {
+    let (header, rows) = rows(effective, etag, see)?;
+    Ok(file(&header, &rows, ""))
+}
+
+fn rows(
+    effective: &[u8],
+    etag: Option<&str>,
+    mut see: impl FnMut(&str, Option<&str>),
+) -> Result<(Header, String), String> {
     let Effective { catalog, view } = serde_json::from_slice(effective).map_err(|error| error.to_string())?;
+    let services: Vec<Service> = catalog.services.into_iter().map(Service::with_alias).collect();
     let shown: std::collections::HashSet<&str> = view.tools.iter().map(|tool| tool.id.as_str()).collect();
     let mut rows = String::new();
-    let mut tools = String::new();
+    let mut at = 0;
     for raw in &catalog.tools {
         let brief: Brief = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
-        write_row(&mut rows, &brief, !shown.contains(brief.id.as_str()), tools.len(), raw.get().len());
-        tools.push_str(raw.get());
+        let outside = !shown.contains(brief.id.as_str());
+        write_row(&mut rows, &brief, outside, at, raw.get().len());
+        at += raw.get().len();
+        let alias = services.iter().find(|service| service.id == brief.service_id).map_or("", |service| &service.alias);
+        see(raw.get(), (!outside).then_some(alias));
     }
     let header = Header {
         etag: etag.map(str::to_owned),
@@ -345,13 +370,16 @@ pub fn encode(effective: &[u8], etag: Option<&str>) -> Result<Vec<u8>, String> {
         generated_at: catalog.generated_at,
         view: (view.name, view.mode),
         views: catalog.effective_views.into_iter().map(|view| view.name).collect(),
-        services: catalog.services.into_iter().map(Service::with_alias).collect(),
+        services,
     };
-    let header = serde_json::to_string(&header).expect("a header is JSON");
-    let line = format!("{MAGIC} {} {} {}\n", header.len(), rows.len(), tools.len());
-    Ok([line.as_bytes(), header.as_bytes(), rows.as_bytes(), tools.as_bytes()].concat())
+    Ok((header, rows))
 }
 
+fn file(header: &Header, rows: &str, tools: &str) -> Vec<u8> {
+    let header = serde_json::to_string(header).expect("a header is JSON");
+    let line = format!("{MAGIC} {} {} {}\n", header.len(), rows.len(), tools.len());
+    [line.as_bytes(), header.as_bytes(), rows.as_bytes(), tools.as_bytes()].concat()
+}
 impl Service {
     fn with_alias(mut self) -> Self {
         if self.alias.is_empty() {

@@ -10,6 +10,7 @@ use crate::contract::{CAPABILITY_CATALOG_SUMMARY, CONTRACT_VERSION, ErrorCode, R
 use super::cache::{Cache, Contract};
 use super::index::{self, Index};
 use super::runtime::{CatalogAnswer, CatalogAsk, ClientError, Runtime};
+use super::search::{self, Searchable};
 
 /// What the client cannot do without.
 const NEEDED: [&str; 1] = ["catalog"];
@@ -77,8 +78,16 @@ impl Session<'_> {
 
     /// The catalog as it is now: from the cache when the runtime says it is the same.
     pub fn index(&self) -> Result<Index, ClientError> {
-        let result = self.contract().and_then(|contract| self.index_as(&contract));
-        // Another program may have taken the place of the one that was checked.
+        self.doubted(self.contract().and_then(|contract| self.index_as(&contract)))
+    }
+
+    /// The whole catalog as it is now, in the form in which it is searched: from the cache when the runtime says it is the same.
+    pub fn searchable(&self) -> Result<Searchable, ClientError> {
+        self.doubted(self.contract().and_then(|_| self.searchable_now()))
+    }
+
+    /// Another program may have taken the place of the one that was checked: then it is checked again the next time.
+    fn doubted<T>(&self, result: Result<T, ClientError>) -> Result<T, ClientError> {
         let doubtful = match &result {
             Err(ClientError::Garbled { .. }) => true,
             Err(ClientError::Refused(refusal)) => {
@@ -110,6 +119,42 @@ impl Session<'_> {
                 Index::from_bytes(bytes).ok_or_else(|| garbled("it has names that cannot be kept"))
             }
         }
+    }
+
+    fn searchable_now(&self) -> Result<Searchable, ClientError> {
+        // Summaries have no descriptions.
+        let ask = CatalogAsk { summary: false, ..self.ask.clone() };
+        let target = self.runtime.target;
+        let who = self.runtime.caller.credential()?;
+        let cached = self.cache.as_ref().and_then(|cache| cache.searchable(target, who.identity(), &ask));
+        let etag = cached.as_ref().and_then(|cached| cached.index.header().etag.clone());
+        match (self.runtime.catalog(&ask, etag.as_deref())?, cached) {
+            (CatalogAnswer::Unchanged, Some(cached)) => Ok(cached),
+            (CatalogAnswer::Unchanged, None) => Err(garbled("304 without a question")),
+            (CatalogAnswer::Whole { etag, body }, _) => {
+                let bytes = search::encode(&body, etag.as_deref()).map_err(|cause| garbled(&cause))?;
+                if let (Some(cache), true) = (&self.cache, etag.is_some()) {
+                    // The token may be another one than before the question.
+                    cache.keep_searchable(target, self.runtime.caller.credential()?.identity(), &ask, &bytes);
+                }
+                Searchable::from_bytes(&bytes).ok_or_else(|| garbled("it has names that cannot be kept"))
+            }
+        }
+    }
+
+    /// When what [`Session::index`] would compare with the runtime's was kept; `None` when nothing is.
+    pub fn kept_at(&self) -> Option<SystemTime> {
+        let cache = self.cache.as_ref()?;
+        let who = self.runtime.caller.identity()?;
+        let kept = |summary| cache.kept_at(self.runtime.target, &who, &CatalogAsk { summary, ..self.ask.clone() });
+        kept(true).or_else(|| kept(false))
+    }
+
+    /// What could be searched the last time, without asking: while the runtime is away.
+    pub fn remembered_searchable(&self) -> Option<Searchable> {
+        let who = self.runtime.caller.identity()?;
+        let ask = CatalogAsk { summary: false, ..self.ask.clone() };
+        self.cache.as_ref()?.searchable(self.runtime.target, &who, &ask)
     }
 
     /// The catalog as it was last seen, without asking: for help while the runtime is away.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::host::Env;
+use crate::base::name::nearest;
 use crate::oauth::keys::Algorithm;
 
 /// Algorithms that the broker signs with.
@@ -258,7 +259,11 @@ impl Given {
         while let Some(word) = words.next() {
             let (name, joined) = word.split_once('=').map_or((*word, None), |(name, value)| (name, Some(value)));
             let flag = known.iter().find(|flag| flag.name == name && (flag.value.is_some() || joined.is_none()));
-            let flag = flag.ok_or_else(|| format!("`{word}` is no option of {command}"))?;
+            let flag = flag.ok_or_else(|| {
+                let near = nearest(name, known.iter().map(|flag| flag.name)).filter(|near| *near != name);
+                let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                format!("`{word}` is no option of {command}{near}")
+            })?;
             let value = match flag.value {
                 None => "",
                 Some(_) => joined

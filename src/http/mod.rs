@@ -5,11 +5,12 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::base::host::Deadline;
-use crate::base::url::Url;
+use crate::base::url::{Origin, Url};
 
 pub mod client;
 pub mod counts;
@@ -264,6 +265,52 @@ pub trait Transport: Send + Sync {
             self.send(request, Limits { deadline, max_body: MAX_OPENED, reach })?;
         Ok(Opened { status, headers, body: Box::new(io::Cursor::new(body)), halt: Arc::new(|| {}) })
     }
+
+    /// Looks at a connection to `origin` step by step, each of which may take `each`, and closes it. What opens no connections
+    /// itself has nothing to tell.
+    fn probe(&self, origin: &Origin, each: Duration) -> Probe {
+        let _ = (origin, each);
+        Probe::default()
+    }
+}
+
+/// What a connection to an origin comes to, step by step; a step that was not taken is not there. For people who ask why nothing answers.
+#[derive(Clone, Debug, Default)]
+pub struct Probe {
+    /// The proxy that stands in between, as `host:port`: then only it could tell of the steps.
+    pub proxy: Option<String>,
+    /// The addresses of the host.
+    pub addresses: Option<Result<Vec<IpAddr>, TransportError>>,
+    /// The address that took the connection.
+    pub connected: Option<Result<SocketAddr, TransportError>>,
+    /// What the handshake of TLS came to; only for `https`.
+    pub secured: Option<Result<Secured, (TlsTrouble, String)>>,
+}
+
+/// A handshake that was finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secured {
+    /// `TLSv1.3`
+    pub version: String,
+    /// When the server's certificate ends, as far as it can be read.
+    pub ends: Option<SystemTime>,
+}
+
+/// Why a handshake was not finished, as far as people do different things about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsTrouble {
+    /// Nobody who is trusted has signed the certificate.
+    Untrusted,
+    /// The certificate has ended, or not begun.
+    Dated,
+    /// The certificate is for another host.
+    OtherName,
+    /// What answers speaks no TLS.
+    NotTls,
+    /// Nothing came in time.
+    Silent,
+    /// Something else.
+    Other,
 }
 
 /// How much of a body is read by a transport that knows whole answers only.

@@ -39,6 +39,14 @@ impl Unproven {
         self.0.get(name)?.as_str()
     }
 
+    /// `aud`, one or several; none when it is not there.
+    pub fn audiences(&self) -> Vec<&str> {
+        match self.0.get("aud") {
+            Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+            one => one.and_then(Value::as_str).into_iter().collect(),
+        }
+    }
+
     /// What `scope` and `scp` say, each on its own; `Err` when one is there and is no scope claim.
     pub fn scopes(&self) -> Result<Vec<Scopes>, Unreadable> {
         let claims = ["scope", "scp"].iter().filter_map(|name| self.0.get(*name));
@@ -72,6 +80,8 @@ mod tests {
             (claims.expires_at(), claims.text("sub"), claims.text("iss")),
             (Some(1_790_000_000), Some("ada"), None)
         );
+        let audiences = |aud: Value| Unproven::of(&token(&json!({"aud": aud}))).unwrap().audiences().join(" ");
+        assert_eq!([json!("a"), json!(["a", 1, "b"]), json!(1)].map(audiences), ["a", "a b", ""]);
         let huge = token(&json!({"x": "y".repeat(MAX_TOKEN)}));
         for text in ["", "opaque", "a.b", "a.b.c", "e30.e30", "e30.e30.x.y", "e30.W10.x", huge.as_str()] {
             assert!(Unproven::of(text).is_none(), "{text}");

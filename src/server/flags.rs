@@ -11,6 +11,7 @@ use lexopt::{Arg, ValueExt};
 use super::access_log::Requests;
 use crate::audit::Rotation;
 use crate::base::log::Format;
+use crate::base::name::nearest;
 use crate::base::time::parse_span;
 use crate::base::url::Url;
 use crate::http::server;
@@ -259,7 +260,9 @@ pub fn parse(args: &[OsString]) -> Result<Wish, String> {
             }
         };
         let Some(row) = FLAGS.iter().find(|row| row.name == name) else {
-            return Err(format!("there is no flag `--{name}`"));
+            let near = nearest(&name, FLAGS.iter().map(|row| row.name));
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `--{near}`?"));
+            return Err(format!("there is no flag `--{name}`{near}"));
         };
         match row.kind {
             Kind::Help => return Ok(Wish::Help),
@@ -498,7 +501,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        refused(&["--adr", "x"], "no flag `--adr`");
+        refused(&["--adr", "x"], "no flag `--adr`; did you mean `--addr`?");
         refused(&["serve"], "takes flags only");
         refused(&["--addr"], "needs a value");
         refused(&["--config", ""], "not empty");

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::upstream;
 use crate::base::disk;
+use crate::base::name::{edits, nearest};
 use crate::catalog::Tool;
 use crate::cli::args::{Token, UsageError};
 use crate::cli::bind::{self, BodySource, Bound};
@@ -16,7 +17,7 @@ use crate::cli::files::FileSource;
 use crate::cli::report::{self, Failure};
 use crate::cli::tree::{self, Found};
 use crate::cli::world::World;
-use crate::cli::{commands, help};
+use crate::cli::{commands, flags, help};
 use crate::client::index::{Index, Row};
 use crate::client::runtime::ClientError;
 use crate::client::session::Session;
@@ -34,7 +35,7 @@ const MAX_FILES: usize = 10 << 20;
 
 /// Runs the tool that `words` name, or explains it.
 pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token], explain: bool) -> Result<(), Failure> {
-    let connection = world.connect()?;
+    let connection = world.connect().map_err(|failure| or_a_slip(failure, words))?;
     let session = connection.session();
     let index = match session.index() {
         Err(error @ (ClientError::Unreachable { .. } | ClientError::Auth(_)))
@@ -47,7 +48,7 @@ pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token], explain: boo
             world.console.note(&format!("{why}; this is the catalog as it was last seen"));
             return explained(world, None, session.remembered_index().as_ref(), words);
         }
-        other => other?,
+        other => other.map_err(|error| or_a_slip(error.into(), words))?,
     };
     if explain {
         return explained(world, Some(&session), Some(&index), words);
@@ -55,15 +56,35 @@ pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token], explain: boo
     match tree::find(&index, words)? {
         Found::Tool { row, used } => call(world, &session, &index, &row, &tokens[used..]),
         Found::Level(level) => match tokens.iter().find(|token| matches!(token, Token::Option { .. })) {
-            Some(Token::Option { name, .. }) => Err(UsageError::new(format!(
-                "there is no global flag --{}, and `{}` names no tool yet",
-                name.escape_debug(),
-                words.join(" ")
-            ))
-            .hint("a tool's flags stand after its command words")
-            .into()),
+            Some(Token::Option { name, .. }) => Err(no_global(name, words).into()),
             _ => world.console.text(&help::level(&level)),
         },
+    }
+}
+
+/// Without a catalog nobody can say whether there is such a service; that the word is nearly a command of our own can be said.
+fn or_a_slip(failure: Failure, words: &[&str]) -> Failure {
+    let word = words.first().copied().unwrap_or_default();
+    let known = || commands::BUILT_IN.iter().map(|command| command.words[0]);
+    let near = nearest(word, known()).filter(|near| edits(word, near, 2).is_some());
+    match near {
+        Some(near) => {
+            let hint = format!("did you mean `open-cli {near}`? else {}", failure.next_step());
+            failure.hint(hint)
+        }
+        None => failure,
+    }
+}
+
+fn no_global(name: &str, words: &[&str]) -> UsageError {
+    let error = UsageError::new(format!(
+        "there is no global flag --{}, and `{}` names no tool yet",
+        name.escape_debug(),
+        words.join(" ")
+    ));
+    match nearest(name, flags::GLOBAL.iter().map(|flag| flag.name)) {
+        Some(near) => error.hint(format!("did you mean --{near}? a tool's flags stand after its command words")),
+        None => error.hint("a tool's flags stand after its command words"),
     }
 }
 

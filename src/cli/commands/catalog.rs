@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::catalog::Safety;
-use crate::cli::args::{Options, UsageError};
+use crate::cli::args::Options;
+use crate::cli::commands::filter::{self, Filter};
 use crate::cli::report::{self, Failure};
 use crate::cli::tree;
 use crate::cli::world::World;
@@ -14,44 +15,20 @@ use crate::contract::CAPABILITY_TOOL_DETAIL;
 pub fn list(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
     let connection = world.connect()?;
     let index = connection.session().index()?;
-    let service = options.value("service").map(|word| {
-        index.service(word).map(|service| service.id.clone()).ok_or_else(|| {
-            let known: Vec<&str> = index.header().services.iter().map(|service| service.alias.as_str()).collect();
-            UsageError::new(format!("there is no service {word:?}")).hint(format!("services: {}", known.join(", ")))
-        })
-    });
-    let service = service.transpose()?;
-    let kind = options.value("safety");
-    let hidden = options.value("hidden") == Some("true");
-    let rows = index.rows().filter(|row| {
-        service.as_ref().is_none_or(|service| row.service == service)
-            && options.value("group").is_none_or(|group| row.group == group)
-            && kind.is_none_or(|kind| is_of_kind(row.safety(), kind))
-            && (hidden || !row.hidden())
-    });
+    let filter = Filter::read(&index, options)?;
+    let rows = index.rows().filter(|row| filter.takes(&index, row));
     let listed: Vec<Value> = rows.map(|row| listed(&index, &row)).collect();
     if listed.is_empty() {
-        world.console.note(
-            "no tool fits; `open-cli auth status` shows your scopes, `open-cli refresh` what became of each source",
-        );
+        world.console.note(&filter.why_nothing(&index));
     }
     world.print(&listed, &["command", "safety", "summary"])
 }
 
-fn is_of_kind(safety: Safety, kind: &str) -> bool {
-    match kind {
-        "read-only" => safety.read_only,
-        "destructive" => safety.destructive,
-        "approval" => safety.requires_approval,
-        _ => safety.idempotent,
-    }
-}
-
-fn listed(index: &Index, row: &Row<'_>) -> Value {
-    let words = index.service(row.service).map_or_else(|| row.command.to_owned(), |service| tree::words(service, row));
+/// A tool in a list.
+pub fn listed(index: &Index, row: &Row<'_>) -> Value {
     json!({
         "id": row.id,
-        "command": words,
+        "command": filter::command_words(index, row),
         "service": row.service,
         "group": row.group,
         "method": row.method,

@@ -65,7 +65,8 @@ pub fn check(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-fn listed(problem: &Diagnostic) -> Value {
+/// A problem for programs.
+pub fn listed(problem: &Diagnostic) -> Value {
     json!({
         "severity": if problem.severity == Severity::Error { "error" } else { "warning" },
         "file": problem.file.display().to_string(),

@@ -5,16 +5,19 @@ pub mod audit;
 pub mod auth;
 pub mod call;
 pub mod catalog;
+pub mod checkup;
 pub mod config;
 pub mod doctor;
 pub mod dry_run;
 pub mod explain;
+pub mod filter;
 pub mod follow;
 pub mod init;
 pub mod lock;
 pub mod pages;
 pub mod policy;
 pub mod runtime;
+pub mod search;
 pub mod upstream;
 pub mod wait;
 
@@ -60,16 +63,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
         arguments: "",
         takes: (0, 0),
         help: "List the tools you may see",
-        options: &[
-            option("service", Takes::Value("NAME"), "Only this service, by id or alias"),
-            option("group", Takes::Value("NAME"), "Only this group"),
-            option(
-                "safety",
-                Takes::OneOf(&["read-only", "destructive", "approval", "idempotent"]),
-                "Only tools of this kind",
-            ),
-            option("hidden", Takes::Nothing, "Hidden tools too"),
-        ],
+        options: filter::LIST,
         run: catalog::list,
     },
     BuiltIn {
@@ -95,6 +89,14 @@ pub const BUILT_IN: &[BuiltIn] = &[
         help: "Say what changed since the catalog was locked; ends with 10 when something did",
         options: lock::FILE,
         run: lock::diff,
+    },
+    BuiltIn {
+        words: &["search"],
+        arguments: "<words>",
+        takes: (1, MANY),
+        help: "Find tools by what they are about, the best first",
+        options: search::FLAGS,
+        run: search::search,
     },
     BuiltIn {
         words: &["tool", "schema"],
@@ -135,6 +137,14 @@ pub const BUILT_IN: &[BuiltIn] = &[
         help: "Look at an API's description, or a catalog of APIs, and write a configuration for it",
         options: init::FLAGS,
         run: init::init,
+    },
+    BuiltIn {
+        words: &["doctor"],
+        arguments: "",
+        takes: (0, 0),
+        help: "Look at everything between here and the tools, with a verdict and a remedy for each step",
+        options: &[],
+        run: checkup::checkup,
     },
     BuiltIn {
         words: &["status"],
@@ -292,9 +302,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
 
 /// Commands of the contract that this version does not have: never taken for services.
 const LATER: &[&[&str]] = &[
-    &["search"],
     &["workflow"],
-    &["doctor"],
     &["completion"],
     &["config", "add-source"],
     &["config", "remove-source"],
@@ -389,7 +397,10 @@ fn bind(command: &BuiltIn, tokens: &[Token]) -> Result<Options, UsageError> {
     for (name, value) in &found.options {
         let takes = command.options.iter().find(|flag| flag.name == name).map(|flag| flag.takes);
         let wrong = match takes {
-            Some(Takes::OneOf(values)) if !values.contains(&value.as_str()) => format!("known: {}", values.join(", ")),
+            Some(Takes::OneOf(values)) if !values.contains(&value.as_str()) => {
+                let near = nearest(value, values.iter().copied()).map(|near| format!("did you mean {near}? "));
+                format!("{}known: {}", near.unwrap_or_default(), values.join(", "))
+            }
             Some(Takes::Nothing) if value != "true" && value != "false" => "it takes no value".to_owned(),
             _ => continue,
         };

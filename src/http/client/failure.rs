@@ -114,7 +114,7 @@ fn tls_cause(error: &io::Error) -> Option<String> {
 }
 
 /// The kind in words; the operating system's own text where there is one.
-fn io_cause(error: &io::Error) -> String {
+pub(super) fn io_cause(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
         io::ErrorKind::ConnectionReset => "connection reset".to_owned(),

@@ -14,15 +14,18 @@ use ureq::config::Config;
 use ureq::{Agent, Body, Proxy};
 
 use crate::base::host::Env;
+use crate::base::url::Origin;
 
 use super::{
-    Headers, Limits, Method, Opened, Reach, Request, Response, StreamLimits, Transport, TransportError,
+    Headers, Limits, Method, Opened, Probe, Reach, Request, Response, StreamLimits, Transport, TransportError,
     TransportErrorKind, wire,
 };
 
+mod certificate;
 mod coding;
 mod failure;
 mod opened;
+mod probe;
 mod resolver;
 mod steady;
 mod tls;
@@ -257,6 +260,10 @@ impl Transport for HttpClient {
 
     fn open(&self, request: &Request, limits: StreamLimits) -> Result<Opened, TransportError> {
         self.begin(request, limits).map_err(|failure| failure.about(request.url.host()))
+    }
+
+    fn probe(&self, origin: &Origin, each: Duration) -> Probe {
+        self.parts.probe(origin, each)
     }
 }
 

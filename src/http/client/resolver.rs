@@ -74,7 +74,7 @@ struct Shared {
 
 impl Names {
     /// The addresses of a host that may be reached, in the order of the system; never empty.
-    fn allowed(&self, host: &str, reach: Reach, within: Duration) -> Result<Vec<IpAddr>, Failure> {
+    pub(super) fn allowed(&self, host: &str, reach: Reach, within: Duration) -> Result<Vec<IpAddr>, Failure> {
         let all = self.addresses(host, within)?;
         let mut denied: Option<Denied> = None;
         let mut allowed = Vec::new();

@@ -15,7 +15,7 @@ use super::*;
 use crate::base::disk;
 use crate::base::host::{Deadline, spawn};
 use crate::base::url::Url;
-use crate::http::Method;
+use crate::http::{Method, TlsTrouble};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -430,6 +430,57 @@ fn authorities_are_added_and_strangers_refused() {
     let plain = Server::start(&[&["HTTP/1.1 400 Bad Request\r\n\r\n"]]);
     let url = Url::parse(&format!("https://127.0.0.1:{}/", plain.port)).unwrap();
     check_fails(get(&client(), url), TransportErrorKind::Tls, false);
+}
+
+fn origin(scheme: &str, host: &str, port: u16) -> Origin {
+    Origin { scheme: scheme.to_owned(), host: host.to_owned(), port }
+}
+
+const EACH: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_connection_is_looked_at_step_by_step() {
+    let authority = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/tls/ca.pem");
+    let knowing = HttpClient::new(ClientOptions { ca_file: Some(authority), ..ClientOptions::default() }).unwrap();
+    let (port, thread) = tls_server();
+    let probe = knowing.probe(&origin("https", "localhost", port), EACH);
+    assert!(probe.addresses.unwrap().unwrap().len() == 2 && probe.connected.unwrap().unwrap().port() == port);
+    let secured = probe.secured.unwrap().unwrap();
+    assert!(secured.version.starts_with("TLSv1.") && secured.ends.is_some(), "{secured:?}");
+    thread.join().unwrap();
+    let trouble = |client: &HttpClient, host: &str, port: u16, each: Duration| {
+        client.probe(&origin("https", host, port), each).secured.unwrap().unwrap_err().0
+    };
+    for (client, host, expected) in
+        [(&client(), "127.0.0.1", TlsTrouble::Untrusted), (&knowing, "other.localhost", TlsTrouble::OtherName)]
+    {
+        let (port, thread) = tls_server();
+        assert_eq!(trouble(client, host, port, EACH), expected, "{host}");
+        thread.join().unwrap();
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    assert_eq!(trouble(&knowing, "127.0.0.1", port, Duration::from_millis(50)), TlsTrouble::Silent);
+    let plain = knowing.probe(&origin("http", "127.0.0.1", port), EACH);
+    assert!(plain.connected.unwrap().is_ok() && plain.secured.is_none());
+    drop(listener);
+    let gone = knowing.probe(&origin("http", "127.0.0.1", port), EACH);
+    let error = gone.connected.unwrap().unwrap_err();
+    assert!(error.message.contains("connection refused"), "{error}");
+    let too_long = knowing.probe(&origin("http", &"x".repeat(300), port), EACH);
+    assert!(too_long.addresses.unwrap().is_err() && too_long.connected.is_none());
+}
+
+#[test]
+fn h24_a_proxy_in_between_is_named_without_its_password() {
+    let proxy = ProxyChoice::FromEnv {
+        https_proxy: Some("http://user:s3cret@proxy.test:3128".to_owned()),
+        no_proxy: Some("127.0.0.1".to_owned()),
+    };
+    let client = HttpClient::new(ClientOptions { proxy, ..ClientOptions::default() }).unwrap();
+    let probe = client.probe(&origin("https", "far.test", 443), EACH);
+    assert_eq!((probe.proxy.as_deref(), probe.addresses.is_none()), (Some("proxy.test:3128"), true));
+    assert_eq!(client.probe(&origin("https", "127.0.0.1", 1), EACH).proxy, None);
 }
 
 #[test]

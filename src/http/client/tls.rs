@@ -54,7 +54,7 @@ impl Trust {
         Self(Arc::new((extra, OnceLock::new())))
     }
 
-    fn config(&self) -> Arc<ClientConfig> {
+    pub(super) fn config(&self) -> Arc<ClientConfig> {
         let (extra, made) = &*self.0;
         Arc::clone(made.get_or_init(|| {
             let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };

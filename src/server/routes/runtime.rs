@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::access::Principal;
 use crate::access::validator::Validator;
 use crate::audit::{EventType, Verdict};
+use crate::base::time::http_date;
 use crate::config::ValidationProfile;
 use crate::contract::{
     AuthInfo, BrowserConfig, BrowserLoginInfo, CAPABILITIES, CAPABILITY_AUDIT_QUERY, CAPABILITY_CATALOG_SUMMARY,
@@ -38,7 +39,7 @@ pub fn info(exchange: &Exchange<'_>) -> Outcome {
     let validator = served.validator.as_deref();
     let let_in = validator.is_none() || *principal != Principal::Anonymous;
     let shown = |path: &Path| let_in.then(|| path.display().to_string());
-    Ok(super::json(&RuntimeInfo {
+    let mut answer = super::json(&RuntimeInfo {
         contract_version: CONTRACT_VERSION.to_owned(),
         capabilities: CAPABILITIES.iter().chain(&own).map(ToString::to_string).collect(),
         instance_id: app.instance.id.clone(),
@@ -61,7 +62,10 @@ pub fn info(exchange: &Exchange<'_>) -> Outcome {
             authorization_envelope: envelope(),
         },
         lifecycle: app.sessions.lifecycle(),
-    }))
+    });
+    // So that a client sees whether its clock and this one agree, as tokens need it.
+    answer.headers = std::mem::take(&mut answer.headers).with("Date", &http_date(app.clock.now()));
+    Ok(answer)
 }
 
 fn scope_prefixes() -> Vec<String> {
