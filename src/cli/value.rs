@@ -79,6 +79,25 @@ impl<'a> View<'a> {
         items.map_or_else(|| word(self), |items| format!("{}..", word(&items)))
     }
 
+    fn choices(&self, found: &mut Vec<String>) {
+        let listed = self.schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+        let named = listed.chain(self.schema.get("const")).filter(|value| !value.is_null() && !value.is_object());
+        let known = found.len();
+        for text in named.map(plain) {
+            if !found.contains(&text) {
+                found.push(text);
+            }
+        }
+        // An enumeration of them says more.
+        if found.len() == known && self.types().contains(&"boolean") && !found.iter().any(|text| text == "true") {
+            found.extend(["true", "false"].map(str::to_owned));
+        }
+        let items = self.schema.get("items").and_then(|items| self.at(items)).filter(|_| self.can_be("array"));
+        for part in self.list("allOf").into_iter().chain(self.variants()).chain(items) {
+            part.choices(found);
+        }
+    }
+
     /// Whether one text can be it.
     fn check(&self, text: &str) -> Result<(), String> {
         if let Some(values) = self.schema.get("enum").and_then(Value::as_array) {
@@ -235,6 +254,24 @@ fn one_value(view: &View<'_>, text: &str) -> Result<Value, String> {
         Ok(value) if structured && (value.is_object() || value.is_array()) => Ok(value),
         _ => Ok(Value::from(text)),
     }
+}
+
+/// Whether a flag of this schema may be given more than once: a list, or an object member by member.
+pub fn repeats(schema: Option<&Schema>) -> bool {
+    let root = schema.map(Schema::value);
+    root.as_ref().map(View::of).is_some_and(|view| view.can_be("array") || view.is_by_member())
+}
+
+/// Whether a flag of this schema takes an object member by member.
+pub fn is_by_member(schema: &Schema) -> bool {
+    View::of(&schema.value()).is_by_member()
+}
+
+/// The values that this schema names: of an enumeration, of a constant, `true` and `false`; for a list, those of its items.
+pub fn choices(schema: &Schema) -> Vec<String> {
+    let mut found = Vec::new();
+    View::of(&schema.value()).choices(&mut found);
+    found
 }
 
 /// What help calls a value.

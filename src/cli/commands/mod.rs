@@ -5,6 +5,7 @@ pub mod audit;
 pub mod auth;
 pub mod call;
 pub mod catalog;
+pub mod completion;
 pub mod config;
 pub mod doctor;
 pub mod dry_run;
@@ -288,6 +289,14 @@ pub const BUILT_IN: &[BuiltIn] = &[
         options: &[],
         run: config::trust,
     },
+    BuiltIn {
+        words: &["completion"],
+        arguments: "<bash|zsh|fish>",
+        takes: (1, 1),
+        help: "Print the script that completes commands in your shell",
+        options: &[],
+        run: completion::print,
+    },
 ];
 
 /// Commands of the contract that this version does not have: never taken for services.
@@ -295,7 +304,6 @@ const LATER: &[&[&str]] = &[
     &["search"],
     &["workflow"],
     &["doctor"],
-    &["completion"],
     &["config", "add-source"],
     &["config", "remove-source"],
     &["config", "add-secret"],
