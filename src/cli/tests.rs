@@ -751,6 +751,36 @@ fn h18_completion_shows_a_catalog_to_the_caller_who_saw_it() {
 }
 
 #[test]
+fn completion_obtains_no_token_and_runs_no_program() {
+    let token = r#"{"access_token":"s3cret-token","token_type":"Bearer","expires_in":3600}"#;
+    let mut world = World::new("tokenless").answers(token);
+    let mark = world.home.join("ran");
+    let write = |client: Value| {
+        let client = json!({
+            "tokenURL": "http://issuer.test/token", "clientId": client, "clientSecret": {"type": "env", "value": "SECRET"}
+        });
+        let oauth = json!({"mode": "oauthClient", "client": client});
+        let config = json!({
+            "policy": {"allowExecSecrets": true}, "runtime": {"remote": {"url": "http://runtime.test", "oauth": oauth}}
+        });
+        std::fs::write(world.home.join("c.json"), config.to_string()).unwrap();
+    };
+    let program = json!({"type": "exec", "command": ["/bin/sh", "-c", format!("echo me; : > '{}'", mark.display())]});
+    write(json!({"type": "literal", "value": "me"}));
+    world.env.push(("SECRET".to_owned(), "s3cret".to_owned()));
+    world.run("--config c.json --quiet catalog list").has(0, "helpdesk", "");
+    world.env.retain(|(name, _)| name != "SECRET");
+    std::fs::remove_dir_all(world.home.join(".local/state/open-cli")).unwrap();
+    let calls = world.calls().len();
+    let complete = || world.run_words(&["__complete", "fish", "--config", "c.json", "hd", ""]);
+    complete().has(0, "wtickets", "");
+    write(program);
+    complete().is(0, "", "");
+    assert!(!mark.exists(), "a program was run");
+    assert_eq!(world.calls().len(), calls);
+}
+
+#[test]
 fn completion_lists_files_for_bash_alone() {
     let world = World::new("paths");
     std::fs::create_dir_all(world.home.join("a b/c")).unwrap();

@@ -35,9 +35,15 @@ SETUP = {
         "open-cli completion fish | source",
     ],
 }
+# The script as a file that zsh finds itself.
+SETUP["zsh with fpath"] = [
+    "mkdir -p functions; open-cli completion zsh > functions/_open-cli; fpath=($PWD/functions $fpath)",
+    *SETUP["zsh"][:2],
+]
 START = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
     "zsh": ["zsh", "-f", "-i"],
+    "zsh with fpath": ["zsh", "-f", "-i"],
     "fish": ["fish", "--no-config", "-i"],
 }
 
@@ -47,7 +53,8 @@ failures = []
 
 class Shell:
     def __init__(self, name):
-        self.name = name
+        # Which shell it is, however it was set up.
+        self.name = name.split()[0]
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm", PS1="$ ", LC_ALL="C.UTF-8")
@@ -170,6 +177,11 @@ CASES = [
          "open-cli shop items create-item --body=@files/two\\ words.json "),
     Case("open-cli shop items create-item title=@files/on", "open-cli shop items create-item title=@files/one.json "),
     Case("open-cli shop items create-item --output files/it", "open-cli shop items create-item --output files/it\\'s.json "),
+    Case("open-cli --agent-profile 'clerk' shop it", "open-cli --agent-profile 'clerk' shop items "),
+    Case("open-cli --agent-profile \"clerk\" shop items lis", "open-cli --agent-profile \"clerk\" shop items list-items "),
+    Case("open-cli --config 'files/two words.json' comp", "open-cli --config 'files/two words.json' completion "),
+    Case("open-cli $(touch pwned) comp", "open-cli $(touch pwned) comp"),
+    Case("open-cli --config \"$(touch pwned)\" comp", "open-cli --config \"$(touch pwned)\" completion "),
     Case("open-cli nothing-of-that-name wh", "open-cli nothing-of-that-name wh"),
     Case("open-cli --format wrong sho", "open-cli --format wrong sho"),
     Case("open-cli --config files/broken.json sho", "open-cli --config files/broken.json sho"),

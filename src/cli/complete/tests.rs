@@ -22,7 +22,7 @@ impl Known for Canned {
     }
 }
 
-fn tool(id: &str, group: &str, command: &str, more: Value) -> Value {
+fn tool(id: &str, group: &str, command: &str, more: &Value) -> Value {
     let mut tool = json!({
         "id": id, "serviceId": "hd", "operationId": command, "method": "GET", "path": "/x", "group": group, "command": command,
         "aliases": [], "summary": format!("Does {command}"), "hidden": false, "pathParams": [], "flags": [],
@@ -34,7 +34,7 @@ fn tool(id: &str, group: &str, command: &str, more: Value) -> Value {
     tool
 }
 
-fn parameter(name: &str, place: &str, schema: Value) -> Value {
+fn parameter(name: &str, place: &str, schema: &Value) -> Value {
     json!({
         "name": name, "originalName": name.replace('-', "_"), "location": place, "required": place == "path",
         "schema": schema, "style": "form", "explode": true, "description": ""
@@ -45,15 +45,15 @@ fn catalog() -> Index {
     let list = json!({
         "aliases": ["ls"],
         "flags": [
-            parameter("state", "query", json!({"enum": ["open", "closed", "-x", "a\nb", null]})),
-            parameter("archived", "query", json!({"type": "boolean"})),
-            parameter("per-page", "query", json!({"type": "integer"})),
-            parameter("label", "query", json!({"type": "array", "items": {"anyOf": [{"const": "urgent"}, {"enum": ["late"]}]}})),
-            parameter("filter", "query", json!({"type": "object", "properties": {"author": {"type": "string"}}})),
-            parameter("format", "query", json!({"type": "string"})),
+            parameter("state", "query", &json!({"enum": ["open", "closed", "-x", "a\nb", null]})),
+            parameter("archived", "query", &json!({"type": "boolean"})),
+            parameter("per-page", "query", &json!({"type": "integer"})),
+            parameter("label", "query", &json!({"type": "array", "items": {"anyOf": [{"const": "urgent"}, {"enum": ["late"]}]}})),
+            parameter("filter", "query", &json!({"type": "object", "properties": {"author": {"type": "string"}}})),
+            parameter("format", "query", &json!({"type": "string"})),
         ]
     });
-    let kind = json!({"pathParams": [parameter("kind", "path", json!({"enum": ["small", "large"]}))]});
+    let kind = json!({"pathParams": [parameter("kind", "path", &json!({"enum": ["small", "large"]}))]});
     let create = json!({"requestBody": {"required": true, "contentTypes": [{"mediaType": "application/json"}]}});
     let files = json!({"type": "object", "properties": {
         "front": {"type": "string", "format": "binary"}, "back": {"type": "string", "format": "binary"}
@@ -62,14 +62,14 @@ fn catalog() -> Index {
         {"mediaType": "multipart/form-data", "schema": files}, {"mediaType": "text/csv"}
     ]}});
     let tools = [
-        tool("hd:create", "tickets", "create", create),
-        tool("hd:hidden", "secret", "hidden", json!({"hidden": true})),
-        tool("hd:list", "tickets", "list", list),
-        tool("hd:outside", "outside", "beyond", json!({})),
-        tool("hd:picture", "tickets", "picture", kind),
-        tool("hd:status", "hd", "now", json!({})),
-        tool("hd:upload", "tickets", "upload", upload),
-        tool("hd:x", "tickets", "--version", json!({"summary": "\u{1b}[31m"})),
+        tool("hd:create", "tickets", "create", &create),
+        tool("hd:hidden", "secret", "hidden", &json!({"hidden": true})),
+        tool("hd:list", "tickets", "list", &list),
+        tool("hd:outside", "outside", "beyond", &json!({})),
+        tool("hd:picture", "tickets", "picture", &kind),
+        tool("hd:status", "hd", "now", &json!({})),
+        tool("hd:upload", "tickets", "upload", &upload),
+        tool("hd:x", "tickets", "--version", &json!({"summary": "\u{1b}[31m"})),
     ];
     let shown: Vec<Value> = ["create", "hidden", "list", "picture", "status", "upload", "x"]
         .map(|name| json!({"id": format!("hd:{name}")}))
