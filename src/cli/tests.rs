@@ -728,7 +728,7 @@ fn completion_is_quiet_whatever_is_wrong() {
 }
 
 #[test]
-fn h18_completion_shows_a_catalog_to_the_caller_who_saw_it() {
+fn h09_completion_shows_a_catalog_to_the_caller_who_saw_it() {
     let mut world = World::new("whose");
     let config = |variable: &str| {
         json!({"runtime": {"remote": {"url": "http://runtime.test", "oauth": {

@@ -182,6 +182,8 @@ CASES = [
     Case("open-cli --config 'files/two words.json' comp", "open-cli --config 'files/two words.json' completion "),
     Case("open-cli $(touch pwned) comp", "open-cli $(touch pwned) comp"),
     Case("open-cli --config \"$(touch pwned)\" comp", "open-cli --config \"$(touch pwned)\" completion "),
+    Case("open-cli shop items create-item title=é --output files/on",
+         "open-cli shop items create-item title=é --output files/one.json "),
     Case("open-cli nothing-of-that-name wh", "open-cli nothing-of-that-name wh"),
     Case("open-cli --format wrong sho", "open-cli --format wrong sho"),
     Case("open-cli --config files/broken.json sho", "open-cli --config files/broken.json sho"),

@@ -3,7 +3,6 @@
 //! Pure: the line, and what is known of configuration and catalog.
 
 use crate::catalog::Tool;
-use crate::client::index::Row;
 
 use crate::cli::args::{self, Options, Token, Wants};
 use crate::cli::commands::{self, BuiltIn};
@@ -184,14 +183,14 @@ impl Place<'_> {
                 self.global_or(|offers| words::level(offers, &level))
             }
             Ok(Found::Tool { row, used }) => match index.tool(&row) {
-                Ok(tool) => self.tool(&row, &tool, &tokens[used..], help),
+                Ok(tool) => self.tool(&tool, &tokens[used..], help),
                 Err(_) => Offers::default(),
             },
             _ => self.global_or(|_| {}),
         }
     }
 
-    fn tool(&self, row: &Row<'_>, tool: &Tool, tokens: &[Token], help: bool) -> Offers {
+    fn tool(&self, tool: &Tool, tokens: &[Token], help: bool) -> Offers {
         let Some(behind) = Behind::of(tokens, |name| bind::wants(tool, name).ok(), self.read.closed) else {
             return Offers::default();
         };
@@ -220,7 +219,7 @@ impl Place<'_> {
         }
         let at = behind.options.words.len();
         match tool.path_params.get(at) {
-            Some(parameter) => arguments::of_schema(&mut offers, parameter.schema.as_ref(), row.summary),
+            Some(parameter) => arguments::of_schema(&mut offers, parameter.schema.as_ref(), &parameter.description),
             None => arguments::of_member(&mut offers, tool, &self.read.current),
         }
         offers
@@ -235,7 +234,8 @@ impl Place<'_> {
                     "" => value::flag_label(parameter.schema.as_ref()),
                     said => said.to_owned(),
                 };
-                offers.flag(format!("--{name}"), &about);
+                let needed = if bind::is_needed(tool, parameter) { "required: " } else { "" };
+                offers.flag(format!("--{name}"), &format!("{needed}{about}"));
             }
         }
         for flag in flags::CALL.iter().filter(|flag| bind::has_use(tool, flag)) {

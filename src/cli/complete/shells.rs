@@ -198,6 +198,14 @@ mod tests {
     }
 
     #[test]
+    fn no_script_makes_code_of_what_it_is_answered() {
+        for (shell, script) in SCRIPTS {
+            assert!(!script.contains("eval"), "{shell}");
+            assert!(script.contains(&format!("{} {shell} ", crate::cli::complete::COMMAND)), "{shell}");
+        }
+    }
+
+    #[test]
     fn who_asks_otherwise_is_not_answered() {
         for words in [&[][..], &["bash"], &["bash", "a", "b", "c"], &["tcsh", "a"]] {
             assert!(Asked::parse(words).is_none(), "{words:?}");

@@ -36,7 +36,7 @@ fn tool(id: &str, group: &str, command: &str, more: &Value) -> Value {
 
 fn parameter(name: &str, place: &str, schema: &Value) -> Value {
     json!({
-        "name": name, "originalName": name.replace('-', "_"), "location": place, "required": place == "path",
+        "name": name, "originalName": name.replace('-', "_"), "location": place, "required": name == "state" || place == "path",
         "schema": schema, "style": "form", "explode": true, "description": ""
     })
 }
@@ -151,6 +151,15 @@ fn words_are_explained() {
     assert_eq!((about("list"), about("ls")), (Some("Does list".to_owned()), Some("Does list".to_owned())));
     let offers = self::offers("hd ", &Canned { index: Some(catalog()) });
     assert_eq!(offers.candidates[0].about, "5 commands: create, list, picture, upload, --version");
+}
+
+#[test]
+fn flags_are_explained() {
+    let offers = offers("hd tickets list --", &Canned { index: Some(catalog()) });
+    let about = |text: &str| offers.candidates.iter().find(|one| one.text == text).map(|one| one.about.clone());
+    assert_eq!(about("--state").as_deref(), Some("required: open|closed|-x|a"));
+    assert_eq!(about("--archived").as_deref(), Some("true|false"));
+    assert_eq!(about("--quiet").as_deref(), Some("Write nothing to standard error but errors"));
 }
 
 #[test]
