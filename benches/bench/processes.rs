@@ -18,9 +18,9 @@ const PATH: &str = "/rate_limit";
 const UPSTREAM: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n{\"rate\":{\"remaining\":4999}}";
 
-/// The start alone, one dynamic command, and a search.
+/// The start alone, what the tab key costs, one dynamic command, and a search.
 pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
-    let mut rows = vec![start(scene)];
+    let mut rows = vec![start(scene), completion(scene)];
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
         rows.push(dynamic(scene));
     } else {
@@ -37,6 +37,22 @@ fn start(scene: &Scene) -> Row {
     let row = Row::new("open-cli --version", "ms", ours).peer("/bin/true", bare);
     let ratio = row.ratio();
     row.at_most("ratio", ratio, 1.3)
+}
+
+/// What bash runs for `open-cli github <TAB>`, from the catalog that a command has cached; the toolbox is not asked.
+fn completion(scene: &Scene) -> Row {
+    let toolbox = scene.toolbox(plain_server(UPSTREAM));
+    toolbox.until_ready();
+    let listed = scene.program("open-cli").args(["--runtime", &toolbox.url, "catalog", "list"]).output().unwrap();
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let line = format!("open-cli --runtime {} github ", toolbox.url);
+    let mut completion = scene.program("open-cli");
+    completion.args(["__complete", "bash", " \t\n\"'@><=;|&(:", &line]);
+    let answer = completion.output().unwrap();
+    assert!(String::from_utf8_lossy(&answer.stdout).contains("\nrepos\n"), "{answer:?}");
+    let [ours, bare] = interleaved(RUNS, [&mut || run(&mut completion), &mut || run(&mut Command::new("/bin/true"))]);
+    let median = ours.median();
+    Row::new("completion of open-cli github <TAB>", "ms", ours).peer("/bin/true", bare).at_most("ms:", median, 12.0)
 }
 
 /// The command's time, less what asking the upstream itself takes: curl's time less curl's own start-up.

@@ -279,6 +279,26 @@ pub fn files(directory: &Path) -> io::Result<Vec<FileEntry>> {
     Ok(found)
 }
 
+/// What is in a directory, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameEntry {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a directory, or a link to one.
+    pub is_directory: bool,
+}
+
+/// The names in `directory`, in no order, of at most `most` entries; those that are not UTF-8 are left out.
+pub fn names(directory: &Path, most: usize) -> io::Result<Vec<NameEntry>> {
+    let entries = fs::read_dir(directory)?.take(most).flatten();
+    let named = entries.filter_map(|entry| {
+        let is_link = entry.file_type().ok()?.is_symlink();
+        let is_directory = if is_link { entry.path().is_dir() } else { entry.file_type().ok()?.is_dir() };
+        Some(NameEntry { name: entry.file_name().into_string().ok()?, is_directory })
+    });
+    Ok(named.collect())
+}
+
 /// Whether anything is at `path`.
 pub fn exists(path: &Path) -> bool {
     path.exists()

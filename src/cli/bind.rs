@@ -91,7 +91,7 @@ pub fn flags_of(tool: &Tool) -> Vec<(String, &Parameter)> {
 /// Binds the tokens after the tool's words.
 pub fn bind(tool: &Tool, tokens: &[Token]) -> Result<Bound, UsageError> {
     let known = flags_of(tool);
-    let found = args::options(tokens, |name| wants(tool, &known, name))?;
+    let found = args::options(tokens, |name| wants_of(tool, &known, name))?;
     let mut given: Vec<(&Parameter, String, Vec<String>)> = Vec::new();
     let mut call = CallOptions::default();
     for (name, text) in found.options {
@@ -273,7 +273,28 @@ fn body_source(text: String) -> Result<BodySource, UsageError> {
     }
 }
 
-fn wants(tool: &Tool, known: &[(String, &Parameter)], name: &str) -> Result<Wants, UsageError> {
+/// What an option of the tool does with the word after it.
+pub fn wants(tool: &Tool, name: &str) -> Result<Wants, UsageError> {
+    wants_of(tool, &flags_of(tool), name)
+}
+
+/// The parameter that a flag of the tool gives.
+pub fn flag_of<'t>(tool: &'t Tool, name: &str) -> Option<&'t Parameter> {
+    lookup(&flags_of(tool), name).map(|(_, flag)| flag)
+}
+
+/// Whether one of the flags of every tool does something for this one.
+pub fn has_use(tool: &Tool, flag: &flags::Flag) -> bool {
+    match flag.name {
+        "body" => tool.request_body.is_some(),
+        "content-type" => tool.body_types().len() > 1,
+        "file" => multipart(tool).is_some(),
+        "idempotency-key" => idempotency::parameter(tool).is_some(),
+        _ => true,
+    }
+}
+
+fn wants_of(tool: &Tool, known: &[(String, &Parameter)], name: &str) -> Result<Wants, UsageError> {
     if let Some(flag) = flags::find(flags::CALL, name) {
         let alone = matches!(flag.takes, flags::Takes::Nothing | flags::Takes::MaybeOneOf(_));
         return Ok(if alone { Wants::Nothing } else { Wants::Value });

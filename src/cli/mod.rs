@@ -14,6 +14,7 @@ use crate::http::client::HttpClient;
 pub mod args;
 pub mod bind;
 pub mod commands;
+pub mod complete;
 pub mod console;
 pub mod environment;
 pub mod files;
@@ -46,6 +47,10 @@ pub fn main() -> ExitCode {
 
 /// Runs the command line on `host`; the answer is the exit code.
 pub fn run_with(host: &mut Host, transports: TransportFactory<'_>) -> u8 {
+    if host.args.first().is_some_and(|word| word == complete::COMMAND) {
+        complete::run(host, transports);
+        return report::OK;
+    }
     let console = Console::of(host);
     let mut line = Line::default();
     let parsed = args::parse(&host.args, &mut line);

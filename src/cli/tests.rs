@@ -392,7 +392,7 @@ fn help_is_there_at_every_level() {
 #[test]
 fn what_comes_later_is_never_a_service() {
     let world = World::new("later");
-    for line in ["workflow run y", "completion bash", "config add-source"] {
+    for line in ["workflow run y", "config add-source"] {
         world.run(line).has(2, "", "is not supported by this version");
     }
     world.run("--query x").has(2, "", "not supported by this version");
@@ -839,4 +839,126 @@ fn a_check_up_says_what_it_found_also_when_it_fails() {
     let ran = away.run("doctor --format table");
     ran.has(4, "contract     failed   connection refused", "error: failed: contract");
     assert!(ran.out.contains("catalog      skipped  no toolbox answers"), "{}", ran.out);
+}
+
+#[test]
+fn h41_completion_scripts_need_nothing() {
+    let mut world = World::with("scripts", Fake { away: true, ..Fake::default() });
+    world.env.clear();
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = world.run(&format!("completion {shell}"));
+        ran.has(0, &format!("open-cli __complete {shell} "), "");
+        assert_eq!(ran.err, "");
+    }
+    world.run("completion").has(2, "", "completion needs <bash|zsh|fish>");
+    world.run("completion fihs").has(2, "", "did you mean fish?");
+    world.run("completion powershell").has(2, "", "known: bash, zsh, fish");
+    assert!(!world.run("help").out.contains(complete::COMMAND));
+    assert!(world.options.lock().unwrap().is_empty(), "a way out was made");
+}
+
+#[test]
+fn completion_reads_the_cached_catalog_and_asks_nobody() {
+    let world = World::new("complete");
+    world.run_words(&["__complete", "fish", "hd", ""]).is(0, "", "");
+    world.run("catalog list --quiet").has(0, "helpdesk", "");
+    let calls = world.calls().len();
+    world.run_words(&["__complete", "fish", "hd", "tickets", "--state", ""]).is(0, "", "");
+    world.run_words(&["__complete", "fish", "hd", "tickets", "list", "--state", ""]).is(0, "wopen\t\nwclosed\t\n", "");
+    world.run_words(&["__complete", "bash", ":=", "open-cli hd tickets list --state=o"]).is(0, "\nopen\n", "");
+    // Another caller's, another view's and another runtime's catalog is none of this one's.
+    for flags in [&["--mode", "curated"][..], &["--agent-profile", "p"], &["--runtime", "http://other.test"]] {
+        let words = [&["__complete", "fish"], flags, &["hd", ""]].concat();
+        world.run_words(&words).is(0, "", "");
+    }
+    assert_eq!(world.calls().len(), calls);
+}
+
+#[test]
+fn completion_is_quiet_whatever_is_wrong() {
+    let world = World::new("quiet");
+    world.run("catalog list --quiet").has(0, "", "");
+    for words in [
+        &["__complete"][..],
+        &["__complete", "tcsh", "a"],
+        &["__complete", "bash", ":"],
+        &["__complete", "fish", "--format", "wrong", ""],
+        &["__complete", "fish", "-z", "hd", ""],
+        &["__complete", "fish", "--runtime", "nonsense", "hd", ""],
+        &["__complete", "fish", "--instance-id", "!", "hd", ""],
+    ] {
+        world.run_words(words).is(0, "", "");
+    }
+    std::fs::write(world.home.join(".cli.json"), "{").unwrap();
+    world.run_words(&["__complete", "fish", "hd", ""]).is(0, "", "");
+    world.run_words(&["__complete", "fish", "completion", "b"]).has(0, "wbash", "");
+}
+
+#[test]
+fn h09_completion_shows_a_catalog_to_the_caller_who_saw_it() {
+    let mut world = World::new("whose");
+    let config = |variable: &str| {
+        json!({"runtime": {"remote": {"url": "http://runtime.test", "oauth": {
+            "mode": "providedToken", "tokenRef": format!("env:{variable}")
+        }}}})
+        .to_string()
+    };
+    for name in ["ADA", "BEN"] {
+        std::fs::write(world.home.join(name), config(name)).unwrap();
+        world.env.push((name.to_owned(), format!("token-of-{name}")));
+    }
+    let path = |world: &World, name: &str| world.home.join(name).display().to_string();
+    let complete =
+        |world: &World, name: &str| world.run_words(&["__complete", "fish", "--config", &path(world, name), "hd", ""]);
+    world.run_words(&["--config", &path(&world, "ADA"), "catalog", "list", "--quiet"]).has(0, "", "");
+    complete(&world, "ADA").has(0, "wtickets", "");
+    complete(&world, "BEN").is(0, "", "");
+    world.env.retain(|(name, _)| name != "ADA");
+    complete(&world, "ADA").is(0, "", "");
+}
+
+#[test]
+fn completion_obtains_no_token_and_runs_no_program() {
+    let token = r#"{"access_token":"s3cret-token","token_type":"Bearer","expires_in":3600}"#;
+    let mut world = World::new("tokenless").answers(token);
+    let mark = world.home.join("ran");
+    let write = |client: Value| {
+        let client = json!({
+            "tokenURL": "http://issuer.test/token", "clientId": client, "clientSecret": {"type": "env", "value": "SECRET"}
+        });
+        let oauth = json!({"mode": "oauthClient", "client": client});
+        let config = json!({
+            "policy": {"allowExecSecrets": true}, "runtime": {"remote": {"url": "http://runtime.test", "oauth": oauth}}
+        });
+        std::fs::write(world.home.join("c.json"), config.to_string()).unwrap();
+    };
+    let program = json!({"type": "exec", "command": ["/bin/sh", "-c", format!("echo me; : > '{}'", mark.display())]});
+    write(json!({"type": "literal", "value": "me"}));
+    world.env.push(("SECRET".to_owned(), "s3cret".to_owned()));
+    world.run("--config c.json --quiet catalog list").has(0, "helpdesk", "");
+    world.env.retain(|(name, _)| name != "SECRET");
+    std::fs::remove_dir_all(world.home.join(".local/state/open-cli")).unwrap();
+    let calls = world.calls().len();
+    let complete = || world.run_words(&["__complete", "fish", "--config", "c.json", "hd", ""]);
+    complete().has(0, "wtickets", "");
+    write(program);
+    complete().is(0, "", "");
+    assert!(!mark.exists(), "a program was run");
+    assert_eq!(world.calls().len(), calls);
+}
+
+#[test]
+fn completion_lists_files_for_bash_alone() {
+    let world = World::new("paths");
+    std::fs::create_dir_all(world.home.join("a b/c")).unwrap();
+    std::fs::write(world.home.join("a b/f'1"), "").unwrap();
+    std::fs::write(world.home.join("a b/f\n2"), "").unwrap();
+    let ask = |line: &str| world.run_words(&["__complete", "bash", " \t\n\"'@><=;|&(:", line]).out;
+    assert_eq!(ask("open-cli --config a"), "nospace filenames\na\\ b/\n");
+    assert_eq!(ask("open-cli --config a\\ b/"), "filenames\na\\ b/c/\na\\ b/f\\'1\n");
+    assert_eq!(ask("open-cli --config=~/a"), "\n", "no shell expands it there");
+    assert_eq!(ask("open-cli --config ~/a"), "nospace filenames\n~/a\\ b/\n");
+    assert_eq!(ask("open-cli --state-dir 'a b/"), "nospace filenames\na b/c/\n");
+    world.run_words(&["__complete", "zsh", "--config", "a"]).is(0, "f\n", "");
+    world.run_words(&["__complete", "fish", "--state-dir=a"]).is(0, "d--state-dir=\n", "");
 }

@@ -13,6 +13,9 @@ use super::args::Wants;
 /// How many references and unions are looked through.
 const MAX_HOPS: usize = 8;
 
+/// How many parts of a schema are searched for values.
+const MAX_PARTS: usize = 1000;
+
 /// A schema with what its references lead to.
 struct View<'a> {
     root: &'a Value,
@@ -77,6 +80,28 @@ impl<'a> View<'a> {
     fn label(&self) -> String {
         let items = self.schema.get("items").and_then(|items| self.at(items)).filter(|_| self.can_be("array"));
         items.map_or_else(|| word(self), |items| format!("{}..", word(&items)))
+    }
+
+    /// Looks at so many parts at most as `left` says: references may lead to more than anybody reads.
+    fn choices(&self, found: &mut Vec<String>, left: &mut usize) {
+        let Some(less) = left.checked_sub(1) else { return };
+        *left = less;
+        let listed = self.schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+        let named = listed.chain(self.schema.get("const")).filter(|value| !value.is_null() && !value.is_object());
+        let known = found.len();
+        for text in named.map(plain) {
+            if !found.contains(&text) {
+                found.push(text);
+            }
+        }
+        // An enumeration of them says more.
+        if found.len() == known && self.types().contains(&"boolean") && !found.iter().any(|text| text == "true") {
+            found.extend(["true", "false"].map(str::to_owned));
+        }
+        let items = self.schema.get("items").and_then(|items| self.at(items)).filter(|_| self.can_be("array"));
+        for part in self.list("allOf").into_iter().chain(self.variants()).chain(items) {
+            part.choices(found, left);
+        }
     }
 
     /// Whether one text can be it.
@@ -237,6 +262,24 @@ fn one_value(view: &View<'_>, text: &str) -> Result<Value, String> {
     }
 }
 
+/// Whether a flag of this schema may be given more than once: a list, or an object member by member.
+pub fn repeats(schema: Option<&Schema>) -> bool {
+    let root = schema.map(Schema::value);
+    root.as_ref().map(View::of).is_some_and(|view| view.can_be("array") || view.is_by_member())
+}
+
+/// Whether a flag of this schema takes an object member by member.
+pub fn is_by_member(schema: &Schema) -> bool {
+    View::of(&schema.value()).is_by_member()
+}
+
+/// The values that this schema names: of an enumeration, of a constant, `true` and `false`; for a list, those of its items.
+pub fn choices(schema: &Schema) -> Vec<String> {
+    let (mut found, mut left) = (Vec::new(), MAX_PARTS);
+    View::of(&schema.value()).choices(&mut found, &mut left);
+    found
+}
+
 /// What help calls a value.
 pub fn label(schema: Option<&Schema>) -> String {
     let Some(root) = schema.map(Schema::value) else { return "TEXT".to_owned() };
@@ -341,6 +384,26 @@ mod tests {
             (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
             (found, expected) => panic!("{schema} {values:?}: {found:?}, not {expected:?}"),
         }
+    }
+
+    #[test]
+    fn a_schema_names_its_values() {
+        let names = |schema: Value| choices(&Schema::new(&schema)).join(" ");
+        assert_eq!(names(json!({"enum": ["a", 1, null, true, "a"]})), "a 1 true");
+        assert_eq!(names(json!({"type": "boolean"})), "true false");
+        assert_eq!(names(json!({"type": "boolean", "enum": [true]})), "true");
+        assert_eq!(
+            names(json!({"type": "array", "items": {"$ref": "#/$defs/x"}, "$defs": {"x": {"enum": ["b"]}}})),
+            "b"
+        );
+        assert_eq!(names(json!({"anyOf": [{"const": "c"}, {"allOf": [{"enum": ["d"]}]}, {"type": "string"}]})), "c d");
+        assert_eq!(names(json!({"type": "string"})), "");
+        let around = json!({"$ref": "#/$defs/x"});
+        let many = json!({"$ref": "#/$defs/x", "$defs": {"x": {"enum": ["e"], "oneOf": vec![around; 60]}}});
+        assert_eq!(names(many), "e", "in bounded time");
+        let again = |schema: Value| repeats(Some(&Schema::new(&schema)));
+        assert!(again(json!({"type": "array"})) && again(json!({"type": "object"})));
+        assert!(!again(json!({"type": "string"})) && !repeats(None));
     }
 
     #[test]

@@ -14,13 +14,15 @@ use crate::base::host::{self, Env, Host};
 use crate::base::serial::Serial;
 use crate::base::trace::Trace;
 use crate::base::url::Origin;
-use crate::client::auth;
+use crate::client::auth::{self, Caller, Plan};
 use crate::client::cache::Cache;
+use crate::client::index::Index;
 use crate::client::login::AtBrowser;
 use crate::client::runtime::{self, CatalogAsk, Exchange, Runtime, Timeouts, Trail};
 use crate::client::session::Session;
-use crate::client::target::{self, Target};
+use crate::client::target::{self, Target, TargetError};
 use crate::client::tokens::{Outside, Tokens};
+use crate::config::Remote;
 use crate::config::load::{self, Consumer, Loaded, Surroundings};
 use crate::http::client::{ClientOptions, ProxyChoice};
 use crate::http::{Limits, Request, Response, Transport, TransportError, TransportErrorKind};
@@ -112,44 +114,84 @@ impl<'a> World<'a> {
 
     fn connect_as(&mut self, loaded: Loaded, somebody: bool) -> Result<Connection<'a>, Failure> {
         let remote = loaded.config.remote.as_ref();
-        let variable = self.host.env.var(target::VARIABLE);
-        let configured = remote.and_then(|remote| remote.url.as_ref());
-        let target = target::resolve(self.globals.runtime.as_deref(), variable, configured)
-            .map_err(|error| environment::hinted(error, &self.host.env))?;
+        let target = self.target(&loaded).map_err(|error| environment::hinted(error, &self.host.env))?;
         let instance = self.instance(&loaded)?;
         let ways = self.ways();
         let transport = ways.to(&target.origin).map_err(|cause| {
             Failure::new(report::USAGE, "client", cause).hint("see --ca-cert, SSL_CERT_FILE and HTTPS_PROXY")
         })?;
         let timeouts = self.globals.timeout.map_or(Timeouts::DEFAULT, Timeouts::all);
-        let actor = instance.as_ref().map_or("open-cli", |instance| instance.id.as_str());
-        let profile = self.globals.agent_profile.as_deref().or(loaded.config.default_profile.as_deref());
-        let plan = auth::plan(remote, &target, actor, profile);
+        let plan = self.plan(&loaded, &target, instance.as_ref());
         let store = instance.as_ref().map(|instance| Store::new(&instance.oauth_dir));
         let mut outside = self.outside(ways, timeouts, loaded.config.policy.allow_exec_secrets);
         if somebody && plan.wants_a_browser() {
             outside.person = Some(Box::new(self.person(Arc::clone(&transport), target.clone(), timeouts)));
         }
         let tokens = Tokens::new(plan, target.clone(), store, outside);
-        let ask = CatalogAsk {
-            config: remote.and_then(|remote| remote.request_config_path.clone()),
-            mode: self.globals.mode.clone(),
-            agent_profile: self.globals.agent_profile.clone(),
-            summary: false,
-        };
+        let ask = self.ask(remote);
         let console = self.console;
         Ok(Connection {
             loaded,
             target,
             transport,
             tokens,
-            cache: instance.map(|instance| Cache::new(&instance.cache_dir.join("client"))),
+            cache: instance.map(|instance| cache_of(&instance)),
             trail: self.trail(),
             timeouts,
             ask,
             now: self.host.clock.now(),
             watch: Box::new(move |exchange| console.tell(&told(exchange))),
         })
+    }
+
+    /// The configuration, and the catalog as this caller last saw it, each where it is to be had without a word to anybody: no
+    /// token is obtained, no program is run, nothing is told.
+    pub fn remembered(&self) -> (Option<Loaded>, Option<Index>) {
+        let Ok(loaded) = self.load() else { return (None, None) };
+        let index = self.remembered_index(&loaded);
+        (Some(loaded), index)
+    }
+
+    fn remembered_index(&self, loaded: &Loaded) -> Option<Index> {
+        let target = self.target(loaded).ok()?;
+        let instance = self.instance(loaded).ok()??;
+        let plan = self.plan(loaded, &target, Some(&instance));
+        if matches!(&plan, Plan::Obtain(recipe) if recipe.needs_a_program()) {
+            return None;
+        }
+        let outside = Outside {
+            env: self.host.env.clone(),
+            clock: self.host.clock.clone(),
+            send: Box::new(|_, _| Err(unusable("nobody is asked".to_owned()))),
+            limit: Timeouts::DEFAULT.ask,
+            note: Box::new(|_| {}),
+            person: None,
+            allow_exec: false,
+        };
+        let who = Tokens::new(plan, target.clone(), Some(Store::new(&instance.oauth_dir)), outside).identity()?;
+        cache_of(&instance).remembered_index(&target, &who, &self.ask(loaded.config.remote.as_ref()))
+    }
+
+    fn target(&self, loaded: &Loaded) -> Result<Target, TargetError> {
+        let variable = self.host.env.var(target::VARIABLE);
+        let configured = loaded.config.remote.as_ref().and_then(|remote| remote.url.as_ref());
+        target::resolve(self.globals.runtime.as_deref(), variable, configured)
+    }
+
+    fn plan(&self, loaded: &Loaded, target: &Target, instance: Option<&Instance>) -> Plan {
+        let actor = instance.map_or("open-cli", |instance| instance.id.as_str());
+        let profile = self.globals.agent_profile.as_deref().or(loaded.config.default_profile.as_deref());
+        auth::plan(loaded.config.remote.as_ref(), target, actor, profile)
+    }
+
+    /// Which part of the catalog is asked for.
+    fn ask(&self, remote: Option<&Remote>) -> CatalogAsk {
+        CatalogAsk {
+            config: remote.and_then(|remote| remote.request_config_path.clone()),
+            mode: self.globals.mode.clone(),
+            agent_profile: self.globals.agent_profile.clone(),
+            summary: false,
+        }
     }
 
     /// Which instance this is; `None` when there is no place for one.
@@ -227,10 +269,6 @@ impl<'a> World<'a> {
     fn outside(&self, ways: Ways<'a>, timeouts: Timeouts, allow_exec: bool) -> Outside<'a> {
         let console = self.console;
         let send = move |request: &Request, limits: Limits| {
-            let unusable = |message: String| {
-                let kind = TransportErrorKind::Connect;
-                TransportError { kind, may_have_been_sent: false, message }
-            };
             let origin = request.url.origin().ok_or_else(|| unusable("it is no http or https URL".to_owned()))?;
             let transport = ways.to(&origin).map_err(unusable)?;
             runtime::send(transport.as_ref(), request, limits, Some(&|exchange| console.tell(&told(exchange))))
@@ -294,6 +332,14 @@ impl<'a> World<'a> {
     pub fn print_text_or(&self, text: &str, answer: &Value) -> Result<(), Failure> {
         if self.format() == Format::Table { self.console.text(text) } else { self.print(answer, &[]) }
     }
+}
+
+fn cache_of(instance: &Instance) -> Cache {
+    Cache::new(&instance.cache_dir.join("client"))
+}
+
+fn unusable(message: String) -> TransportError {
+    TransportError { kind: TransportErrorKind::Connect, may_have_been_sent: false, message }
 }
 
 /// Loopback addresses are never proxied; all others are reached as the environment says.

@@ -205,6 +205,16 @@ impl Plan {
 }
 
 impl Recipe {
+    /// Whether a program has to be run to know whose token it is; one may ask a person for something, as a keychain does.
+    pub fn needs_a_program(&self) -> bool {
+        let named = match &self.mode {
+            RemoteAuthMode::ProvidedToken(from) => from,
+            RemoteAuthMode::OAuthClient { client_id, .. } => client_id,
+            RemoteAuthMode::BrowserLogin { .. } => return false,
+        };
+        matches!(named, SecretRef::Exec(_) | SecretRef::OsKeychain(_))
+    }
+
     /// The name that a token of this recipe is kept under: the hash of all that it depends on. `client` is the client's id where
     /// the config names one.
     pub fn name(&self, target: &Target, client: Option<&str>) -> String {

@@ -87,6 +87,12 @@ impl Cache {
         disk::open(&self.index_file(target, who, ask)).ok()?.metadata().ok()?.modified().ok()
     }
 
+    /// As [`Cache::index`], in the form in which the runtime tells it, whichever that was.
+    pub fn remembered_index(&self, target: &Target, who: &str, ask: &CatalogAsk) -> Option<Index> {
+        let in_form = |summary| self.index(target, who, &CatalogAsk { summary, ..ask.clone() });
+        [true, false].into_iter().find_map(in_form)
+    }
+
     /// Remembers an index.
     pub fn keep_index(&self, target: &Target, who: &str, ask: &CatalogAsk, bytes: &[u8]) {
         let path = self.index_file(target, who, ask);

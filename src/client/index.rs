@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use crate::catalog::{Safety, Tool};
 
 /// First word of the file; another version is another word, and the file is fetched anew.
-const MAGIC: &str = "open-cli-index-2";
+const MAGIC: &str = "open-cli-index-3";
 
 /// Most bytes of header and rows that are read: far beyond a hundred thousand tools.
 const MAX_HEAD: u64 = 64 << 20;
@@ -36,6 +36,8 @@ pub struct Header {
     pub views: Vec<String>,
     /// All services that the caller sees.
     pub services: Vec<Service>,
+    /// The ids of all workflows that the caller sees.
+    pub workflows: Vec<String>,
 }
 
 /// A service, as far as words and listings need it.
@@ -283,6 +285,14 @@ struct EffectiveCatalog<'a> {
     tools: Vec<&'a RawValue>,
     #[serde(default)]
     effective_views: Vec<ViewName>,
+    #[serde(default)]
+    workflows: Vec<WorkflowName>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WorkflowName {
+    workflow_id: String,
 }
 
 #[derive(Deserialize)]
@@ -371,6 +381,7 @@ fn rows(
         view: (view.name, view.mode),
         views: catalog.effective_views.into_iter().map(|view| view.name).collect(),
         services,
+        workflows: catalog.workflows.into_iter().map(|workflow| workflow.workflow_id).collect(),
     };
     Ok((header, rows))
 }
@@ -435,7 +446,7 @@ mod tests {
                 "catalogVersion": "1.0.0", "generatedAt": "2026-01-01T00:00:00.000Z", "sourceFingerprint": "sha256:1",
                 "sources": [], "services": [{"id": "s", "alias": "short", "sourceId": "s", "title": "S"}, {"id": "t"}],
                 "tools": [tool("s:a", "get-a"), tool("s:b", "hide"), tool("s:out", "out")],
-                "workflows": [], "effectiveViews": [{"name": "discover", "mode": "discover", "tools": []}]
+                "workflows": [{"workflowId": "w", "steps": []}], "effectiveViews": [{"name": "discover", "mode": "discover", "tools": []}]
             },
             "view": {"name": "discover", "mode": "discover", "tools": [{"id": "s:a"}, {"id": "s:b"}]}
         })
@@ -454,6 +465,7 @@ mod tests {
         assert_eq!(index.service("short").map(|service| service.id.as_str()), Some("s"));
         assert_eq!(index.service("t").map(|service| service.alias.as_str()), Some("t"));
         assert_eq!(index.header().etag.as_deref(), Some("\"e\""));
+        assert_eq!(index.header().workflows, ["w"]);
     }
 
     #[test]

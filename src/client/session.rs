@@ -159,12 +159,8 @@ impl Session<'_> {
 
     /// The catalog as it was last seen, without asking: for help while the runtime is away.
     pub fn remembered_index(&self) -> Option<Index> {
-        let cache = self.cache.as_ref()?;
         let who = self.runtime.caller.identity()?;
-        [true, false].into_iter().find_map(|summary| {
-            let ask = CatalogAsk { summary, ..self.ask.clone() };
-            cache.index(self.runtime.target, &who, &ask)
-        })
+        self.cache.as_ref()?.remembered_index(self.runtime.target, &who, &self.ask)
     }
 }
 

@@ -6,6 +6,7 @@ pub mod auth;
 pub mod call;
 pub mod catalog;
 pub mod checkup;
+pub mod completion;
 pub mod config;
 pub mod doctor;
 pub mod dry_run;
@@ -298,16 +299,19 @@ pub const BUILT_IN: &[BuiltIn] = &[
         options: &[],
         run: config::trust,
     },
+    BuiltIn {
+        words: &["completion"],
+        arguments: "<bash|zsh|fish>",
+        takes: (1, 1),
+        help: "Print the script that completes commands in your shell",
+        options: &[],
+        run: completion::print,
+    },
 ];
 
 /// Commands of the contract that this version does not have: never taken for services.
-const LATER: &[&[&str]] = &[
-    &["workflow"],
-    &["completion"],
-    &["config", "add-source"],
-    &["config", "remove-source"],
-    &["config", "add-secret"],
-];
+const LATER: &[&[&str]] =
+    &[&["workflow"], &["config", "add-source"], &["config", "remove-source"], &["config", "add-secret"]];
 
 /// Runs one command line.
 pub fn run(world: &mut World<'_>, line: &Line) -> Result<(), Failure> {
