@@ -19,6 +19,7 @@ mod authentik_test;
 pub mod diagnostic;
 #[cfg(test)]
 mod docs_test;
+pub mod edit;
 pub mod fuzz;
 pub mod load;
 mod lock;
