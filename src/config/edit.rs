@@ -45,6 +45,11 @@ pub enum EditError {
         /// How many there are.
         length: usize,
     },
+    /// A member stands twice in its object, so that what a reader passes over would have to be looked at.
+    Twice {
+        /// Which.
+        pointer: String,
+    },
     /// There is nothing to remove.
     NotThere {
         /// Where.
@@ -64,6 +69,7 @@ impl fmt::Display for EditError {
             Self::NoItem { pointer, token, length } => {
                 write!(f, "the array at {pointer:?} has {length} items and no place {token:?}; - stands for its end")
             }
+            Self::Twice { pointer } => write!(f, "the member at {pointer:?} stands twice in its object"),
             Self::NotThere { pointer } => write!(f, "nothing stands at {pointer:?}"),
         }
     }
@@ -81,9 +87,10 @@ pub fn set(text: &str, pointer: &str, value: &Value) -> Result<String, EditError
         Place::Root(range) => vec![(range.clone(), layout.lined(value, ""))],
         Place::Piece { around, container, token, at } => replaced(&layout, around, container, token, *at, value),
         Place::Missing { around, container, token, rest } => {
-            let value = rest.iter().rev().fold(value.clone(), |inner, key| {
-                Value::Object(std::iter::once((key.clone(), inner)).collect())
-            });
+            let value = rest
+                .iter()
+                .rev()
+                .fold(value.clone(), |inner, key| Value::Object(std::iter::once((key.clone(), inner)).collect()));
             vec![layout.inserted(around, container, token, &value)]
         }
     };
@@ -97,7 +104,11 @@ pub fn remove(text: &str, pointer: &str) -> Result<String, EditError> {
     match find(text, pointer)? {
         Place::Piece { container, token, at, .. } => {
             let twins = twins(&container, &token, at);
-            Ok(spliced(mark, text, without(&container, &twins).into_iter().map(|range| (range, String::new())).collect()))
+            Ok(spliced(
+                mark,
+                text,
+                without(&container, &twins).into_iter().map(|range| (range, String::new())).collect(),
+            ))
         }
         _ => Err(EditError::NotThere { pointer: pointer.to_owned() }),
     }
@@ -215,11 +226,8 @@ fn without(container: &Container, gone: &[usize]) -> Vec<Range<usize>> {
     let Some(last) = kept else {
         return if gone.is_empty() { Vec::new() } else { vec![container.open + 1..container.close] };
     };
-    let mut ranges: Vec<Range<usize>> = gone
-        .iter()
-        .filter(|&&index| index < last)
-        .map(|&index| pieces[index].start..pieces[index + 1].start)
-        .collect();
+    let mut ranges: Vec<Range<usize>> =
+        gone.iter().filter(|&&index| index < last).map(|&index| pieces[index].start..pieces[index + 1].start).collect();
     if let Some(end) = pieces.last().map(|piece| piece.value.end).filter(|_| last + 1 < pieces.len()) {
         ranges.push(pieces[last].value.end..end);
     }

@@ -39,6 +39,7 @@ pub mod written;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use load::{Consumer, Loaded, Surroundings, load};
+pub use show::hidden;
 
 /// The merged configuration of one instance, or of one CLI call.
 #[derive(Clone, Debug, Default)]

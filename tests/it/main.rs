@@ -20,6 +20,7 @@ mod catalog;
 mod credentials;
 mod demo_api;
 mod dry_run;
+mod edit;
 mod evaluation;
 mod failures;
 mod front;

@@ -88,12 +88,8 @@ impl<'t> Layout<'t> {
         let line_end = self.line_end;
         match (container.pieces.last(), lined) {
             (Some(last), true) => (last.value.end..last.value.end, format!(",{line_end}{indent}{new}")),
-            (Some(last), false) => {
-                (last.value.end..last.value.end, format!(",{}{new}", self.gap(container, &ways)))
-            }
-            (None, true) => {
-                (container.open + 1..container.close, format!("{line_end}{indent}{new}{line_end}{base}"))
-            }
+            (Some(last), false) => (last.value.end..last.value.end, format!(",{}{new}", self.gap(container, &ways))),
+            (None, true) => (container.open + 1..container.close, format!("{line_end}{indent}{new}{line_end}{base}")),
             (None, false) => (container.open + 1..container.close, format!("{0}{new}{0}", ways.pad)),
         }
     }

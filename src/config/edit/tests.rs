@@ -25,12 +25,22 @@ fn gone(text: &str, pointer: &str, expected: &str) {
 #[test]
 fn a_new_member_looks_like_its_neighbours() {
     check("{\n  \"a\": 1\n}\n", "/b", json!(2), "{\n  \"a\": 1,\n  \"b\": 2\n}\n");
-    check("{\r\n\t\"a\" : {}\r\n}", "/a/b", json!({"c": [1, {}]}), "{\r\n\t\"a\" : {\r\n\t\t\"b\" : {\r\n\t\t\t\"c\" : [\r\n\t\t\t\t1,\r\n\t\t\t\t{}\r\n\t\t\t]\r\n\t\t}\r\n\t}\r\n}");
+    check(
+        "{\r\n\t\"a\" : {}\r\n}",
+        "/a/b",
+        json!({"c": [1, {}]}),
+        "{\r\n\t\"a\" : {\r\n\t\t\"b\" : {\r\n\t\t\t\"c\" : [\r\n\t\t\t\t1,\r\n\t\t\t\t{}\r\n\t\t\t]\r\n\t\t}\r\n\t}\r\n}",
+    );
     check("{\"a\":1,\"b\":{}}", "/b/c", json!({"d": [1, 2]}), "{\"a\":1,\"b\":{\"c\":{\"d\":[1,2]}}}");
     check("{ \"a\": 1 }", "/b", json!({"c": 2}), "{ \"a\": 1, \"b\": { \"c\": 2 } }");
     check("{ \"a\": {} }", "/a/b", json!(1), "{ \"a\": { \"b\": 1 } }");
     check("{\n    \"s\": { \"x\": 1 }\n}", "/s/y", json!("z"), "{\n    \"s\": { \"x\": 1, \"y\": \"z\" }\n}");
-    check("{\n    \"s\": { \"x\": 1 }\n}", "/t/y", json!(1), "{\n    \"s\": { \"x\": 1 },\n    \"t\": {\n        \"y\": 1\n    }\n}");
+    check(
+        "{\n    \"s\": { \"x\": 1 }\n}",
+        "/t/y",
+        json!(1),
+        "{\n    \"s\": { \"x\": 1 },\n    \"t\": {\n        \"y\": 1\n    }\n}",
+    );
     check("{\"a\": 1,   \"b\": 2\n}", "/c", json!(3), "{\"a\": 1,   \"b\": 2,   \"c\": 3\n}");
     check("{}", "/a/b", json!(1), "{\n  \"a\": {\n    \"b\": 1\n  }\n}");
     check("\u{feff}{\n}\n", "/a", json!(true), "\u{feff}{\n  \"a\": true\n}\n");
@@ -43,7 +53,12 @@ fn a_new_member_looks_like_its_neighbours() {
 fn a_value_is_replaced_where_it_stands() {
     check("{\"a\" : 1 , \"b\":2}", "/a", json!("x"), "{\"a\" : \"x\" , \"b\":2}");
     check("{\n  \"d\": [\"x\"],\n  \"e\": 1\n}", "/d", json!(["x", "y"]), "{\n  \"d\": [\"x\", \"y\"],\n  \"e\": 1\n}");
-    check("{\n  \"d\": 1\n}", "/d", json!({"x": {"y": []}}), "{\n  \"d\": {\n    \"x\": {\n      \"y\": []\n    }\n  }\n}");
+    check(
+        "{\n  \"d\": 1\n}",
+        "/d",
+        json!({"x": {"y": []}}),
+        "{\n  \"d\": {\n    \"x\": {\n      \"y\": []\n    }\n  }\n}",
+    );
     check("{\"\\u0061\\/b\": 1}", "/a~1b", json!(2), "{\"\\u0061\\/b\": 2}");
     check("[1, [2, 3]]", "/1/0", json!(null), "[1, [null, 3]]");
     check(" 1 ", "", json!(2), " 2 ");
@@ -128,7 +143,15 @@ impl Draw {
         match value {
             Value::Object(members) => {
                 let member = |(key, value): (&String, &Value)| {
-                    format!("{}{}{}:{}{}{}", space(), text(key), space(), space(), self.written(value, line_end), space())
+                    format!(
+                        "{}{}{}:{}{}{}",
+                        space(),
+                        text(key),
+                        space(),
+                        space(),
+                        self.written(value, line_end),
+                        space()
+                    )
                 };
                 format!("{{{}}}", joined(members.iter().map(member).collect()))
             }
@@ -208,7 +231,8 @@ fn all_pieces(text: &str) -> Vec<(String, String)> {
 
 /// Whether an edit at `edited` has nothing to do with what stands at `pointer`.
 fn is_apart(pointer: &str, edited: &str) -> bool {
-    !format!("{pointer}/").starts_with(&format!("{edited}/")) && !format!("{edited}/").starts_with(&format!("{pointer}/"))
+    !format!("{pointer}/").starts_with(&format!("{edited}/"))
+        && !format!("{edited}/").starts_with(&format!("{pointer}/"))
 }
 
 #[test]
@@ -220,7 +244,8 @@ fn any_edit_of_any_text_changes_its_value_and_no_other_byte() {
             _ => json!({}),
         };
         let line_end = draw.of(&["\n", "\r\n"]);
-        let (head, tail) = (draw.of(&["", "\u{feff}", "\u{feff} "]), draw.of(&["", "\n", " \n\n"]).replace('\n', line_end));
+        let (head, tail) =
+            (draw.of(&["", "\u{feff}", "\u{feff} "]), draw.of(&["", "\n", " \n\n"]).replace('\n', line_end));
         let text = format!("{head}{}{tail}", draw.written(&tree, line_end));
         let (pointer, value) = (draw.pointer(&tree), draw.value(1));
         let new = match set(&text, &pointer, &value) {
@@ -255,7 +280,8 @@ fn any_edit_of_any_text_changes_its_value_and_no_other_byte() {
 #[track_caller]
 fn compare(old: &str, new: &str, pointer: &str, expected: &Value, line_end: &str, round: usize) {
     let shown = || format!("round {round}: {old:?} -> {new:?} at {pointer:?}");
-    let parsed: Value = serde_json::from_str(new.trim_start_matches('\u{feff}')).unwrap_or_else(|e| panic!("{e} {}", shown()));
+    let parsed: Value =
+        serde_json::from_str(new.trim_start_matches('\u{feff}')).unwrap_or_else(|e| panic!("{e} {}", shown()));
     assert_eq!(parsed, *expected, "{}", shown());
     let before: Vec<_> = all_pieces(old).into_iter().filter(|(at, _)| is_apart(at, pointer)).collect();
     let after: Vec<_> = all_pieces(new).into_iter().filter(|(at, _)| is_apart(at, pointer)).collect();
