@@ -58,7 +58,7 @@ fn what_is_not_there_is_made_and_trusted_as_its_owners_own() {
     world.run("open-cli demo items list").stdout_has(&["items"]);
     let user = world.root().join("config/open-cli/.cli.json");
     world
-        .run("open-cli config set agents.defaultProfile '""' --scope user --format table")
+        .run("open-cli config set agents.defaultProfile '\"\"' --scope user --format table")
         .stdout("created [DIR]/config/open-cli/.cli.json (user scope): agents.defaultProfile\n");
     assert!(user.is_file());
     let local = "open-cli config add-secret demo.key --type literal --scope local";

@@ -14,6 +14,7 @@ mod world;
 mod answers;
 mod audit;
 mod auth;
+mod batch;
 mod bodies;
 mod calls;
 mod catalog;

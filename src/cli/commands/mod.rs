@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod audit;
 pub mod auth;
+pub mod batch;
 pub mod call;
 pub mod catalog;
 pub mod config;
@@ -128,6 +129,14 @@ pub const BUILT_IN: &[BuiltIn] = &[
         help: "Compare what the policy decides with the cases of a file; ends with 10 when one differs",
         options: &[],
         run: policy::test,
+    },
+    BuiltIn {
+        words: &["batch"],
+        arguments: "<file, or ->",
+        takes: (1, 1),
+        help: "Carry out many calls, one JSON object a line, and print what came of each on a line",
+        options: batch::FLAGS,
+        run: batch::batch,
     },
     BuiltIn {
         words: &["init"],
