@@ -224,7 +224,8 @@ fn without(container: &Container, gone: &[usize]) -> Vec<Range<usize>> {
     let pieces = &container.pieces;
     let kept = (0..pieces.len()).rev().find(|index| !gone.contains(index));
     let Some(last) = kept else {
-        return if gone.is_empty() { Vec::new() } else { vec![container.open + 1..container.close] };
+        let all = container.open + 1..container.close;
+        return std::iter::once(all).filter(|_| !gone.is_empty()).collect();
     };
     let mut ranges: Vec<Range<usize>> =
         gone.iter().filter(|&&index| index < last).map(|&index| pieces[index].start..pieces[index + 1].start).collect();

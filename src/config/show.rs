@@ -102,7 +102,7 @@ mod tests {
                 "/secrets/s/value [redacted]",
             ]
         );
-        let mut shown = file.clone();
+        let mut shown = file;
         redact(&mut shown);
         assert!((1..8).all(|n| !shown.to_string().contains(&format!("\"{n}\""))), "{shown}");
     }

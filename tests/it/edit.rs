@@ -91,7 +91,7 @@ fn nothing_is_written_that_would_be_wrong() {
     };
     refused("open-cli config set sources.pets.tpye x", 3, "tpye");
     refused("open-cli config set services.cats.source cats", 3, "nothing was written");
-    refused("open-cli config set sources.pets.enabled perhaps", 2, "takes a boolean, not");
+    refused("open-cli config set sources.pets.enabled perhaps", 2, "takes a boolean, and");
     refused("open-cli config set cli.x 1", 2, "neither an object nor an array");
     refused("open-cli config unset sources.cats", 1, "does not set sources.cats");
     refused("open-cli config get sources.cats", 1, "does not set sources.cats");

@@ -7,8 +7,8 @@ use crate::base::json::{child, container};
 use crate::base::serial::Serial;
 
 #[track_caller]
-fn check(text: &str, pointer: &str, value: Value, expected: &str) {
-    let new = set(text, pointer, &value).unwrap_or_else(|error| panic!("{text:?} {pointer}: {error}"));
+fn check(text: &str, pointer: &str, value: &Value, expected: &str) {
+    let new = set(text, pointer, value).unwrap_or_else(|error| panic!("{text:?} {pointer}: {error}"));
     assert_eq!(new, expected, "{text:?} {pointer}");
     assert_eq!(set(&new, pointer.trim_end_matches("/-"), &raw_value(&new, pointer)), Ok(new.clone()), "twice is once");
 }
@@ -24,52 +24,57 @@ fn gone(text: &str, pointer: &str, expected: &str) {
 
 #[test]
 fn a_new_member_looks_like_its_neighbours() {
-    check("{\n  \"a\": 1\n}\n", "/b", json!(2), "{\n  \"a\": 1,\n  \"b\": 2\n}\n");
+    check("{\n  \"a\": 1\n}\n", "/b", &json!(2), "{\n  \"a\": 1,\n  \"b\": 2\n}\n");
     check(
         "{\r\n\t\"a\" : {}\r\n}",
         "/a/b",
-        json!({"c": [1, {}]}),
+        &json!({"c": [1, {}]}),
         "{\r\n\t\"a\" : {\r\n\t\t\"b\" : {\r\n\t\t\t\"c\" : [\r\n\t\t\t\t1,\r\n\t\t\t\t{}\r\n\t\t\t]\r\n\t\t}\r\n\t}\r\n}",
     );
-    check("{\"a\":1,\"b\":{}}", "/b/c", json!({"d": [1, 2]}), "{\"a\":1,\"b\":{\"c\":{\"d\":[1,2]}}}");
-    check("{ \"a\": 1 }", "/b", json!({"c": 2}), "{ \"a\": 1, \"b\": { \"c\": 2 } }");
-    check("{ \"a\": {} }", "/a/b", json!(1), "{ \"a\": { \"b\": 1 } }");
-    check("{\n    \"s\": { \"x\": 1 }\n}", "/s/y", json!("z"), "{\n    \"s\": { \"x\": 1, \"y\": \"z\" }\n}");
+    check("{\"a\":1,\"b\":{}}", "/b/c", &json!({"d": [1, 2]}), "{\"a\":1,\"b\":{\"c\":{\"d\":[1,2]}}}");
+    check("{ \"a\": 1 }", "/b", &json!({"c": 2}), "{ \"a\": 1, \"b\": { \"c\": 2 } }");
+    check("{ \"a\": {} }", "/a/b", &json!(1), "{ \"a\": { \"b\": 1 } }");
+    check("{\n    \"s\": { \"x\": 1 }\n}", "/s/y", &json!("z"), "{\n    \"s\": { \"x\": 1, \"y\": \"z\" }\n}");
     check(
         "{\n    \"s\": { \"x\": 1 }\n}",
         "/t/y",
-        json!(1),
+        &json!(1),
         "{\n    \"s\": { \"x\": 1 },\n    \"t\": {\n        \"y\": 1\n    }\n}",
     );
-    check("{\"a\": 1,   \"b\": 2\n}", "/c", json!(3), "{\"a\": 1,   \"b\": 2,   \"c\": 3\n}");
-    check("{}", "/a/b", json!(1), "{\n  \"a\": {\n    \"b\": 1\n  }\n}");
-    check("\u{feff}{\n}\n", "/a", json!(true), "\u{feff}{\n  \"a\": true\n}\n");
-    check("{\"d\": []}", "/d/-", json!("x"), "{\"d\": [\"x\"]}");
-    check("{\n \"d\": [\n  \"x\"\n ]\n}", "/d/1", json!("y"), "{\n \"d\": [\n  \"x\",\n  \"y\"\n ]\n}");
-    check("{\n \"d\": [\"x\"]\n}", "/d/-", json!("y"), "{\n \"d\": [\"x\", \"y\"]\n}");
+    check("{\"a\": 1,   \"b\": 2\n}", "/c", &json!(3), "{\"a\": 1,   \"b\": 2,   \"c\": 3\n}");
+    check("{}", "/a/b", &json!(1), "{\n  \"a\": {\n    \"b\": 1\n  }\n}");
+    check("\u{feff}{\n}\n", "/a", &json!(true), "\u{feff}{\n  \"a\": true\n}\n");
+    check("{\"d\": []}", "/d/-", &json!("x"), "{\"d\": [\"x\"]}");
+    check("{\n \"d\": [\n  \"x\"\n ]\n}", "/d/1", &json!("y"), "{\n \"d\": [\n  \"x\",\n  \"y\"\n ]\n}");
+    check("{\n \"d\": [\"x\"]\n}", "/d/-", &json!("y"), "{\n \"d\": [\"x\", \"y\"]\n}");
 }
 
 #[test]
 fn a_value_is_replaced_where_it_stands() {
-    check("{\"a\" : 1 , \"b\":2}", "/a", json!("x"), "{\"a\" : \"x\" , \"b\":2}");
-    check("{\n  \"d\": [\"x\"],\n  \"e\": 1\n}", "/d", json!(["x", "y"]), "{\n  \"d\": [\"x\", \"y\"],\n  \"e\": 1\n}");
+    check("{\"a\" : 1 , \"b\":2}", "/a", &json!("x"), "{\"a\" : \"x\" , \"b\":2}");
+    check(
+        "{\n  \"d\": [\"x\"],\n  \"e\": 1\n}",
+        "/d",
+        &json!(["x", "y"]),
+        "{\n  \"d\": [\"x\", \"y\"],\n  \"e\": 1\n}",
+    );
     check(
         "{\n  \"d\": 1\n}",
         "/d",
-        json!({"x": {"y": []}}),
+        &json!({"x": {"y": []}}),
         "{\n  \"d\": {\n    \"x\": {\n      \"y\": []\n    }\n  }\n}",
     );
-    check("{\"\\u0061\\/b\": 1}", "/a~1b", json!(2), "{\"\\u0061\\/b\": 2}");
-    check("[1, [2, 3]]", "/1/0", json!(null), "[1, [null, 3]]");
-    check(" 1 ", "", json!(2), " 2 ");
+    check("{\"\\u0061\\/b\": 1}", "/a~1b", &json!(2), "{\"\\u0061\\/b\": 2}");
+    check("[1, [2, 3]]", "/1/0", &json!(null), "[1, [null, 3]]");
+    check(" 1 ", "", &json!(2), " 2 ");
     assert_eq!(set("{\"a\" : 1.0}", "/a", &json!(1.0)).unwrap(), "{\"a\" : 1.0}", "the same is left as it is written");
 }
 
 #[test]
 fn what_stands_twice_counts_once() {
-    check("{\"a\": 1, \"b\": 0, \"a\": 2}", "/a", json!(3), "{\"b\": 0, \"a\": 3}");
+    check("{\"a\": 1, \"b\": 0, \"a\": 2}", "/a", &json!(3), "{\"b\": 0, \"a\": 3}");
     gone("{\"a\": 1, \"b\": 0, \"a\": 2, \"a\": 3}", "/a", "{\"b\": 0}");
-    check("{\"a\": {\"x\": 1}, \"a\": {}}", "/a/y", json!(1), "{\"a\": {\"x\": 1}, \"a\": {\"y\": 1}}");
+    check("{\"a\": {\"x\": 1}, \"a\": {}}", "/a/y", &json!(1), "{\"a\": {\"x\": 1}, \"a\": {\"y\": 1}}");
 }
 
 #[test]

@@ -232,7 +232,7 @@ mod tests {
         .unwrap()
     }
 
-    fn request(line: &Value) -> Result<ExecuteRequest, UsageError> {
+    fn asked(line: &Value) -> Result<ExecuteRequest, UsageError> {
         Line::read(line.to_string().as_bytes()).map_err(|(_, error)| error)?.request(&tool())
     }
 
@@ -244,7 +244,7 @@ mod tests {
             json!({"toolId": "s:t", "pathArgs": ["o", "7"], "flags": {"per_page": "5", "label": ["a", "1"], "filter": {"x": 1}}}),
             json!({"tool": "s:t", "pathArgs": ["o"], "args": {"n": "7", "filter": {"x": 1}, "per_page": 5}, "flags": {"label": ["a", 1]}}),
         ] {
-            let request = request(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let request = asked(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
             assert_eq!(request.path_args, ["o", "7"], "{line}");
             let mut flags = expected.clone();
             flags.sort_all_objects();
@@ -263,7 +263,7 @@ mod tests {
         let body = |name: &str, value: Value| {
             let mut line = json!({"tool": "s:t", "args": args});
             line[name] = value;
-            super::tests::request(&line).unwrap().body.map(|body| STANDARD.decode(body).unwrap())
+            asked(&line).unwrap().body.map(|body| STANDARD.decode(body).unwrap())
         };
         assert_eq!(body("body", json!(null)), Some(b"null".to_vec()));
         assert_eq!(body("bodyText", json!("a\n")), Some(b"a\n".to_vec()));
@@ -293,7 +293,7 @@ mod tests {
             (json!({"tool": "s:t", "argz": good}), "the line is no call: unknown field `argz`"),
             (json!([]), "the line is no call"),
         ] {
-            let error = request(&line).unwrap_err();
+            let error = asked(&line).unwrap_err();
             assert!(error.message.contains(part), "{line}: {error}");
         }
         let (id, error) = Line::read(br#"{"id": {"a": 1}, "tool": 7}"#).unwrap_err();

@@ -74,7 +74,7 @@ pub fn batch(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
         timeouts,
         index,
         contract,
-        ask: session.ask.clone(),
+        ask: session.ask,
         approval: world.globals.approval,
         fail_fast: given("fail-fast"),
         verbose: world.console.verbose.get(),

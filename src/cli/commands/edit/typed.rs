@@ -18,7 +18,8 @@ pub(super) fn value(pointer: &str, text: &str) -> Result<Value, UsageError> {
     match kind(&root, pointer) {
         Some("string") => Ok(json().ok().filter(Value::is_string).unwrap_or_else(|| text.into())),
         Some(kind) => json().map_err(|_| {
-            let error = UsageError::new(format!("{} takes {}, not {text:?}", path::shown(pointer), article(kind)));
+            // What was given may be a secret in the wrong place.
+            let error = UsageError::new(format!("{} takes {}, and this is none", path::shown(pointer), article(kind)));
             error.hint(example(kind))
         }),
         None => Ok(json().unwrap_or_else(|_| text.into())),
@@ -41,8 +42,8 @@ fn example(kind: &str) -> &'static str {
 
 /// The type of what stands at a pointer; `None` where the schema says nothing.
 fn kind<'s>(root: &'s Value, pointer: &str) -> Option<&'s str> {
-    let tokens = pointer.split('/').skip(1).map(unescape_token);
-    let found = tokens.fold(Some(root), |schema, token| below(root, schema?, &token))?;
+    let tokens: Vec<String> = pointer.split('/').skip(1).map(unescape_token).collect();
+    let found = tokens.into_iter().try_fold(root, |schema, token| below(root, schema, &token))?;
     let found = resolved(root, found)?;
     match (found.get("type"), found.get("enum").and_then(Value::as_array), found.get("const")) {
         (Some(kind), ..) => kind.as_str(),
@@ -99,7 +100,7 @@ mod tests {
     #[test]
     fn what_is_no_value_of_the_type_is_said() {
         for (pointer, text, part) in [
-            ("/sources/a/enabled", "yes", "takes a boolean, not \"yes\""),
+            ("/sources/a/enabled", "yes", "takes a boolean, and this is none"),
             ("/policy/deny", "a:*", "takes an array"),
             ("/sources/a", "x", "takes an object"),
             ("/services/s/timeoutSeconds", "soon", "services.s.timeoutSeconds takes an integer"),
