@@ -15,9 +15,9 @@ is_asked_for() {
     return 1
 }
 
-# The peer and the load generator of `proxy`, `audit` and `execute`; without them these subjects say so and are left out.
+# The peer and the load generator of `proxy`, `audit`, `execute` and `batch`; without them these subjects say so and are left out.
 needs_nginx() {
-    is_asked_for "proxy audit execute" "$@" && ! { command -v nginx && command -v wrk; } >/dev/null
+    is_asked_for "proxy audit execute batch" "$@" && ! { command -v nginx && command -v wrk; } >/dev/null
 }
 
 if needs_nginx "$@" && [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then

@@ -16,6 +16,8 @@ mod attacks;
 #[cfg(target_os = "linux")]
 mod audit;
 mod auth;
+#[cfg(target_os = "linux")]
+mod batch;
 mod catalog;
 mod client;
 #[cfg(target_os = "linux")]
@@ -69,6 +71,8 @@ const SUBJECTS: &[(&str, Subject, bool)] = &[
     ("audit", audit::measure, true),
     #[cfg(target_os = "linux")]
     ("execute", execute::measure, true),
+    #[cfg(target_os = "linux")]
+    ("batch", batch::measure, true),
     #[cfg(target_os = "linux")]
     ("attacks", attacks::measure, true),
     #[cfg(target_os = "linux")]

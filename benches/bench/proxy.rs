@@ -62,10 +62,10 @@ fn is_there(program: &str, flag: &str) -> bool {
 }
 
 /// A directory in memory, removed when dropped.
-struct State(PathBuf);
+pub(crate) struct State(pub(crate) PathBuf);
 
 impl State {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let path = Path::new(MEMORY).join(format!("open-cli-bench-{}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)

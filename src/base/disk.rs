@@ -304,6 +304,11 @@ pub fn exists(path: &Path) -> bool {
     path.exists()
 }
 
+/// Whether `path` itself is a symbolic link, whatever it leads to.
+pub fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink())
+}
+
 /// The absolute path without links and dots.
 pub fn canonical(path: &Path) -> io::Result<PathBuf> {
     fs::canonicalize(path)

@@ -191,6 +191,60 @@ pub fn duplicate_members(text: &str) -> Vec<String> {
     found
 }
 
+/// An object or an array of a JSON text, by the bytes where things stand: for whoever changes a part and leaves the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// The opening bracket.
+    pub open: usize,
+    /// The closing bracket.
+    pub close: usize,
+    /// Whether it is an object.
+    pub is_object: bool,
+    /// Members or items, in order.
+    pub pieces: Vec<Piece>,
+}
+
+/// A member or an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// The member's name, escapes undone; `None` for an item.
+    pub key: Option<String>,
+    /// Where the member begins: its key's quote, or the value itself.
+    pub start: usize,
+    /// Behind the key's closing quote; `start` for an item.
+    pub key_end: usize,
+    /// The value, without white space around it.
+    pub value: std::ops::Range<usize>,
+}
+
+/// What stands directly in the object or array that begins at byte `at` of a valid JSON text; `None` when none begins there.
+pub fn container(text: &str, at: usize) -> Option<Container> {
+    let mut scan = Scan { bytes: text.as_bytes(), at };
+    let (is_object, end) = match scan.peek() {
+        b'{' => (true, b'}'),
+        b'[' => (false, b']'),
+        _ => return None,
+    };
+    let mut pieces = Vec::new();
+    scan.step();
+    while scan.at < scan.bytes.len() && scan.peek() != end {
+        let start = scan.at;
+        let key = is_object.then(|| scan.string());
+        let key_end = scan.at;
+        if is_object {
+            scan.space();
+            scan.step();
+        }
+        let from = scan.at;
+        scan.skip();
+        // A number or a word is skipped with the space behind it.
+        let value = from..from + text[from..scan.at].trim_end().len();
+        pieces.push(Piece { key, start, key_end, value });
+        scan.next_item();
+    }
+    Some(Container { open: at, close: scan.at, is_object, pieces })
+}
+
 /// Walks a text that is known to be valid JSON.
 struct Scan<'a> {
     bytes: &'a [u8],

@@ -228,7 +228,7 @@ impl CallOptions {
 }
 
 /// The upstream's header gets the key, so that a runtime of any kind can do it.
-fn give_key(tool: &Tool, flags: &mut Map<String, Value>, key: &str) -> Result<(), UsageError> {
+pub fn give_key(tool: &Tool, flags: &mut Map<String, Value>, key: &str) -> Result<(), UsageError> {
     let Some(parameter) = idempotency::parameter(tool) else {
         let error = UsageError::new(format!("{} declares no header that takes an idempotency key", tool.id));
         return Err(error.hint("without one, only what the upstream has not seen is repeated"));

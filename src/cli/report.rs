@@ -1,7 +1,7 @@
 //! Errors for people and programs: what happened, why, what to do next, and the exit code. The one place that decides hints and
 //! exit codes.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::auth::AuthError;
 use crate::client::runtime::{ClientError, Refusal};
@@ -136,11 +136,15 @@ impl Failure {
             console.error_line("request", "36", id);
         }
         if format == Format::Json {
-            let error = json!({
-                "code": self.code, "message": self.message, "hint": self.next_step(), "requestId": self.request_id, "exit": self.exit
-            });
-            console.error_json(&json!({ "error": error }).to_string());
+            console.error_json(&json!({ "error": self.as_json() }).to_string());
         }
+    }
+
+    /// For programs.
+    pub fn as_json(&self) -> Value {
+        json!({
+            "code": self.code, "message": self.message, "hint": self.next_step(), "requestId": self.request_id, "exit": self.exit
+        })
     }
 }
 

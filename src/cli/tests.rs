@@ -392,7 +392,7 @@ fn help_is_there_at_every_level() {
 #[test]
 fn what_comes_later_is_never_a_service() {
     let world = World::new("later");
-    for line in ["workflow run y", "config add-source"] {
+    for line in ["workflow run y", "workflow list"] {
         world.run(line).has(2, "", "is not supported by this version");
     }
     world.run("--query x").has(2, "", "not supported by this version");

@@ -63,7 +63,7 @@ pub struct Connection<'a> {
     /// As whom.
     pub tokens: Tokens<'a>,
     cache: Option<Cache>,
-    trail: Option<Trail>,
+    trail: Option<Arc<Trail>>,
     timeouts: Timeouts,
     ask: CatalogAsk,
     now: std::time::SystemTime,
@@ -89,34 +89,40 @@ impl<'a> World<'a> {
     /// Everything that a call needs, nothing sent yet. Where a login at a browser is missing, a person at a terminal is asked.
     pub fn connect(&mut self) -> Result<Connection<'a>, Failure> {
         let terminal = self.console.terminal;
-        self.connect_with(terminal.stdin && terminal.stderr)
+        self.connect_with(terminal.stdin && terminal.stderr, 1)
+    }
+
+    /// As [`World::connect`], for so many calls at a time.
+    pub fn connect_for(&mut self, calls: usize) -> Result<Connection<'a>, Failure> {
+        let terminal = self.console.terminal;
+        self.connect_with(terminal.stdin && terminal.stderr, calls)
     }
 
     /// As [`World::connect`], for a person who came to log in.
     pub fn connect_to_log_in(&mut self) -> Result<Connection<'a>, Failure> {
-        self.connect_with(true)
+        self.connect_with(true, 1)
     }
 
     /// As [`World::connect`], but nobody is asked for anything.
     pub fn connect_alone(&mut self) -> Result<Connection<'a>, Failure> {
-        self.connect_with(false)
+        self.connect_with(false, 1)
     }
 
-    fn connect_with(&mut self, somebody: bool) -> Result<Connection<'a>, Failure> {
+    fn connect_with(&mut self, somebody: bool, connections: usize) -> Result<Connection<'a>, Failure> {
         let loaded = self.load()?;
-        self.connect_as(loaded, somebody)
+        self.connect_as(loaded, somebody, connections)
     }
 
     /// As [`World::connect_alone`], with a configuration that is there already.
     pub fn connect_loaded(&mut self, loaded: Loaded) -> Result<Connection<'a>, Failure> {
-        self.connect_as(loaded, false)
+        self.connect_as(loaded, false, 1)
     }
 
-    fn connect_as(&mut self, loaded: Loaded, somebody: bool) -> Result<Connection<'a>, Failure> {
+    fn connect_as(&mut self, loaded: Loaded, somebody: bool, connections: usize) -> Result<Connection<'a>, Failure> {
         let remote = loaded.config.remote.as_ref();
         let target = self.target(&loaded).map_err(|error| environment::hinted(error, &self.host.env))?;
         let instance = self.instance(&loaded)?;
-        let ways = self.ways();
+        let ways = Ways { connections, ..self.ways() };
         let transport = ways.to(&target.origin).map_err(|cause| {
             Failure::new(report::USAGE, "client", cause).hint("see --ca-cert, SSL_CERT_FILE and HTTPS_PROXY")
         })?;
@@ -136,7 +142,7 @@ impl<'a> World<'a> {
             transport,
             tokens,
             cache: instance.map(|instance| cache_of(&instance)),
-            trail: self.trail(),
+            trail: self.trail().map(Arc::new),
             timeouts,
             ask,
             now: self.host.clock.now(),
@@ -251,6 +257,7 @@ impl<'a> World<'a> {
             transports: self.transports,
             env: self.host.env.clone(),
             ca_file: self.globals.ca_cert.as_ref().map(|path| self.host.absolute(path)),
+            connections: 1,
         }
     }
 
@@ -360,6 +367,8 @@ struct Ways<'a> {
     transports: TransportFactory<'a>,
     env: Env,
     ca_file: Option<PathBuf>,
+    /// Idle connections that are kept.
+    connections: usize,
 }
 
 impl Ways<'_> {
@@ -372,7 +381,8 @@ impl Ways<'_> {
         let plain = origin.scheme == "http" && proxy == ProxyChoice::None;
         let env_ca = self.env.var("SSL_CERT_FILE").filter(|_| !plain).map(PathBuf::from);
         let ca_file = self.ca_file.clone();
-        (self.transports)(ClientOptions { ca_file, env_ca, proxy, connections: 1, ..ClientOptions::default() })
+        let connections = self.connections;
+        (self.transports)(ClientOptions { ca_file, env_ca, proxy, connections, ..ClientOptions::default() })
     }
 }
 
@@ -383,6 +393,11 @@ impl Connection<'_> {
         self.tokens.outside.limit = limit;
     }
 
+    /// What calls on other threads need: the way out, what marks them, and how long they may take.
+    pub fn shared(&self) -> (Arc<dyn Transport>, Option<Arc<Trail>>, Timeouts) {
+        (Arc::clone(&self.transport), self.trail.clone(), self.timeouts)
+    }
+
     /// The calls, and what is remembered.
     pub fn session(&self) -> Session<'_> {
         Session {
@@ -390,7 +405,7 @@ impl Connection<'_> {
                 transport: self.transport.as_ref(),
                 target: &self.target,
                 caller: &self.tokens,
-                trail: self.trail.as_ref(),
+                trail: self.trail.as_deref(),
                 timeouts: self.timeouts,
                 watch: Some(&*self.watch),
             },
@@ -406,7 +421,8 @@ pub fn format(globals: &Globals, console: &Console) -> Format {
     globals.format.unwrap_or(if console.terminal.stdout { Format::Table } else { Format::Json })
 }
 
-fn told(exchange: &Exchange<'_>) -> String {
+/// One exchange, for `--verbose`.
+pub fn told(exchange: &Exchange<'_>) -> String {
     let took = milliseconds(exchange.took);
     let id = exchange.request_id.map(|id| format!(", request {id}")).unwrap_or_default();
     match exchange.status {

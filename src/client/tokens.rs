@@ -147,6 +147,16 @@ impl<'a> Tokens<'a> {
         Ok(Some(held))
     }
 
+    /// For a run that goes on for long: the next call looks for the token anew, as it may have ended meanwhile.
+    pub fn look_again(&self) {
+        self.state.held.replace(None);
+    }
+
+    /// For a run that goes on for long: a token that was used may be renewed once more.
+    pub fn renew_again(&self) {
+        self.state.renewed.set(false);
+    }
+
     /// From now on nobody is asked to log in.
     pub fn silence(&self) {
         self.state.silent.set(true);

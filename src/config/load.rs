@@ -83,7 +83,24 @@ pub struct Loaded {
 
 /// Reads, merges, parses and checks the four scopes; the error is every problem found.
 pub fn load(surroundings: &Surroundings, consumer: Consumer) -> Result<Loaded, Vec<Diagnostic>> {
-    let (documents, unreadable) = read(surroundings);
+    load_read(surroundings, consumer, read(surroundings, None))
+}
+
+/// As [`load`], as if the scope file at `path` held these bytes. Whose they are is known, so that this file needs no trust.
+pub fn load_edited(
+    surroundings: &Surroundings,
+    consumer: Consumer,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<Loaded, Vec<Diagnostic>> {
+    load_read(surroundings, consumer, read(surroundings, Some((path, bytes))))
+}
+
+fn load_read(
+    surroundings: &Surroundings,
+    consumer: Consumer,
+    (documents, unreadable): (Vec<Document>, Vec<Diagnostic>),
+) -> Result<Loaded, Vec<Diagnostic>> {
     if documents.is_empty() && consumer == Consumer::Toolbox && unreadable.is_empty() {
         return Err(vec![nothing_found(surroundings)]);
     }
@@ -120,10 +137,14 @@ pub fn check_file(path: &Path, bytes: &[u8], scope: Scope) -> Vec<Diagnostic> {
     problems.split().0
 }
 
-/// Every file that is there, weakest scope first.
-fn read(surroundings: &Surroundings) -> (Vec<Document>, Vec<Diagnostic>) {
+/// Every file that is there, weakest scope first; one of them with other bytes than it has.
+fn read(surroundings: &Surroundings, edited: Option<(&Path, &[u8])>) -> (Vec<Document>, Vec<Diagnostic>) {
     let (mut documents, mut problems) = (Vec::new(), Vec::new());
     for Candidate { file, required, discovered } in scope::candidates(surroundings) {
+        if let Some((_, bytes)) = edited.filter(|(path, _)| *path == file.path) {
+            documents.push(Document { file, discovered: false, bytes: bytes.to_vec() });
+            continue;
+        }
         match disk::read_if_there(&file.path, MAX_BYTES) {
             Ok(Some(bytes)) => documents.push(Document { file, discovered, bytes }),
             Ok(None) if required => {

@@ -19,6 +19,7 @@ mod authentik_test;
 pub mod diagnostic;
 #[cfg(test)]
 mod docs_test;
+pub mod edit;
 pub mod fuzz;
 pub mod load;
 mod lock;
@@ -38,6 +39,7 @@ pub mod written;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use load::{Consumer, Loaded, Surroundings, load};
+pub use show::hidden;
 
 /// The merged configuration of one instance, or of one CLI call.
 #[derive(Clone, Debug, Default)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::node::{Document, Node};
+use crate::base::json::child;
 
 /// Stands where a value is not shown.
 const REDACTED: &str = "[redacted]";
@@ -21,37 +22,88 @@ pub(super) fn show(root: &Node, documents: &[Document]) -> (Value, BTreeMap<Stri
     (value, origins)
 }
 
-/// Literals, header and environment values of transports, and queries of URLs (H24).
+/// Replaces what is not shown.
 fn redact(root: &mut Value) {
-    let sources = root.get_mut("sources").and_then(Value::as_object_mut);
-    for transport in sources.into_iter().flatten().filter_map(|(_, source)| source.get_mut("transport")) {
-        for section in ["headers", "env"] {
-            let values = transport.get_mut(section).and_then(Value::as_object_mut);
-            values.into_iter().flatten().for_each(|(_, value)| *value = REDACTED.into());
+    for (pointer, shown) in hidden(root) {
+        if let Some(value) = root.pointer_mut(&pointer) {
+            *value = shown.into();
         }
     }
-    redact_texts(root);
 }
 
-fn redact_texts(value: &mut Value) {
+/// The values of a scope file, or of the merged document, that are not shown, each by its pointer and with what is shown instead:
+/// literals, header and environment values of transports, and queries of URLs (H24).
+pub fn hidden(root: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    visit(root, &mut Vec::new(), "", &mut found);
+    found
+}
+
+fn visit<'v>(value: &'v Value, path: &mut Vec<&'v str>, pointer: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(members) => {
-            if members.get("type").and_then(Value::as_str) == Some("literal")
-                && let Some(value) = members.get_mut("value")
-            {
-                *value = REDACTED.into();
+            let is_literal = members.get("type").and_then(Value::as_str) == Some("literal");
+            for (key, member) in members {
+                let pointer = child(pointer, key);
+                path.push(key);
+                if (is_literal && key == "value") || carries_secrets(path) {
+                    found.push((pointer, REDACTED.to_owned()));
+                } else {
+                    visit(member, path, &pointer, found);
+                }
+                path.pop();
             }
-            members.values_mut().for_each(redact_texts);
         }
-        Value::Array(items) => items.iter_mut().for_each(redact_texts),
-        Value::String(text) => redact_query(text),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                // No rule of `carries_secrets` leads through an item.
+                path.push("");
+                visit(item, path, &child(pointer, &index.to_string()), found);
+                path.pop();
+            }
+        }
+        Value::String(text) => found.extend(without_query(text).map(|shown| (pointer.to_owned(), shown))),
         _ => {}
     }
 }
 
-fn redact_query(text: &mut String) {
-    if let (true, Some(at)) = (text.contains("://"), text.find('?')) {
-        text.truncate(at + 1);
-        text.push_str(REDACTED);
+/// Values of headers and of the environment, in both spellings of a transport.
+fn carries_secrets(path: &[&str]) -> bool {
+    matches!(path, ["sources", _, "transport", "headers" | "env", _] | ["mcpServers", _, "headers" | "env", _])
+}
+
+fn without_query(text: &str) -> Option<String> {
+    let at = text.find('?').filter(|_| text.contains("://"))?;
+    Some(format!("{}?{REDACTED}", &text[..at]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn h24_both_spellings_of_a_transport_hide_the_same() {
+        let file = json!({
+            "sources": {"a/b": {"transport": {"headers": {"X": "1"}, "env": {"K": "2"}, "url": "https://h/p?k=3"}}},
+            "mcpServers": {"m": {"env": {"K": "4"}, "headers": {"H": "5"}, "args": ["ok", "https://h?k=6"]}},
+            "secrets": {"s": {"type": "literal", "value": "7"}, "e": {"type": "env", "value": "NAME"}},
+        });
+        let found: Vec<_> = hidden(&file).into_iter().map(|(pointer, shown)| format!("{pointer} {shown}")).collect();
+        assert_eq!(
+            found,
+            [
+                "/sources/a~1b/transport/headers/X [redacted]",
+                "/sources/a~1b/transport/env/K [redacted]",
+                "/sources/a~1b/transport/url https://h/p?[redacted]",
+                "/mcpServers/m/env/K [redacted]",
+                "/mcpServers/m/headers/H [redacted]",
+                "/mcpServers/m/args/1 https://h?[redacted]",
+                "/secrets/s/value [redacted]",
+            ]
+        );
+        let mut shown = file;
+        redact(&mut shown);
+        assert!((1..8).all(|n| !shown.to_string().contains(&format!("\"{n}\""))), "{shown}");
     }
 }

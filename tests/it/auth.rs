@@ -37,6 +37,8 @@ struct Scene {
     exchanged: BTreeMap<String, Value>,
     /// Written when the runtime refuses a token: somebody renews it.
     on_refusal: Option<(PathBuf, String)>,
+    /// How many executions each token is good for, when there is a limit.
+    good_for: BTreeMap<String, usize>,
 }
 
 struct Seen {
@@ -146,6 +148,15 @@ fn answer(seen: &Seen, scene: &mut Scene, own: &str) -> (u16, &'static str, Stri
                 "auth": {"required": true, "principal": "agent"},
             }))
         }
+        "/v1/tools/execute" => {
+            let token = seen.authorization.as_deref().unwrap_or("").trim_start_matches("Bearer ").to_owned();
+            match scene.good_for.get_mut(&token) {
+                Some(0) => return (401, "text/plain", "authn_failed".to_owned()),
+                Some(left) => *left -= 1,
+                None => {}
+            }
+            json(&json!({"statusCode": 200, "body": {"as": token}}))
+        }
         "/v1/auth/browser-config" if scene.browser => json(&json!({
             "authorizationURL": format!("{own}/authorize"), "tokenURL": format!("{own}/token"), "clientId": "people",
             "audience": "toolbox", "issuer": own,
@@ -237,6 +248,36 @@ fn a_refused_token_is_replaced_once_and_silently() {
     assert_eq!(broker.count("/token"), 3);
     world.run("open-cli catalog list --format yaml").stdout_has(&["tickets"]);
     assert_eq!(broker.count("/token"), 4, "a refused token is replaced by the next command");
+}
+
+#[test]
+fn a_batch_renews_its_token_once_for_all_its_calls_and_as_often_as_it_ends() {
+    let broker = Broker::start();
+    let lines = "{\"tool\": \"hd:status\"}\n".repeat(40);
+    broker.scene().good_for.insert("t-1".to_owned(), 10);
+    let world = broker.client(&json!({}));
+    let line = "open-cli batch - --parallel 8";
+    let out = world.run_with_input(line, lines.as_bytes()).stderr_has(&["40 calls: 40 ok, 0 failed"]).into_stdout();
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!(out.matches("{\"as\":\"t-1\"}").count(), 10, "{out}");
+    assert_eq!(out.matches("{\"as\":\"t-2\"}").count(), 30, "{out}");
+    assert_eq!(broker.count("POST /token"), 2);
+    assert_eq!(broker.count("/effective"), 1, "the catalog is asked for once");
+    broker.scene().good_for.extend((2..=4).map(|n| (format!("t-{n}"), 10)));
+    let line = "open-cli batch - --parallel 1";
+    world
+        .run_with_input(line, lines.as_bytes())
+        .stderr_has(&["40 calls: 40 ok"])
+        .stdout_has(&["t-2", "t-3", "t-4", "t-5"]);
+    // What the runtime never takes is not renewed over and over.
+    broker.scene().good_for.extend((5..=50).map(|n| (format!("t-{n}"), 0)));
+    let before = broker.count("POST /token");
+    world
+        .run_with_input("open-cli batch - --parallel 4", lines.as_bytes())
+        .stdout_has(&["\"code\":\"authn_failed\""])
+        .stderr_has(&["40 of 40 calls failed"])
+        .status(5);
+    assert_eq!(broker.count("POST /token"), before + 1);
 }
 
 #[test]

@@ -124,7 +124,7 @@ pub fn binary(size: usize, content_type: &str) -> Failure {
 }
 
 /// There is an answer, and the toolbox does not show it.
-fn withheld(tool: &Tool, response: &ExecuteResponse) -> Failure {
+pub fn withheld(tool: &Tool, response: &ExecuteResponse) -> Failure {
     let why = response.withheld.as_deref().unwrap_or_default();
     Failure::other("withheld", format!("{}: the answer is not shown: {why}", tool.id))
         .hint("`x-cli-output.redactions` of the operation say what is hidden; a smaller answer may fit the limit")

@@ -201,17 +201,26 @@ pub fn first(
 
 /// What is ours in a request is sent only to a runtime that says it knows it.
 fn check_capability(session: &Session<'_>, request: &ExecuteRequest) -> Result<(), Failure> {
+    match form(request) {
+        Some(flag) if !session.contract()?.has(CAPABILITY_REQUEST_FORMS) => Err(unknown_form(flag)),
+        _ => Ok(()),
+    }
+}
+
+/// The flag for what is ours in a request.
+pub fn form(request: &ExecuteRequest) -> Option<&'static str> {
     let asked = [
         (!request.files.is_empty(), "--file"),
         (request.accept.is_some(), "--accept"),
         (request.no_validate, "--no-validate"),
     ];
-    let Some((_, flag)) = asked.into_iter().find(|(given, _)| *given) else { return Ok(()) };
-    if session.contract()?.has(CAPABILITY_REQUEST_FORMS) {
-        return Ok(());
-    }
-    Err(Failure::new(report::OTHER, "not_supported", format!("this runtime does not know {flag}; nothing was sent"))
-        .hint("`open-cli runtime info` lists its capabilities"))
+    asked.into_iter().find(|(given, _)| *given).map(|(_, flag)| flag)
+}
+
+/// The runtime does not know that flag.
+pub fn unknown_form(flag: &str) -> Failure {
+    Failure::new(report::OTHER, "not_supported", format!("this runtime does not know {flag}; nothing was sent"))
+        .hint("`open-cli runtime info` lists its capabilities")
 }
 
 fn read_files(world: &mut World<'_>, files: Vec<FileSource>) -> Result<Vec<RequestFile>, Failure> {
@@ -261,14 +270,23 @@ impl Asked {
 
 /// A runtime that does not make idempotency keys gets one where the tool cannot do without.
 fn give_key(session: &Session<'_>, tool: &Tool, request: &mut ExecuteRequest) -> Result<(), Failure> {
-    let Some(parameter) = idempotency::parameter(tool).filter(|parameter| parameter.required) else { return Ok(()) };
-    if !request.flags.contains_key(&parameter.name)
-        && !session.contract()?.has(CAPABILITY_CONTINUATIONS)
-        && let Some(key) = idempotency::random()
-    {
-        request.flags.insert(parameter.name.clone(), key.into());
+    if lacks_key(tool, request) && !session.contract()?.has(CAPABILITY_CONTINUATIONS) {
+        make_key(tool, request);
     }
     Ok(())
+}
+
+/// Whether a tool needs an idempotency key and none is given.
+pub fn lacks_key(tool: &Tool, request: &ExecuteRequest) -> bool {
+    idempotency::parameter(tool)
+        .is_some_and(|parameter| parameter.required && !request.flags.contains_key(&parameter.name))
+}
+
+/// Makes an idempotency key; without randomness the runtime says what is missing.
+pub fn make_key(tool: &Tool, request: &mut ExecuteRequest) {
+    if let (Some(parameter), Some(key)) = (idempotency::parameter(tool), idempotency::random()) {
+        request.flags.insert(parameter.name.clone(), key.into());
+    }
 }
 
 fn read_body(world: &mut World<'_>, source: BodySource) -> Result<Vec<u8>, Failure> {

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod audit;
 pub mod auth;
+pub mod batch;
 pub mod call;
 pub mod catalog;
 pub mod checkup;
@@ -10,6 +11,7 @@ pub mod completion;
 pub mod config;
 pub mod doctor;
 pub mod dry_run;
+pub mod edit;
 pub mod explain;
 pub mod filter;
 pub mod follow;
@@ -130,6 +132,14 @@ pub const BUILT_IN: &[BuiltIn] = &[
         help: "Compare what the policy decides with the cases of a file; ends with 10 when one differs",
         options: &[],
         run: policy::test,
+    },
+    BuiltIn {
+        words: &["batch"],
+        arguments: "<file, or ->",
+        takes: (1, 1),
+        help: "Carry out many calls, one JSON object a line, and print what came of each on a line",
+        options: batch::FLAGS,
+        run: batch::batch,
     },
     BuiltIn {
         words: &["init"],
@@ -292,6 +302,62 @@ pub const BUILT_IN: &[BuiltIn] = &[
         run: config::schema,
     },
     BuiltIn {
+        words: &["config", "add-source"],
+        arguments: "<id>",
+        takes: (1, 1),
+        help: "Add a source to a configuration file, and leave the rest of it as it is",
+        options: edit::SOURCE,
+        run: edit::add_source,
+    },
+    BuiltIn {
+        words: &["config", "remove-source"],
+        arguments: "<id>",
+        takes: (1, 1),
+        help: "Remove a source; with --cascade its services and their secrets too",
+        options: edit::REMOVE,
+        run: edit::remove_source,
+    },
+    BuiltIn {
+        words: &["config", "add-service"],
+        arguments: "<id>",
+        takes: (1, 1),
+        help: "Add a service that a source describes",
+        options: edit::SERVICE,
+        run: edit::add_service,
+    },
+    BuiltIn {
+        words: &["config", "add-secret"],
+        arguments: "<key> [value, or -]",
+        takes: (1, MANY),
+        help: "Say where a secret is; a literal one is read from standard input",
+        options: edit::SECRET,
+        run: edit::add_secret,
+    },
+    BuiltIn {
+        words: &["config", "set"],
+        arguments: "<path> <value, or ->",
+        takes: (2, 2),
+        help: "Set one value of a configuration file, by a path like sources.demo.uri",
+        options: edit::SET,
+        run: edit::set,
+    },
+    BuiltIn {
+        words: &["config", "unset"],
+        arguments: "<path>",
+        takes: (1, 1),
+        help: "Take one value out of a configuration file",
+        options: edit::SET,
+        run: edit::unset,
+    },
+    BuiltIn {
+        words: &["config", "get"],
+        arguments: "<path>",
+        takes: (1, 1),
+        help: "Print one value of a configuration file, or with --effective of all of them; secrets are not shown",
+        options: edit::GET,
+        run: edit::get,
+    },
+    BuiltIn {
         words: &["trust"],
         arguments: "[directory or file]",
         takes: (0, 1),
@@ -310,8 +376,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
 ];
 
 /// Commands of the contract that this version does not have: never taken for services.
-const LATER: &[&[&str]] =
-    &[&["workflow"], &["config", "add-source"], &["config", "remove-source"], &["config", "add-secret"]];
+const LATER: &[&[&str]] = &[&["workflow"]];
 
 /// Runs one command line.
 pub fn run(world: &mut World<'_>, line: &Line) -> Result<(), Failure> {
