@@ -9,9 +9,13 @@ use crate::base::name::nearest;
 use crate::catalog::Schema;
 
 use super::args::Wants;
+use super::assign::{Step, quoted};
 
 /// How many references and unions are looked through.
 const MAX_HOPS: usize = 8;
+
+/// How many parts of a schema are looked at for one place.
+const MAX_PARTS: usize = 256;
 
 /// A schema with what its references lead to.
 struct View<'a> {
@@ -62,6 +66,85 @@ impl<'a> View<'a> {
         }
     }
 
+    /// It with all hops again: for a place further down.
+    fn fresh(&self) -> Self {
+        Self { root: self.root, schema: self.schema, hops: MAX_HOPS }
+    }
+
+    /// It and the parts of its `allOf`, theirs too; its own last.
+    fn parts(self, left: &mut usize, into: &mut Vec<Self>) {
+        for part in self.list("allOf") {
+            if let Some(fewer) = left.checked_sub(1) {
+                *left = fewer;
+                part.parts(left, into);
+            }
+        }
+        into.push(self);
+    }
+
+    /// What it says of the place one step down.
+    fn below(&self, step: &Step, left: &mut usize) -> Option<Self> {
+        *left = left.checked_sub(1)?;
+        let own = match step {
+            Step::Member(name) => self.schema.get("properties").and_then(|all| all.get(name)),
+            Step::Item(index) => {
+                self.schema.get("prefixItems").and_then(|all| all.get(index)).or(self.schema.get("items"))
+            }
+            Step::Append => self.schema.get("items"),
+        };
+        if let Some(schema) = own {
+            return self.fresh().at(schema);
+        }
+        let mut parts = self.list("allOf");
+        parts.extend(self.variants());
+        let found = parts.iter().find_map(|part| part.below(step, left));
+        let any = || self.schema.get("additionalProperties").filter(|any| any.is_object());
+        match (found, step) {
+            (None, Step::Member(_)) => any().and_then(|schema| self.fresh().at(schema)),
+            (found, _) => found,
+        }
+    }
+
+    /// What it says of items of a list.
+    fn item(&self) -> Option<Self> {
+        let mut left = MAX_PARTS;
+        self.below(&Step::Append, &mut left)
+    }
+
+    fn down(root: &'a Value, path: &[Step]) -> Option<Self> {
+        let mut left = MAX_PARTS;
+        path.iter().try_fold(Self::of(root), |view, step| view.below(step, &mut left))
+    }
+
+    /// The value of an enumeration that is written so: a text first.
+    fn enumerated(&self, text: &str) -> Option<&'a Value> {
+        let values = self.schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+        let own = || {
+            values
+                .clone()
+                .find(|value| value.as_str() == Some(text))
+                .or_else(|| values.clone().find(|value| plain(value) == text))
+        };
+        let parts = || self.list("allOf").into_iter().chain(self.variants()).find_map(|part| part.enumerated(text));
+        own().or_else(parts)
+    }
+
+    /// A text as the JSON that it has to be. Where it can be several things, what reads as a number, a boolean, an object or a list is
+    /// one; `null` is a text wherever a text is allowed.
+    fn json(&self, text: &str) -> Result<String, String> {
+        self.check(text)?;
+        if let Some(value) = self.enumerated(text) {
+            return Ok(value.to_string());
+        }
+        let reads_as = |name: &&str| self.can_be(name) && is_a(name, text);
+        if ["integer", "number", "boolean", "object", "array"].iter().any(reads_as)
+            || (!self.can_be("string") && reads_as(&"null"))
+        {
+            return Ok(text.to_owned());
+        }
+        Ok(quoted(text))
+    }
+
     /// Whether it, a variant or a part of it is of type `name`.
     fn can_be(&self, name: &str) -> bool {
         self.types().contains(&name)
@@ -74,9 +157,35 @@ impl<'a> View<'a> {
         self.can_be("object") && !self.can_be("string") && !self.can_be("array")
     }
 
+    /// What an option of it does with the word after it.
+    fn wants(&self) -> Wants {
+        let other = ["string", "integer", "number", "array", "object"].into_iter().any(|name| self.can_be(name));
+        if self.can_be("boolean") && !other { Wants::MaybeBool } else { Wants::Value }
+    }
+
+    fn asked(&self) -> Asked {
+        let list = self.can_be("array").then(|| self.item());
+        let one = list.as_ref().and_then(Option::as_ref).unwrap_or(self);
+        let values = one.schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+        Asked {
+            choices: values.filter(|value| !value.is_null()).map(plain).collect(),
+            is_boolean: self.wants() == Wants::MaybeBool,
+            is_list: list.is_some(),
+            default: self.schema.get("default").filter(|default| !default.is_null()).map(plain),
+            is_secret: one.schema.get("format").and_then(Value::as_str) == Some("password"),
+        }
+    }
+
     fn label(&self) -> String {
         let items = self.schema.get("items").and_then(|items| self.at(items)).filter(|_| self.can_be("array"));
         items.map_or_else(|| word(self), |items| format!("{}..", word(&items)))
+    }
+
+    fn flag_label(&self) -> String {
+        match self.label() {
+            label if label == "JSON" && self.is_by_member() => "JSON|NAME=VALUE..".to_owned(),
+            label => label,
+        }
     }
 
     /// Whether one text can be it.
@@ -162,9 +271,7 @@ fn said(name: &str) -> &str {
 /// What an option of this schema does with the word after it.
 pub fn wants(schema: Option<&Schema>) -> Wants {
     let Some(root) = schema.map(Schema::value) else { return Wants::Value };
-    let view = View::of(&root);
-    let other = ["string", "integer", "number", "array", "object"].into_iter().any(|name| view.can_be(name));
-    if view.can_be("boolean") && !other { Wants::MaybeBool } else { Wants::Value }
+    View::of(&root).wants()
 }
 
 /// One argument: the error says what it is not.
@@ -237,6 +344,63 @@ fn one_value(view: &View<'_>, text: &str) -> Result<Value, String> {
     }
 }
 
+/// What an option for a place in a body does with the word after it.
+pub fn wants_at(root: &Value, path: &[Step]) -> Wants {
+    View::down(root, path).map_or(Wants::Value, |view| view.wants())
+}
+
+/// One value for a place in a body, as JSON; a text where the schema says nothing of the place.
+pub fn json_at(root: &Value, path: &[Step], text: &str) -> Result<String, String> {
+    View::down(root, path).map_or_else(|| Ok(quoted(text)), |view| view.json(text))
+}
+
+/// Whether a flag takes what is at a place member by member.
+pub fn is_by_member_at(root: &Value, path: &[Step]) -> bool {
+    View::down(root, path).is_some_and(|view| view.is_by_member())
+}
+
+/// All values of the flag for a place in a body, as JSON: a list when it takes one.
+pub fn json_of_flag(root: &Value, path: &[Step], values: &[String]) -> Result<String, String> {
+    let view = View::down(root, path);
+    let scalar = || match values {
+        [] => Err("has no value".to_owned()),
+        [one] => view.as_ref().map_or_else(|| Ok(quoted(one)), |view| view.json(one)),
+        _ => Err("is given more than once, and takes one value".to_owned()),
+    };
+    let Some(list) = view.as_ref().filter(|view| view.can_be("array")) else { return scalar() };
+    if let [one] = values {
+        let is_list = is_a("array", one);
+        let one_is_enough = ["string", "integer", "number", "boolean"].into_iter().any(|name| list.can_be(name));
+        if is_list || one_is_enough {
+            return scalar();
+        }
+    }
+    let items = list.item();
+    let item = |text: &String| items.as_ref().map_or_else(|| Ok(quoted(text)), |item| item.json(text));
+    let items = values.iter().map(item).collect::<Result<Vec<_>, _>>()?;
+    Ok(format!("[{}]", items.join(",")))
+}
+
+/// How a person is asked for a value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// What it may be, when that is a list of values.
+    pub choices: Vec<String>,
+    /// Whether it is yes or no.
+    pub is_boolean: bool,
+    /// Whether several values may be given.
+    pub is_list: bool,
+    /// What the API takes for nothing.
+    pub default: Option<String>,
+    /// Whether it is to be kept from the screen.
+    pub is_secret: bool,
+}
+
+/// How a person is asked for a parameter, or for the value at a place of a body.
+pub fn asked(root: &Value, path: &[Step]) -> Asked {
+    View::down(root, path).map_or_else(Asked::default, |view| view.asked())
+}
+
 /// What help calls a value.
 pub fn label(schema: Option<&Schema>) -> String {
     let Some(root) = schema.map(Schema::value) else { return "TEXT".to_owned() };
@@ -246,10 +410,7 @@ pub fn label(schema: Option<&Schema>) -> String {
 /// What help calls the value of a flag.
 pub fn flag_label(schema: Option<&Schema>) -> String {
     let root = schema.map(Schema::value);
-    match root.as_ref().map(View::of) {
-        Some(view) if view.is_by_member() && view.label() == "JSON" => "JSON|NAME=VALUE..".to_owned(),
-        _ => label(schema),
-    }
+    root.as_ref().map_or_else(|| "TEXT".to_owned(), |root| View::of(root).flag_label())
 }
 
 /// One member of an object.
@@ -285,27 +446,36 @@ fn default_of(view: &View<'_>) -> Option<String> {
     Some(if short.len() < text.len() { format!("{short}…") } else { short })
 }
 
-/// The members of an object schema that a request may have, in the publisher's order; those of its `allOf` parts too.
+/// The members of an object schema that a request may have, in the publisher's order, each once; those of its `allOf` parts too.
 pub fn members(schema: &Schema) -> Vec<Member> {
     let root = schema.value();
-    let view = View::of(&root);
-    let mut parts = view.list("allOf");
-    parts.push(view);
-    parts.iter().flat_map(members_of).collect()
+    let (mut parts, mut left) = (Vec::new(), MAX_PARTS);
+    View::of(&root).parts(&mut left, &mut parts);
+    let required = |part: &View<'_>| part.schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let required: Vec<Value> = parts.iter().flat_map(required).collect();
+    let mut found: Vec<Member> = Vec::new();
+    for member in parts.iter().flat_map(|part| members_of(part, &required)) {
+        // What stands beside the parts says more than they do.
+        match found.iter_mut().find(|other| other.name == member.name) {
+            Some(other) => *other = member,
+            None => found.push(member),
+        }
+    }
+    found
 }
 
-fn members_of(view: &View<'_>) -> Vec<Member> {
-    let required = view.schema.get("required").and_then(Value::as_array);
+fn members_of(view: &View<'_>, required: &[Value]) -> Vec<Member> {
     let properties = view.schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     let says = |schema: &Value| schema.get("readOnly") == Some(&Value::Bool(true));
     // Beside a reference, or behind it.
+    let view = view.fresh();
     let given = |property: &Value| !says(property) && !view.at(property).is_some_and(|view| says(view.schema));
     let members = properties.filter(|(_, property)| given(property)).map(|(name, property)| {
         let description = property.get("description").and_then(Value::as_str).unwrap_or("");
         Member {
             name: name.clone(),
-            label: view.at(property).map_or_else(|| "TEXT".to_owned(), |view| view.label()),
-            required: required.is_some_and(|names| names.iter().any(|other| other == name)),
+            label: view.at(property).map_or_else(|| "TEXT".to_owned(), |view| view.flag_label()),
+            required: required.iter().any(|other| other == name),
             description: description.trim().lines().next().unwrap_or("").to_owned(),
             default: view.at(property).and_then(|view| default_of(&view)),
         }

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod follow;
 pub mod init;
 pub mod lock;
+pub mod made;
 pub mod pages;
 pub mod policy;
 pub mod runtime;
