@@ -10,6 +10,7 @@ steps=(
     prism        # a judge of others takes every request
     servers      # two servers of others do what they are asked, for whom they should
     units        # systemd reads the units
+    terminal     # a terminal shows what it should while somebody is asked
     crash        # no kill under load loses what was answered
 )
 

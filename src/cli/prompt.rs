@@ -123,7 +123,8 @@ impl Prompt<'_> {
             Line::Text(text) => Ok(Ok(text)),
             Line::Unreadable(cause) => Ok(Err(cause.to_owned())),
             Line::End => {
-                self.console.ask("\n");
+                // Where nothing was shown the line is ended already.
+                self.console.ask(if is_secret(question) { "" } else { "\n" });
                 Err(Failure::new(report::USAGE, "cancelled", "ended without an answer; nothing was sent"))
             }
         }
