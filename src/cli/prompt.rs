@@ -239,3 +239,49 @@ fn read_line(keys: &mut dyn Read, raw: bool) -> io::Result<Line> {
 fn erase(line: &mut Vec<u8>) {
     while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(typed: &[u8], raw: bool, expected: &[Line]) {
+        let mut keys = typed;
+        let read: Vec<Line> = expected.iter().map(|_| read_line(&mut keys, raw).unwrap()).collect();
+        assert_eq!(read, expected, "{:?}", String::from_utf8_lossy(typed));
+    }
+
+    fn text(text: &str) -> Line {
+        Line::Text(text.to_owned())
+    }
+
+    #[test]
+    fn lines_end_as_a_terminal_ends_them() {
+        check(b"a b\n\nc", false, &[text("a b"), text(""), text("c"), Line::End]);
+        check(b"a\r\n\x03\n", false, &[text("a"), text("\u{3}")]);
+        check(b"\xff\nx\n", false, &[Line::Unreadable("is not UTF-8"), text("x")]);
+        let long = [vec![b'x'; MOST_BYTES + 2], b"\ny\n".to_vec()].concat();
+        check(&long, false, &[Line::Unreadable("is too long"), text("y")]);
+    }
+
+    #[test]
+    fn without_an_editor_keys_mean_what_they_mean_there() {
+        check("aé\u{7f}\u{8}b\r".as_bytes(), true, &[text("b")]);
+        check(b"\x7fa\x15b\x01\n", true, &[text("b")]);
+        check(b"a\x04b\n\x04", true, &[text("ab"), Line::End]);
+        check(b"abc\x03", true, &[Line::End]);
+    }
+
+    #[test]
+    fn what_is_called_a_secret_is_one() {
+        let named = |name: &str| is_secret(&Question { name: name.to_owned(), ..Question::default() });
+        for name in
+            ["password", "clientSecret", "X-API-Key", "apiKey", "api_key", "apikey", "auth-token", "user.password"]
+        {
+            assert!(named(name), "{name}");
+        }
+        for name in ["title", "tokenizer", "key", "secretary", "pineapple", ""] {
+            assert!(!named(name), "{name}");
+        }
+    }
+}

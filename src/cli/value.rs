@@ -11,8 +11,9 @@ use crate::catalog::Schema;
 use super::args::Wants;
 use super::assign::{Step, quoted};
 
-/// How many references and unions are looked through.
-const MAX_HOPS: usize = 8;
+/// How many references and unions are looked through. A part of a list costs more the longer the list is, so that what branches is looked
+/// through some ten thousand times at most, however it refers to itself.
+const MAX_HOPS: usize = 16;
 
 /// How many parts of a schema are looked at for one place.
 const MAX_PARTS: usize = 256;
@@ -30,7 +31,11 @@ impl<'a> View<'a> {
     }
 
     fn at(&self, schema: &'a Value) -> Option<Self> {
-        let hops = self.hops.checked_sub(1)?;
+        self.at_cost(schema, 1)
+    }
+
+    fn at_cost(&self, schema: &'a Value, hops: usize) -> Option<Self> {
+        let hops = self.hops.checked_sub(hops)?;
         Some(Self { root: self.root, schema, hops }.resolved())
     }
 
@@ -48,8 +53,9 @@ impl<'a> View<'a> {
     }
 
     fn list(&self, key: &str) -> Vec<Self> {
-        let parts = self.schema.get(key).and_then(Value::as_array).into_iter().flatten();
-        parts.filter_map(|part| self.at(part)).collect()
+        let Some(parts) = self.schema.get(key).and_then(Value::as_array) else { return Vec::new() };
+        let bits = usize::BITS - parts.len().saturating_sub(1).leading_zeros();
+        parts.iter().filter_map(|part| self.at_cost(part, 1 + bits as usize)).collect()
     }
 
     fn variants(&self) -> Vec<Self> {
@@ -600,6 +606,60 @@ mod tests {
             .map(|member| format!("{} {} {} {}", member.name, member.label, member.required, member.description))
             .collect();
         assert_eq!(found, ["id TEXT false ", "n INTEGER true How many", "l TEXT.. false "]);
+    }
+
+    #[test]
+    fn members_are_found_in_parts_of_parts_and_once() {
+        let schema = json!({
+            "allOf": [{"allOf": [{"properties": {"a": {"type": "integer"}, "b": {}}}], "required": ["b"]}], "required": ["a"],
+            "properties": {"a": {"type": "string", "description": "Told"}}
+        });
+        let found: Vec<String> = members(&Schema::new(&schema))
+            .into_iter()
+            .map(|member| format!("{} {} {} {}", member.name, member.label, member.required, member.description))
+            .collect();
+        assert_eq!(found, ["a TEXT true Told", "b TEXT true "]);
+    }
+
+    #[track_caller]
+    fn becomes(schema: &Value, path: &[Step], text: &str, expected: Result<&str, &str>) {
+        assert_eq!(
+            json_at(schema, path, text).as_deref().map_err(String::as_str),
+            expected,
+            "{schema} {path:?} {text}"
+        );
+    }
+
+    #[test]
+    fn a_text_becomes_what_its_place_can_be() {
+        let member = |name: &str| Step::Member(name.to_owned());
+        let any = json!({"type": ["string", "integer", "boolean", "null", "array"]});
+        for (text, expected) in
+            [("5", "5"), ("007", "\"007\""), ("true", "true"), ("null", "\"null\""), ("[1]", "[1]"), ("x", "\"x\"")]
+        {
+            becomes(&any, &[], text, Ok(expected));
+        }
+        becomes(&json!({"anyOf": [{"enum": ["1", 2]}, {"type": "null"}]}), &[], "1", Ok("\"1\""));
+        becomes(&json!({"anyOf": [{"enum": ["1", 2]}, {"type": "null"}]}), &[], "2", Ok("2"));
+        becomes(&json!({"oneOf": [{"type": "integer"}, {"type": "null"}]}), &[], "null", Ok("null"));
+        becomes(&json!({"type": "number"}), &[], "1e400", Err("is not a number"));
+        let deep = json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [
+            {"properties": {"x": {"type": "array", "items": {"$ref": "#/$defs/a"}}}}, {"additionalProperties": {"type": "boolean"}}
+        ]}}});
+        let far: Vec<Step> = std::iter::repeat_with(|| [member("x"), Step::Append]).take(8).flatten().collect();
+        becomes(&deep, &[far.as_slice(), &[member("y")]].concat(), "true", Ok("true"));
+        becomes(&deep, &[member("x"), member("y")], "true", Ok("\"true\""));
+        becomes(&json!(true), &[member("x")], "5", Ok("\"5\""));
+    }
+
+    #[test]
+    fn h28_schemas_that_branch_for_ever_are_looked_at_within_bounds() {
+        let variants: Vec<Value> = (0..40).map(|_| json!({"$ref": "#/$defs/a"})).collect();
+        let wild = json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": variants, "allOf": variants}}});
+        becomes(&wild, &[Step::Member("x".to_owned())], "5", Ok("\"5\""));
+        becomes(&wild, &[], "5", Ok("\"5\""));
+        assert_eq!(label(Some(&Schema::new(&wild))), "TEXT");
+        assert!(members(&Schema::new(&wild)).is_empty());
     }
 
     #[test]

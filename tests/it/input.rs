@@ -154,7 +154,12 @@ fn words_behind_arguments_and_lists_as_bodies() {
 #[test]
 fn members_of_forms_are_flags_and_words_too() {
     let world = serving().file("q3.pdf", "%PDF");
-    check(&world, "form --title 'a b' --labels x --labels y priority=2", "", "title=a%20b&labels=x&labels=y&priority=2");
+    check(
+        &world,
+        "form --title 'a b' --labels x --labels y priority=2",
+        "",
+        "title=a%20b&labels=x&labels=y&priority=2",
+    );
     let seen = world
         .run("open-cli helpdesk tickets upload --file report=q3.pdf --title 'Third quarter' pages=3 --format json")
         .into_json();
