@@ -48,9 +48,9 @@ enum Node {
     #[default]
     Nothing,
     Leaf(Leaf),
-    Object(Vec<(String, Node)>),
+    Object(Vec<(String, Self)>),
     /// Items by their index, and those that come behind all.
-    List(BTreeMap<usize, Node>, Vec<Node>),
+    List(BTreeMap<usize, Self>, Vec<Self>),
 }
 
 /// Why a value cannot be said beside what was said before.
@@ -125,7 +125,7 @@ impl Assigned {
     }
 
     /// How many values are read from standard input.
-    pub fn from_stdin(&self) -> usize {
+    pub fn reads_of_stdin(&self) -> usize {
         let mut count = 0;
         self.root.leaves(&mut |leaf| {
             count += usize::from(matches!(leaf, Leaf::File(FileLeaf { path: None, .. })));
@@ -366,10 +366,10 @@ mod tests {
         let file = |path: Option<&str>| Leaf::File(FileLeaf { path: path.map(str::to_owned), is_json: false });
         all.set(&[Step::Member("a".into())], file(Some("x"))).unwrap();
         all.set(&[Step::Member("b".into()), Step::Append], file(None)).unwrap();
-        assert_eq!(all.from_stdin(), 1);
+        assert_eq!(all.reads_of_stdin(), 1);
         let read = |file: &FileLeaf| Ok::<_, ()>(quoted(file.path.as_deref().unwrap_or("-")));
         all.fill(read).unwrap();
         assert_eq!(all.over(None).unwrap(), r#"{"a":"x","b":["-"]}"#);
-        assert_eq!(all.from_stdin(), 0);
+        assert_eq!(all.reads_of_stdin(), 0);
     }
 }

@@ -144,12 +144,12 @@ impl<'t> Draft<'t> {
 
     /// Whether something of the call comes from standard input, so that no answers can.
     pub fn reads_stdin(&self) -> bool {
-        self.from_stdin() > 0
+        self.reads_of_stdin() > 0
     }
 
-    fn from_stdin(&self) -> usize {
+    fn reads_of_stdin(&self) -> usize {
         let files = self.files.iter().filter(|file| file.path.is_none()).count();
-        files + self.members.from_stdin() + usize::from(self.call.body == Some(BodySource::Stdin))
+        files + self.members.reads_of_stdin() + usize::from(self.call.body == Some(BodySource::Stdin))
     }
 
     /// The question for something that is missing.
@@ -230,7 +230,7 @@ impl<'t> Draft<'t> {
     /// The call, if nothing is missing.
     pub fn finish(self) -> Result<Bound, UsageError> {
         self.check_missing()?;
-        if self.from_stdin() > 1 {
+        if self.reads_of_stdin() > 1 {
             let error = UsageError::new("--body, --file and members cannot share standard input");
             return Err(error.hint("one of them may be `-`"));
         }
