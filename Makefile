@@ -28,7 +28,7 @@ doc: ## Check the API docs
 interop: ## Test against an issuer and a browser of others (needs Node.js and Chromium)
 	@scripts/interop.sh
 
-integration: build ## Test the built programs with others' tools (needs Python, Node.js, nginx, systemd-analyze, zsh, fish)
+integration: build ## Test the built programs with others' tools (needs Python, Node.js, nginx, systemd-analyze, zsh, fish, tmux)
 	@scripts/integration.sh
 
 crash: ## Kill the toolbox CRASHES times (50) under load and see that its audit trail lost nothing

@@ -11,6 +11,7 @@ steps=(
     servers      # two servers of others do what they are asked, for whom they should
     units        # systemd reads the units
     shells       # bash, zsh and fish complete what they should, whatever a catalog says
+    terminal     # a terminal shows what it should while somebody is asked
     crash        # no kill under load loses what was answered
 )
 

@@ -8,8 +8,9 @@ use std::path::Path;
 use open_cli::base::document;
 use open_cli::catalog::gather::{Gathered, SourceState};
 use open_cli::catalog::view::{Detail, Mask, ReadyCatalog};
-use open_cli::catalog::{Schema, Tool};
-use open_cli::cli::tree;
+use open_cli::catalog::{Schema, Tool, naming};
+use open_cli::cli::body::Shape;
+use open_cli::cli::{bind, tree};
 use open_cli::client::index::{self, Index};
 use serde_json::{Value, json};
 
@@ -92,18 +93,31 @@ fn every_operation_of_every_description_becomes_a_tool() {
 }
 
 #[test]
-fn the_words_of_every_tool_lead_to_it() {
+fn h32_the_words_of_every_tool_lead_to_it_and_each_flag_to_one_thing() {
     for path in corpus() {
         let ready = ReadyCatalog::new(gathered(&path).catalog);
         let sent = ready.effective(&Mask::all(ready.len()), "discover", Detail::Summary).unwrap();
         let index = Index::from_bytes(index::encode(&sent, None).unwrap()).unwrap();
         for wanted in &ready.catalog().tools {
+            check_flags(wanted);
             for command in std::iter::once(&wanted.command).chain(&wanted.aliases) {
                 let words = [wanted.service_id.as_str(), wanted.group.as_str(), command.as_str()];
                 let found = tree::tool(&index, &words).map(|row| row.id.to_owned());
                 assert_eq!(found.ok().as_deref(), Some(wanted.id.as_str()), "{}: {words:?}", path.display());
             }
         }
+    }
+}
+
+/// A member of a body has a flag that is its own: no parameter's, none of the command line, no other member's.
+fn check_flags(tool: &Tool) {
+    let parameters: Vec<String> = bind::flags_of(tool).into_iter().map(|(name, _)| name).collect();
+    let names: Vec<&str> = parameters.iter().map(String::as_str).collect();
+    let Some(shape) = Shape::of(tool, None, false, &names) else { return };
+    let mut taken: BTreeSet<&str> = names.iter().copied().chain(naming::RESERVED_FLAGS.iter().copied()).collect();
+    for flag in &shape.flags {
+        assert!(!flag.name.is_empty() && taken.insert(&flag.name), "{}: --{}", tool.id, flag.name);
+        assert_eq!(shape.flag(&flag.name), Some(flag), "{}", tool.id);
     }
 }
 

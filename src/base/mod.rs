@@ -11,6 +11,7 @@ pub mod histogram;
 pub mod host;
 pub mod id;
 pub mod json;
+pub mod keyboard;
 pub mod log;
 pub mod members;
 pub mod name;

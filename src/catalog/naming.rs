@@ -31,6 +31,7 @@ pub const RESERVED_FLAGS: &[&str] = &[
     "mode",
     "no-browser",
     "no-color",
+    "no-input",
     "no-validate",
     "output",
     "query",
@@ -193,10 +194,35 @@ pub fn flags(wishes: &[FlagWish<'_>]) -> Vec<String> {
     names
 }
 
+/// A flag name for each member of a body, in the same order: kebab-case; `-body` when a parameter's flag or one of the command line
+/// has that name, a number when that is not enough.
+pub fn body_flags(members: &[&str], parameters: &[&str]) -> Vec<String> {
+    let mut taken = Unique::default();
+    for name in RESERVED_FLAGS.iter().chain(parameters) {
+        taken.reserve(name);
+    }
+    let plain: Vec<String> = members.iter().map(|name| word(name)).collect();
+    let is_taken = |name: &str| RESERVED_FLAGS.contains(&name) || parameters.contains(&name);
+    let suffixed: Vec<bool> = plain.iter().map(|name| is_taken(name)).collect();
+    // Who keeps the name it was born with goes first, and the order of the description does not matter.
+    let mut order: Vec<usize> = (0..members.len()).collect();
+    order.sort_by_key(|&at| (suffixed[at], members[at]));
+    let mut names = plain.clone();
+    for at in order {
+        let wanted = if suffixed[at] { format!("{}-body", plain[at]) } else { plain[at].clone() };
+        names[at] = taken.take(&wanted, '-');
+    }
+    names
+}
+
 /// Before collisions.
 pub fn plain_flag(wish: &FlagWish<'_>) -> String {
     let chosen = wish.chosen.map(kebab).filter(|name| !name.is_empty());
-    let name = chosen.unwrap_or_else(|| kebab(wish.original));
+    chosen.unwrap_or_else(|| word(wish.original))
+}
+
+fn word(original: &str) -> String {
+    let name = kebab(original);
     if name.is_empty() { "value".to_owned() } else { name }
 }
 
@@ -227,6 +253,30 @@ mod tests {
         for reserved in RESERVED_FLAGS {
             check_flags(&[(reserved, Place::Query)], &[&format!("{reserved}-param")]);
         }
+    }
+
+    #[track_caller]
+    fn check_body(members: &[&str], parameters: &[&str], expected: &[&str]) {
+        assert_eq!(body_flags(members, parameters), expected);
+        let backwards: Vec<&str> = members.iter().rev().copied().collect();
+        let mut names = body_flags(&backwards, parameters);
+        names.reverse();
+        assert_eq!(names, expected, "the order of the document does not matter");
+    }
+
+    #[test]
+    fn h32_members_of_a_body_never_take_the_flag_of_another() {
+        check_body(&["title", "ownerName", "x y"], &[], &["title", "owner-name", "x-y"]);
+        check_body(&["state", "title"], &["state"], &["state-body", "title"]);
+        check_body(
+            &["body", "file", "format", "no-input"],
+            &[],
+            &["body-body", "file-body", "format-body", "no-input-body"],
+        );
+        check_body(&["user_id", "userId"], &[], &["user-id-2", "user-id"]);
+        check_body(&["state", "state-body"], &["state"], &["state-body-2", "state-body"]);
+        check_body(&["state"], &["state", "state-body"], &["state-body-2"]);
+        check_body(&["日本", "$"], &[], &["value-2", "value"]);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Globals {
     pub timeout: Option<Duration>,
     /// `--no-browser`
     pub no_browser: bool,
+    /// `--no-input`
+    pub no_input: bool,
     /// `--ca-cert`
     pub ca_cert: Option<PathBuf>,
     /// `--quiet`
@@ -231,6 +233,7 @@ impl Globals {
         let field = match name {
             "approval" => &mut self.approval,
             "no-browser" => &mut self.no_browser,
+            "no-input" => &mut self.no_input,
             "quiet" => &mut self.quiet,
             "verbose" => &mut self.verbose,
             "no-color" => &mut self.no_color,

@@ -1,7 +1,7 @@
 //! From what was typed after a tool's words to an [`ExecuteRequest`]: everything is checked before anything is sent.
 //!
 //! Pure: a body's source is named here and read elsewhere. A tool's flag whose name the command line itself uses gets the suffix
-//! of [`flags::SUFFIX`] (H32).
+//! of [`flags::SUFFIX`] (H32). [`Draft`] is a call of which something may be missing, and can be asked for; [`Bound`] is whole.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,9 +14,15 @@ use crate::contract::ExecuteRequest;
 use crate::execute::idempotency;
 use crate::http;
 
-use super::args::{self, Token, UsageError, Wants};
-use super::files::{self, FileSource};
+use super::args::{Token, UsageError, Wants};
+use super::assign::Assigned;
+use super::body::Shape;
+use super::files::FileSource;
 use super::{flags, value};
+
+mod draft;
+
+pub use draft::{Draft, Missing, Question, needs_whole};
 
 /// Pages that `--all` fetches at most.
 pub const MOST_PAGES: usize = 1000;
@@ -50,6 +56,8 @@ pub struct Bound {
     pub request: ExecuteRequest,
     /// What becomes its body.
     pub body: Option<BodySource>,
+    /// What flags and words say of its members.
+    pub members: Assigned,
     /// What becomes its files.
     pub files: Vec<FileSource>,
     /// What becomes of the answer.
@@ -90,50 +98,7 @@ pub fn flags_of(tool: &Tool) -> Vec<(String, &Parameter)> {
 
 /// Binds the tokens after the tool's words.
 pub fn bind(tool: &Tool, tokens: &[Token]) -> Result<Bound, UsageError> {
-    let known = flags_of(tool);
-    let found = args::options(tokens, |name| wants_of(tool, &known, name))?;
-    let mut given: Vec<(&Parameter, String, Vec<String>)> = Vec::new();
-    let mut call = CallOptions::default();
-    for (name, text) in found.options {
-        if flags::find(flags::CALL, &name).is_some() {
-            call.take(&name, text)?;
-            continue;
-        }
-        let Some((typed, flag)) = lookup(&known, &name) else { continue };
-        match given.iter_mut().find(|(other, _, _)| std::ptr::eq(*other, flag)) {
-            Some((_, _, values)) => values.push(text),
-            None => given.push((flag, typed.to_owned(), vec![text])),
-        }
-    }
-    let mut flags = Map::new();
-    for (flag, typed, values) in &given {
-        let value = match value::read(flag.schema.as_ref(), values) {
-            Err(_) if call.no_validate => as_typed(values),
-            read => read.map_err(|cause| wrong(tool, &format!("--{typed}"), values.last(), &cause))?,
-        };
-        flags.insert(flag.name.clone(), value);
-    }
-    if let Some(key) = &call.idempotency_key {
-        give_key(tool, &mut flags, key)?;
-    }
-    check_required(tool, &known, &flags)?;
-    let pages = call.pages()?;
-    let request = ExecuteRequest {
-        tool_id: tool.id.clone(),
-        path_args: path_arguments(tool, found.words, call.no_validate)?,
-        flags,
-        content_type: content_type(tool, &call)?,
-        accept: call.accept.clone(),
-        no_validate: call.no_validate,
-        ..ExecuteRequest::default()
-    };
-    check_body(tool, &call)?;
-    let files = files::sources(tool, &call.files)?;
-    if call.body == Some(BodySource::Stdin) && files.iter().any(|file| file.path.is_none()) {
-        return Err(UsageError::new("--body and --file cannot both be read from standard input"));
-    }
-    let (dry_run, wait) = (call.dry_run, call.wait);
-    Ok(Bound { request, body: call.body, files, dry_run, answer: call.answer, pages, wait })
+    Draft::read(tool, tokens)?.finish()
 }
 
 /// What is sent of values that are none of their schema, when the caller wants it so.
@@ -275,7 +240,8 @@ fn body_source(text: String) -> Result<BodySource, UsageError> {
 
 /// What an option of the tool does with the word after it.
 pub fn wants(tool: &Tool, name: &str) -> Result<Wants, UsageError> {
-    wants_of(tool, &flags_of(tool), name)
+    let known = flags_of(tool);
+    wants_of(tool, &known, draft::shape_of(tool, &known, &[]).as_ref(), name)
 }
 
 /// The parameter that a flag of the tool gives.
@@ -294,14 +260,22 @@ pub fn has_use(tool: &Tool, flag: &flags::Flag) -> bool {
     }
 }
 
-fn wants_of(tool: &Tool, known: &[(String, &Parameter)], name: &str) -> Result<Wants, UsageError> {
+fn wants_of(
+    tool: &Tool,
+    known: &[(String, &Parameter)],
+    shape: Option<&Shape<'_>>,
+    name: &str,
+) -> Result<Wants, UsageError> {
     if let Some(flag) = flags::find(flags::CALL, name) {
         let alone = matches!(flag.takes, flags::Takes::Nothing | flags::Takes::MaybeOneOf(_));
         return Ok(if alone { Wants::Nothing } else { Wants::Value });
     }
     match lookup(known, name) {
         Some((_, flag)) => Ok(value::wants(flag.schema.as_ref())),
-        None => Err(unknown(tool, known, name)),
+        None => match shape.and_then(|shape| Some(shape.wants(shape.flag(name)?))) {
+            Some(wants) => Ok(wants),
+            None => Err(unknown(tool, known, shape, name)),
+        },
     }
 }
 
@@ -317,26 +291,25 @@ fn lookup<'a, 'p>(known: &'a [(String, &'p Parameter)], name: &str) -> Option<(&
     }
 }
 
-fn unknown(tool: &Tool, known: &[(String, &Parameter)], name: &str) -> UsageError {
+fn unknown(tool: &Tool, known: &[(String, &Parameter)], shape: Option<&Shape<'_>>, name: &str) -> UsageError {
     let shown: String = name.chars().take(100).collect::<String>().escape_debug().to_string();
     if flags::LATER.contains(&name) {
         return UsageError::new(format!("--{shown} is not supported by this version"));
     }
     let error = UsageError::new(format!("{} has no flag --{shown}", tool.id));
-    let names = known.iter().map(|(name, _)| name.as_str());
+    if let Some(file) = shape.and_then(|shape| shape.files.iter().find(|file| file.name == name)) {
+        return error.hint(format!("it is a file: --file {}=PATH", file.name));
+    }
+    let of_body = shape.iter().flat_map(|shape| &shape.flags).map(|flag| flag.name.as_str());
+    let names = known.iter().map(|(name, _)| name.as_str()).chain(of_body);
     let all = names.clone().chain(flags::GLOBAL.iter().chain(flags::CALL).map(|flag| flag.name));
     match (nearest(name, all), names.clone().next()) {
-        // Catalogs come without the schemas of bodies, so that it may have been a member of the body.
-        (Some(near), _) if tool.request_body.is_some() => {
-            error.hint(format!("did you mean --{near}? members of the body stand in --body; --help lists them"))
-        }
         (Some(near), _) => error.hint(format!("did you mean --{near}?")),
         (None, None) if tool.request_body.is_some() => error.hint("it takes no flags; what it takes goes into --body"),
         (None, None) => error.hint("it takes no flags"),
         (None, Some(_)) => {
             let names: Vec<String> = names.take(12).map(|name| format!("--{name}")).collect();
-            let body = if tool.request_body.is_some() { ", and the members of the body" } else { "" };
-            error.hint(format!("known: {}; --help lists all{body}", names.join(", ")))
+            error.hint(format!("known: {}; --help lists all", names.join(", ")))
         }
     }
 }
@@ -344,44 +317,6 @@ fn unknown(tool: &Tool, known: &[(String, &Parameter)], name: &str) -> UsageErro
 /// Whether a call must give it: an idempotency key is made by whoever is asked for the call.
 pub fn is_needed(tool: &Tool, flag: &Parameter) -> bool {
     flag.required && !idempotency::parameter(tool).is_some_and(|key| std::ptr::eq(key, flag))
-}
-
-fn check_required(tool: &Tool, known: &[(String, &Parameter)], given: &Map<String, Value>) -> Result<(), UsageError> {
-    let missing: Vec<String> = known
-        .iter()
-        .filter(|(_, flag)| is_needed(tool, flag) && !given.contains_key(&flag.name))
-        .map(|(name, flag)| format!("--{name} {}", value::flag_label(flag.schema.as_ref())))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(UsageError::new(format!("{} needs {}", tool.id, missing.join(", "))).hint("--help explains its flags"))
-}
-
-fn path_arguments(tool: &Tool, words: Vec<String>, no_validate: bool) -> Result<Vec<String>, UsageError> {
-    let params = &tool.path_params;
-    let usage = || params.iter().map(|param| format!("<{}>", param.name)).collect::<Vec<_>>().join(" ");
-    if words.len() < params.len() {
-        let missing: Vec<&str> = params[words.len()..].iter().map(|param| param.name.as_str()).collect();
-        return Err(UsageError::new(format!("{} needs the argument {}", tool.id, missing.join(", ")))
-            .hint(format!("its arguments: {}", usage())));
-    }
-    if let Some(extra) = words.get(params.len()) {
-        let error = UsageError::new(format!("{} has no place for the argument {extra:?}", tool.id));
-        return Err(match params.is_empty() {
-            true => error.hint("it takes no arguments; a flag's value stands right behind its flag"),
-            false => error.hint(format!("its arguments: {}", usage())),
-        });
-    }
-    for (param, word) in params.iter().zip(&words) {
-        let checked = match word.as_str() {
-            "" => Err("is empty".to_owned()),
-            _ if no_validate => Ok(()),
-            word => value::check(param.schema.as_ref(), word),
-        };
-        checked.map_err(|cause| wrong(tool, &param.name, Some(word), &cause))?;
-    }
-    Ok(words)
 }
 
 fn wrong(tool: &Tool, name: &str, text: Option<&String>, cause: &str) -> UsageError {
@@ -403,20 +338,6 @@ fn content_type(tool: &Tool, call: &CallOptions) -> Result<Option<String>, Usage
             None => Err(UsageError::new(format!("{} does not take {asked:?}", tool.id))
                 .hint(format!("it takes: {}", types.join(", ")))),
         },
-    }
-}
-
-fn check_body(tool: &Tool, call: &CallOptions) -> Result<(), UsageError> {
-    match (&tool.request_body, &call.body) {
-        (None, Some(_)) => Err(UsageError::new(format!("{} takes no body", tool.id))),
-        (Some(body), None) if body.required && call.files.is_empty() => {
-            let files = if multipart(tool).is_some() { ", its files as --file NAME=PATH" } else { "" };
-            Err(UsageError::new(format!("{} needs a body", tool.id)).hint(format!(
-                "give it as --body '{{..}}', --body @FILE or --body -{files}; `open-cli tool schema {}` shows its form",
-                tool.id
-            )))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -446,6 +367,7 @@ pub fn attach_body(tool: &Tool, request: &mut ExecuteRequest, bytes: &[u8]) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args;
     use serde_json::json;
     use std::ffi::OsString;
 
@@ -485,7 +407,7 @@ mod tests {
 
     #[track_caller]
     fn wrong(args: &[&str], part: &str) {
-        let error = bound(args).unwrap_err();
+        let error = bound(args).expect_err("it is wrong");
         let whole = format!("{error} ({})", error.hint.as_deref().unwrap_or(""));
         assert!(whole.contains(part), "{args:?}: {whole}");
     }
@@ -538,8 +460,8 @@ mod tests {
         wrong(&["", "1", "--per-page=5"], "owner: \"\" is empty");
         wrong(&["o", "1", "--per-page=x"], "--per-page: \"x\" is not a whole number");
         wrong(&["o", "1", "--per-page=5", "--per-page=6"], "more than once");
-        wrong(&["o", "1", "--per-pag=5"], "did you mean --per-page? members of the body stand in --body");
-        wrong(&["o", "1", "--quite-another-name=5"], "--help lists all, and the members of the body");
+        wrong(&["o", "1", "--per-pag=5"], "did you mean --per-page?");
+        wrong(&["o", "1", "--quite-another-name=5"], "--help lists all");
         wrong(&["o", "1", "--query=5"], "not supported by this version");
         wrong(&["o", "1", "--archived=maybe", "--per-page=5"], "is not true or false");
         wrong(&["o", "1", "--per-page=5", "--body", "a", "--body", "b"], "more than once");

@@ -76,6 +76,11 @@ impl Console {
         }
     }
 
+    /// A question, whose answer stands behind it.
+    pub fn ask(&self, text: &str) {
+        self.write_error(&sanitize::lines(text));
+    }
+
     /// What `--verbose` tells.
     pub fn tell(&self, text: &str) {
         if self.verbose.get() {

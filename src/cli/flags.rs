@@ -60,6 +60,7 @@ pub const GLOBAL: &[Flag] = &[
         Takes::Nothing,
         "Log in without opening a browser: print the address, take the redirected one back",
     ),
+    flag("no-input", Takes::Nothing, "Ask nothing: what is missing is an error, also at a terminal"),
     env("SSL_CERT_FILE", flag("ca-cert", Takes::Value("FILE"), "Accept these certificate authorities too (PEM)")),
     short('q', flag("quiet", Takes::Nothing, "Write nothing to standard error but errors")),
     short('v', flag("verbose", Takes::Nothing, "Tell each request and how long it took")),

@@ -3,8 +3,8 @@
 use crate::catalog::{self, Parameter, Tool};
 use crate::client::index::{Row, Service};
 use crate::execute::idempotency;
-use crate::http;
 
+use super::body::{Kind, Shape};
 use super::commands::{BUILT_IN, BuiltIn};
 use super::flags::{self, Flag};
 use super::report::EXITS;
@@ -124,7 +124,8 @@ pub fn tool(tool: &Tool, words: &str) -> String {
     for param in &tool.path_params {
         out.push_str(&format!(" <{}>", param.name));
     }
-    out.push_str(" [flags]\n");
+    let shape = body_of(tool);
+    out.push_str(if shape.is_some() { " [member=value..] [flags]\n" } else { " [flags]\n" });
     if !tool.description.trim().is_empty() && tool.description.trim() != said.trim() {
         out.push_str(&format!("\n{}\n", tool.description.trim()));
     }
@@ -146,47 +147,39 @@ pub fn tool(tool: &Tool, words: &str) -> String {
     rows.extend(call_flags(tool));
     out.push_str("\nFlags:\n");
     columns(&rows, &mut out);
-    body_fields(tool, &mut out);
+    shape.iter().for_each(|shape| body_flags(shape, &mut out));
     out.push_str(&format!("\nTool {}: {} {}{}\n", tool.id, tool.method, tool.path, marks(tool)));
     out
 }
 
-/// The members of a body that is an object: of a JSON body, else of a form.
-fn body_fields(tool: &Tool, out: &mut String) {
-    let described = |wanted: fn(&str) -> bool| {
-        let mut contents = tool.request_body.iter().flat_map(|body| &body.content_types);
-        contents.find(|content| wanted(&content.media_type) && content.schema.is_some())
-    };
-    let json = described(http::is_json).map(|content| (content, "a JSON body"));
-    let Some((content, what)) = json.or_else(|| described(is_form).map(|content| (content, "a form"))) else { return };
-    let files = catalog::files::members(content);
-    let rows: Vec<(String, String)> = content
-        .schema
-        .iter()
-        .flat_map(value::members)
-        .map(|member| {
-            let label = match files.iter().find(|file| file.name == member.name) {
-                Some(file) if file.many => "FILE..".to_owned(),
-                Some(_) => "FILE".to_owned(),
-                None => member.label,
-            };
-            let mut notes: Vec<String> = member.required.then(|| "required".to_owned()).into_iter().collect();
-            notes.extend(member.default.map(|default| format!("default {default}")));
-            (format!("{} {label}", member.name), noted(&member.description, &notes))
-        })
-        .collect();
+/// The body that is given by its members when nothing else is said.
+fn body_of(tool: &Tool) -> Option<Shape<'_>> {
+    let flags = bind::flags_of(tool);
+    let parameters: Vec<&str> = flags.iter().map(|(name, _)| name.as_str()).collect();
+    Shape::of(tool, None, false, &parameters)
+}
+
+/// The flags of a body's members, and its files.
+fn body_flags(shape: &Shape<'_>, out: &mut String) {
+    let required = |required: bool| required.then(|| "required".to_owned());
+    let mut rows: Vec<(String, String)> = Vec::new();
+    for flag in &shape.flags {
+        let member = &flag.member;
+        let mut notes: Vec<String> = required(member.required).into_iter().collect();
+        notes.extend((flag.name != member.name).then(|| format!("`{}` of the API", member.name)));
+        notes.extend(member.default.as_ref().map(|default| format!("default {default}")));
+        rows.push((format!("--{} {}", flag.name, member.label), noted(&member.description, &notes)));
+    }
+    for file in &shape.files {
+        let notes: Vec<String> = required(file.required).into_iter().collect();
+        let more = if file.many { ".." } else { "" };
+        rows.push((format!("--file {}=PATH{more}", file.name), noted(&file.description, &notes)));
+    }
     if !rows.is_empty() {
+        let what = if shape.kind == Kind::Json { "a JSON body" } else { "a form" };
         out.push_str(&format!("\nMembers of {what}:\n"));
         columns(&rows, out);
     }
-    if !files.is_empty() {
-        out.push_str("  A FILE is given by --file, the other members by --body.\n");
-    }
-}
-
-fn is_form(media: &str) -> bool {
-    let media = http::media_type(media);
-    media == "application/x-www-form-urlencoded" || media.starts_with("multipart/")
 }
 
 /// A description and what is to be known beside it.

@@ -8,11 +8,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::base::host::Host;
+use crate::base::keyboard;
 use crate::http::Transport;
 use crate::http::client::HttpClient;
 
 pub mod args;
+pub mod assign;
 pub mod bind;
+pub mod body;
 pub mod commands;
 pub mod complete;
 pub mod console;
@@ -22,7 +25,9 @@ pub mod flags;
 pub mod help;
 pub mod merge;
 pub mod output;
+pub mod prompt;
 pub mod report;
+pub mod shorthand;
 pub mod tree;
 pub mod value;
 pub mod world;
@@ -32,6 +37,7 @@ mod tests;
 
 use args::Line;
 use console::Console;
+use prompt::Hush;
 use report::Failure;
 use world::{TransportFactory, World};
 
@@ -42,13 +48,13 @@ pub fn main() -> ExitCode {
         let client = HttpClient::new(options).map_err(|error| error.to_string())?;
         Ok(Arc::new(client) as Arc<dyn Transport>)
     };
-    ExitCode::from(run_with(&mut host, &http))
+    ExitCode::from(run_with(&mut host, &http, &keyboard::quiet))
 }
 
-/// Runs the command line on `host`; the answer is the exit code.
-pub fn run_with(host: &mut Host, transports: TransportFactory<'_>) -> u8 {
+/// Runs the command line on `host`; the answer is the exit code. `hush` turns the echo of its terminal off.
+pub fn run_with(host: &mut Host, transports: TransportFactory<'_>, hush: Hush<'_>) -> u8 {
     if host.args.first().is_some_and(|word| word == complete::COMMAND) {
-        complete::run(host, transports);
+        complete::run(host, transports, hush);
         return report::OK;
     }
     let console = Console::of(host);
@@ -62,7 +68,7 @@ pub fn run_with(host: &mut Host, transports: TransportFactory<'_>) -> u8 {
     }
     let format = world::format(&line.globals, &console);
     let result = parsed.map_err(Failure::from).and_then(|()| {
-        let mut world = World { host, console: &console, globals: &line.globals, transports };
+        let mut world = World { host, console: &console, globals: &line.globals, transports, hush };
         commands::run(&mut world, &line)
     });
     match result {

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -11,10 +12,13 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::base::host::{Clock, Env, Terminal};
+use crate::base::keyboard::Quiet;
 use crate::client::index::{self, Index};
 use crate::contract::path;
 use crate::http::client::{ClientOptions, ProxyChoice};
 use crate::http::{Headers, Limits, Method, Request, Response, TransportError, TransportErrorKind};
+
+mod input;
 
 const SUMMARY: &[u8] = include_bytes!("../../testdata/cli/summary.json");
 
@@ -32,6 +36,8 @@ struct Fake {
     away: bool,
     contract: Option<&'static str>,
     capabilities: Vec<&'static str>,
+    /// What it tells of a single tool.
+    tool: Option<Value>,
 }
 
 impl Fake {
@@ -49,7 +55,9 @@ impl Fake {
                 (304, String::new(), String::new())
             }
             (Method::Get, path::CATALOG) => json(String::from_utf8(SUMMARY.to_vec()).unwrap()),
-            (Method::Get, path::TOOL) => json(r#"{"id": "whole"}"#.to_owned()),
+            (Method::Get, path::TOOL) => {
+                json(self.tool.as_ref().map_or_else(|| r#"{"id": "whole"}"#.to_owned(), Value::to_string))
+            },
             (Method::Get, path::AUDIT) => json(r#"[{"seq":1,"eventType":"a"},{"seq":2,"eventType":"b"}]"#.to_owned()),
             (Method::Post, path::REFRESH) => json(
                 r#"{"refreshedAt":"x","sources":[{"id":"hd","uri":"u","cacheOutcome":"miss","statusCode":500,"stale":true,"error":"it broke"}]}"#
@@ -114,6 +122,10 @@ struct World {
     home: PathBuf,
     env: Vec<(String, String)>,
     terminal: bool,
+    /// Whether somebody is at standard input and error.
+    somebody: bool,
+    /// How often the echo was turned off.
+    hushed: AtomicUsize,
     closed: bool,
     stdin: &'static str,
     options: Arc<Mutex<Vec<ClientOptions>>>,
@@ -140,7 +152,17 @@ impl World {
             ("HOME".to_owned(), home.display().to_string()),
             ("OPEN_CLI_RUNTIME_URL".to_owned(), "http://runtime.test".to_owned()),
         ];
-        Self { fake: Arc::new(fake), home, env, terminal: false, closed: false, stdin: "", options: Arc::default() }
+        Self {
+            fake: Arc::new(fake),
+            home,
+            env,
+            terminal: false,
+            somebody: false,
+            hushed: AtomicUsize::new(0),
+            closed: false,
+            stdin: "",
+            options: Arc::default(),
+        }
     }
 
     fn answers(self, body: &str) -> Self {
@@ -172,16 +194,26 @@ impl World {
             stdin,
             stdout,
             stderr: Box::new(err.clone()),
-            terminal: Terminal { stdin: false, stdout: self.terminal, stderr: false, columns: Some(60) },
+            terminal: Terminal {
+                stdin: self.somebody,
+                stdout: self.terminal,
+                stderr: self.somebody,
+                columns: Some(60),
+            },
             clock: Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(1_790_000_000)),
             managed_dir: self.home.join("etc"),
         };
         let fake = Arc::clone(&self.fake);
         let options = Arc::clone(&self.options);
-        let exit = run_with(&mut host, &move |asked| {
+        let transports = move |asked| {
             options.lock().unwrap().push(asked);
             Ok(Arc::clone(&fake) as Arc<dyn Transport>)
-        });
+        };
+        let hush = || {
+            self.hushed.fetch_add(1, Ordering::Relaxed);
+            Ok(Quiet::nothing())
+        };
+        let exit = run_with(&mut host, &transports, &hush);
         Ran { out: out.text(), err: err.text(), exit }
     }
 
@@ -382,6 +414,8 @@ fn help_is_there_at_every_level() {
         home: world.home.clone(),
         env: world.env.clone(),
         terminal: false,
+        somebody: false,
+        hushed: AtomicUsize::new(0),
         closed: false,
         stdin: "",
         options: Arc::default(),

@@ -9,12 +9,14 @@ use crate::base::name::nearest;
 use crate::catalog::Schema;
 
 use super::args::Wants;
+use super::assign::{Step, quoted};
 
-/// How many references and unions are looked through.
-const MAX_HOPS: usize = 8;
+/// How many references and unions are looked through. A part of a list costs more the longer the list is, so that what branches is looked
+/// through some ten thousand times at most, however it refers to itself.
+const MAX_HOPS: usize = 16;
 
-/// How many parts of a schema are searched for values.
-const MAX_PARTS: usize = 1000;
+/// How many parts of a schema are looked at for one place.
+const MAX_PARTS: usize = 256;
 
 /// A schema with what its references lead to.
 struct View<'a> {
@@ -29,7 +31,11 @@ impl<'a> View<'a> {
     }
 
     fn at(&self, schema: &'a Value) -> Option<Self> {
-        let hops = self.hops.checked_sub(1)?;
+        self.at_cost(schema, 1)
+    }
+
+    fn at_cost(&self, schema: &'a Value, hops: usize) -> Option<Self> {
+        let hops = self.hops.checked_sub(hops)?;
         Some(Self { root: self.root, schema, hops }.resolved())
     }
 
@@ -47,8 +53,9 @@ impl<'a> View<'a> {
     }
 
     fn list(&self, key: &str) -> Vec<Self> {
-        let parts = self.schema.get(key).and_then(Value::as_array).into_iter().flatten();
-        parts.filter_map(|part| self.at(part)).collect()
+        let Some(parts) = self.schema.get(key).and_then(Value::as_array) else { return Vec::new() };
+        let bits = usize::BITS - parts.len().saturating_sub(1).leading_zeros();
+        parts.iter().filter_map(|part| self.at_cost(part, 1 + bits as usize)).collect()
     }
 
     fn variants(&self) -> Vec<Self> {
@@ -65,6 +72,85 @@ impl<'a> View<'a> {
         }
     }
 
+    /// It with all hops again: for a place further down.
+    fn fresh(&self) -> Self {
+        Self { root: self.root, schema: self.schema, hops: MAX_HOPS }
+    }
+
+    /// It and the parts of its `allOf`, theirs too; its own last.
+    fn parts(self, left: &mut usize, into: &mut Vec<Self>) {
+        for part in self.list("allOf") {
+            if let Some(fewer) = left.checked_sub(1) {
+                *left = fewer;
+                part.parts(left, into);
+            }
+        }
+        into.push(self);
+    }
+
+    /// What it says of the place one step down.
+    fn below(&self, step: &Step, left: &mut usize) -> Option<Self> {
+        *left = left.checked_sub(1)?;
+        let own = match step {
+            Step::Member(name) => self.schema.get("properties").and_then(|all| all.get(name)),
+            Step::Item(index) => {
+                self.schema.get("prefixItems").and_then(|all| all.get(index)).or(self.schema.get("items"))
+            }
+            Step::Append => self.schema.get("items"),
+        };
+        if let Some(schema) = own {
+            return self.fresh().at(schema);
+        }
+        let mut parts = self.list("allOf");
+        parts.extend(self.variants());
+        let found = parts.iter().find_map(|part| part.below(step, left));
+        let any = || self.schema.get("additionalProperties").filter(|any| any.is_object());
+        match (found, step) {
+            (None, Step::Member(_)) => any().and_then(|schema| self.fresh().at(schema)),
+            (found, _) => found,
+        }
+    }
+
+    /// What it says of items of a list.
+    fn item(&self) -> Option<Self> {
+        let mut left = MAX_PARTS;
+        self.below(&Step::Append, &mut left)
+    }
+
+    fn down(root: &'a Value, path: &[Step]) -> Option<Self> {
+        let mut left = MAX_PARTS;
+        path.iter().try_fold(Self::of(root), |view, step| view.below(step, &mut left))
+    }
+
+    /// The value of an enumeration that is written so: a text first.
+    fn enumerated(&self, text: &str) -> Option<&'a Value> {
+        let values = self.schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+        let own = || {
+            values
+                .clone()
+                .find(|value| value.as_str() == Some(text))
+                .or_else(|| values.clone().find(|value| plain(value) == text))
+        };
+        let parts = || self.list("allOf").into_iter().chain(self.variants()).find_map(|part| part.enumerated(text));
+        own().or_else(parts)
+    }
+
+    /// A text as the JSON that it has to be. Where it can be several things, what reads as a number, a boolean, an object or a list is
+    /// one; `null` is a text wherever a text is allowed.
+    fn json(&self, text: &str) -> Result<String, String> {
+        self.check(text)?;
+        if let Some(value) = self.enumerated(text) {
+            return Ok(value.to_string());
+        }
+        let reads_as = |name: &&str| self.can_be(name) && is_a(name, text);
+        if ["integer", "number", "boolean", "object", "array"].iter().any(reads_as)
+            || (!self.can_be("string") && reads_as(&"null"))
+        {
+            return Ok(text.to_owned());
+        }
+        Ok(quoted(text))
+    }
+
     /// Whether it, a variant or a part of it is of type `name`.
     fn can_be(&self, name: &str) -> bool {
         self.types().contains(&name)
@@ -75,6 +161,25 @@ impl<'a> View<'a> {
     /// Whether a flag takes it member by member.
     fn is_by_member(&self) -> bool {
         self.can_be("object") && !self.can_be("string") && !self.can_be("array")
+    }
+
+    /// What an option of it does with the word after it.
+    fn wants(&self) -> Wants {
+        let other = ["string", "integer", "number", "array", "object"].into_iter().any(|name| self.can_be(name));
+        if self.can_be("boolean") && !other { Wants::MaybeBool } else { Wants::Value }
+    }
+
+    fn asked(&self) -> Asked {
+        let list = self.can_be("array").then(|| self.item());
+        let one = list.as_ref().and_then(Option::as_ref).unwrap_or(self);
+        let values = one.schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+        Asked {
+            choices: values.filter(|value| !value.is_null()).map(plain).collect(),
+            is_boolean: self.wants() == Wants::MaybeBool,
+            is_list: list.is_some(),
+            default: self.schema.get("default").filter(|default| !default.is_null()).map(plain),
+            is_secret: one.schema.get("format").and_then(Value::as_str) == Some("password"),
+        }
     }
 
     fn label(&self) -> String {
@@ -101,6 +206,13 @@ impl<'a> View<'a> {
         let items = self.schema.get("items").and_then(|items| self.at(items)).filter(|_| self.can_be("array"));
         for part in self.list("allOf").into_iter().chain(self.variants()).chain(items) {
             part.choices(found, left);
+        }
+    }
+
+    fn flag_label(&self) -> String {
+        match self.label() {
+            label if label == "JSON" && self.is_by_member() => "JSON|NAME=VALUE..".to_owned(),
+            label => label,
         }
     }
 
@@ -187,9 +299,7 @@ fn said(name: &str) -> &str {
 /// What an option of this schema does with the word after it.
 pub fn wants(schema: Option<&Schema>) -> Wants {
     let Some(root) = schema.map(Schema::value) else { return Wants::Value };
-    let view = View::of(&root);
-    let other = ["string", "integer", "number", "array", "object"].into_iter().any(|name| view.can_be(name));
-    if view.can_be("boolean") && !other { Wants::MaybeBool } else { Wants::Value }
+    View::of(&root).wants()
 }
 
 /// One argument: the error says what it is not.
@@ -280,6 +390,63 @@ pub fn choices(schema: &Schema) -> Vec<String> {
     found
 }
 
+/// What an option for a place in a body does with the word after it.
+pub fn wants_at(root: &Value, path: &[Step]) -> Wants {
+    View::down(root, path).map_or(Wants::Value, |view| view.wants())
+}
+
+/// One value for a place in a body, as JSON; a text where the schema says nothing of the place.
+pub fn json_at(root: &Value, path: &[Step], text: &str) -> Result<String, String> {
+    View::down(root, path).map_or_else(|| Ok(quoted(text)), |view| view.json(text))
+}
+
+/// Whether a flag takes what is at a place member by member.
+pub fn is_by_member_at(root: &Value, path: &[Step]) -> bool {
+    View::down(root, path).is_some_and(|view| view.is_by_member())
+}
+
+/// All values of the flag for a place in a body, as JSON: a list when it takes one.
+pub fn json_of_flag(root: &Value, path: &[Step], values: &[String]) -> Result<String, String> {
+    let view = View::down(root, path);
+    let scalar = || match values {
+        [] => Err("has no value".to_owned()),
+        [one] => view.as_ref().map_or_else(|| Ok(quoted(one)), |view| view.json(one)),
+        _ => Err("is given more than once, and takes one value".to_owned()),
+    };
+    let Some(list) = view.as_ref().filter(|view| view.can_be("array")) else { return scalar() };
+    if let [one] = values {
+        let is_list = is_a("array", one);
+        let one_is_enough = ["string", "integer", "number", "boolean"].into_iter().any(|name| list.can_be(name));
+        if is_list || one_is_enough {
+            return scalar();
+        }
+    }
+    let items = list.item();
+    let item = |text: &String| items.as_ref().map_or_else(|| Ok(quoted(text)), |item| item.json(text));
+    let items = values.iter().map(item).collect::<Result<Vec<_>, _>>()?;
+    Ok(format!("[{}]", items.join(",")))
+}
+
+/// How a person is asked for a value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// What it may be, when that is a list of values.
+    pub choices: Vec<String>,
+    /// Whether it is yes or no.
+    pub is_boolean: bool,
+    /// Whether several values may be given.
+    pub is_list: bool,
+    /// What the API takes for nothing.
+    pub default: Option<String>,
+    /// Whether it is to be kept from the screen.
+    pub is_secret: bool,
+}
+
+/// How a person is asked for a parameter, or for the value at a place of a body.
+pub fn asked(root: &Value, path: &[Step]) -> Asked {
+    View::down(root, path).map_or_else(Asked::default, |view| view.asked())
+}
+
 /// What help calls a value.
 pub fn label(schema: Option<&Schema>) -> String {
     let Some(root) = schema.map(Schema::value) else { return "TEXT".to_owned() };
@@ -289,10 +456,7 @@ pub fn label(schema: Option<&Schema>) -> String {
 /// What help calls the value of a flag.
 pub fn flag_label(schema: Option<&Schema>) -> String {
     let root = schema.map(Schema::value);
-    match root.as_ref().map(View::of) {
-        Some(view) if view.is_by_member() && view.label() == "JSON" => "JSON|NAME=VALUE..".to_owned(),
-        _ => label(schema),
-    }
+    root.as_ref().map_or_else(|| "TEXT".to_owned(), |root| View::of(root).flag_label())
 }
 
 /// One member of an object.
@@ -328,27 +492,36 @@ fn default_of(view: &View<'_>) -> Option<String> {
     Some(if short.len() < text.len() { format!("{short}…") } else { short })
 }
 
-/// The members of an object schema that a request may have, in the publisher's order; those of its `allOf` parts too.
+/// The members of an object schema that a request may have, in the publisher's order, each once; those of its `allOf` parts too.
 pub fn members(schema: &Schema) -> Vec<Member> {
     let root = schema.value();
-    let view = View::of(&root);
-    let mut parts = view.list("allOf");
-    parts.push(view);
-    parts.iter().flat_map(members_of).collect()
+    let (mut parts, mut left) = (Vec::new(), MAX_PARTS);
+    View::of(&root).parts(&mut left, &mut parts);
+    let required = |part: &View<'_>| part.schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let required: Vec<Value> = parts.iter().flat_map(required).collect();
+    let mut found: Vec<Member> = Vec::new();
+    for member in parts.iter().flat_map(|part| members_of(part, &required)) {
+        // What stands beside the parts says more than they do.
+        match found.iter_mut().find(|other| other.name == member.name) {
+            Some(other) => *other = member,
+            None => found.push(member),
+        }
+    }
+    found
 }
 
-fn members_of(view: &View<'_>) -> Vec<Member> {
-    let required = view.schema.get("required").and_then(Value::as_array);
+fn members_of(view: &View<'_>, required: &[Value]) -> Vec<Member> {
     let properties = view.schema.get("properties").and_then(Value::as_object).into_iter().flatten();
     let says = |schema: &Value| schema.get("readOnly") == Some(&Value::Bool(true));
     // Beside a reference, or behind it.
+    let view = view.fresh();
     let given = |property: &Value| !says(property) && !view.at(property).is_some_and(|view| says(view.schema));
     let members = properties.filter(|(_, property)| given(property)).map(|(name, property)| {
         let description = property.get("description").and_then(Value::as_str).unwrap_or("");
         Member {
             name: name.clone(),
-            label: view.at(property).map_or_else(|| "TEXT".to_owned(), |view| view.label()),
-            required: required.is_some_and(|names| names.iter().any(|other| other == name)),
+            label: view.at(property).map_or_else(|| "TEXT".to_owned(), |view| view.flag_label()),
+            required: required.iter().any(|other| other == name),
             description: description.trim().lines().next().unwrap_or("").to_owned(),
             default: view.at(property).and_then(|view| default_of(&view)),
         }
@@ -493,6 +666,60 @@ mod tests {
             .map(|member| format!("{} {} {} {}", member.name, member.label, member.required, member.description))
             .collect();
         assert_eq!(found, ["id TEXT false ", "n INTEGER true How many", "l TEXT.. false "]);
+    }
+
+    #[test]
+    fn members_are_found_in_parts_of_parts_and_once() {
+        let schema = json!({
+            "allOf": [{"allOf": [{"properties": {"a": {"type": "integer"}, "b": {}}}], "required": ["b"]}], "required": ["a"],
+            "properties": {"a": {"type": "string", "description": "Told"}}
+        });
+        let found: Vec<String> = members(&Schema::new(&schema))
+            .into_iter()
+            .map(|member| format!("{} {} {} {}", member.name, member.label, member.required, member.description))
+            .collect();
+        assert_eq!(found, ["a TEXT true Told", "b TEXT true "]);
+    }
+
+    #[track_caller]
+    fn becomes(schema: &Value, path: &[Step], text: &str, expected: Result<&str, &str>) {
+        assert_eq!(
+            json_at(schema, path, text).as_deref().map_err(String::as_str),
+            expected,
+            "{schema} {path:?} {text}"
+        );
+    }
+
+    #[test]
+    fn a_text_becomes_what_its_place_can_be() {
+        let member = |name: &str| Step::Member(name.to_owned());
+        let any = json!({"type": ["string", "integer", "boolean", "null", "array"]});
+        for (text, expected) in
+            [("5", "5"), ("007", "\"007\""), ("true", "true"), ("null", "\"null\""), ("[1]", "[1]"), ("x", "\"x\"")]
+        {
+            becomes(&any, &[], text, Ok(expected));
+        }
+        becomes(&json!({"anyOf": [{"enum": ["1", 2]}, {"type": "null"}]}), &[], "1", Ok("\"1\""));
+        becomes(&json!({"anyOf": [{"enum": ["1", 2]}, {"type": "null"}]}), &[], "2", Ok("2"));
+        becomes(&json!({"oneOf": [{"type": "integer"}, {"type": "null"}]}), &[], "null", Ok("null"));
+        becomes(&json!({"type": "number"}), &[], "1e400", Err("is not a number"));
+        let deep = json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [
+            {"properties": {"x": {"type": "array", "items": {"$ref": "#/$defs/a"}}}}, {"additionalProperties": {"type": "boolean"}}
+        ]}}});
+        let far: Vec<Step> = std::iter::repeat_with(|| [member("x"), Step::Append]).take(8).flatten().collect();
+        becomes(&deep, &[far.as_slice(), &[member("y")]].concat(), "true", Ok("true"));
+        becomes(&deep, &[member("x"), member("y")], "true", Ok("\"true\""));
+        becomes(&json!(true), &[member("x")], "5", Ok("\"5\""));
+    }
+
+    #[test]
+    fn h28_schemas_that_branch_for_ever_are_looked_at_within_bounds() {
+        let variants: Vec<Value> = (0..40).map(|_| json!({"$ref": "#/$defs/a"})).collect();
+        let wild = json!({"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": variants, "allOf": variants}}});
+        becomes(&wild, &[Step::Member("x".to_owned())], "5", Ok("\"5\""));
+        becomes(&wild, &[], "5", Ok("\"5\""));
+        assert_eq!(label(Some(&Schema::new(&wild))), "TEXT");
+        assert!(members(&Schema::new(&wild)).is_empty());
     }
 
     #[test]

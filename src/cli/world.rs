@@ -33,6 +33,7 @@ use super::args::Globals;
 use super::console::Console;
 use super::environment;
 use super::output::{self, Format, Shape};
+use super::prompt::Hush;
 use super::report::{self, Failure};
 
 /// Makes the way out; tests hand in another.
@@ -51,6 +52,8 @@ pub struct World<'a> {
     pub globals: &'a Globals,
     /// How it goes out.
     pub transports: TransportFactory<'a>,
+    /// How answers are kept from the screen.
+    pub hush: Hush<'a>,
 }
 
 /// Configuration, runtime and caller.
@@ -88,14 +91,23 @@ impl<'a> World<'a> {
 
     /// Everything that a call needs, nothing sent yet. Where a login at a browser is missing, a person at a terminal is asked.
     pub fn connect(&mut self) -> Result<Connection<'a>, Failure> {
-        let terminal = self.console.terminal;
-        self.connect_with(terminal.stdin && terminal.stderr, 1)
+        self.connect_for(1)
     }
 
     /// As [`World::connect`], for so many calls at a time.
     pub fn connect_for(&mut self, calls: usize) -> Result<Connection<'a>, Failure> {
-        let terminal = self.console.terminal;
-        self.connect_with(terminal.stdin && terminal.stderr, calls)
+        self.connect_with(self.has_somebody(), calls)
+    }
+
+    /// Whether somebody is there who may be asked for what is missing.
+    pub fn has_somebody(&self) -> bool {
+        let terminal = self.host.terminal;
+        terminal.stdin && terminal.stderr && !self.globals.no_input
+    }
+
+    /// As [`World::has_somebody`], for questions on standard error.
+    pub fn may_ask(&self) -> bool {
+        self.has_somebody() && !self.globals.quiet
     }
 
     /// As [`World::connect`], for a person who came to log in.
@@ -240,7 +252,11 @@ impl<'a> World<'a> {
     fn person(&mut self, transport: Arc<dyn Transport>, target: Target, timeouts: Timeouts) -> AtBrowser<'a> {
         let (console, opens) = (self.console, !self.globals.no_browser);
         // Nobody else reads it: without a browser it is the way back.
-        let pasted = (!opens).then(|| std::mem::replace(&mut self.host.stdin, Box::new(std::io::empty())));
+        let pasted = (!opens).then(|| {
+            // What is typed from now on belongs there, so that it answers nothing else.
+            self.host.terminal.stdin = false;
+            std::mem::replace(&mut self.host.stdin, Box::new(std::io::empty()))
+        });
         AtBrowser {
             transport,
             target,

@@ -97,7 +97,7 @@ fn what_the_schema_does_not_allow_is_sent_only_on_wish() {
 fn help_shows_files_and_defaults() {
     let world = serving();
     world.run("open-cli forms upload --help").stdout_has(&[
-        "photo FILE ",
+        "--file photo=PATH ",
         "(required, default none)",
         "--file [NAME=]PATH",
     ]);

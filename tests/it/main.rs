@@ -28,6 +28,7 @@ mod failures;
 mod front;
 mod guides;
 mod init;
+mod input;
 mod instances;
 mod lock;
 mod observed;

@@ -10,25 +10,25 @@ use crate::base::disk;
 use crate::base::name::{edits, nearest};
 use crate::catalog::Tool;
 use crate::cli::args::{Token, UsageError};
-use crate::cli::bind::{self, BodySource, Bound};
+use crate::cli::bind::{self, AnswerOptions, BodySource, Bound, Draft};
 use crate::cli::commands::answer::{self, Place};
-use crate::cli::commands::follow;
+use crate::cli::commands::{follow, made};
 use crate::cli::files::FileSource;
 use crate::cli::report::{self, Failure};
 use crate::cli::tree::{self, Found};
 use crate::cli::world::World;
-use crate::cli::{commands, flags, help};
+use crate::cli::{commands, flags, help, prompt};
 use crate::client::index::{Index, Row};
 use crate::client::runtime::ClientError;
 use crate::client::session::Session;
 use crate::contract::{
-    CAPABILITY_CONTINUATIONS, CAPABILITY_REQUEST_FORMS, CAPABILITY_STREAMS, CAPABILITY_TOOL_DETAIL, ExecuteRequest,
-    ExecuteResponse, RequestFile,
+    CAPABILITY_CONTINUATIONS, CAPABILITY_REQUEST_FORMS, CAPABILITY_STREAMS, CAPABILITY_TOOL_DETAIL, ErrorCode,
+    ExecuteRequest, ExecuteResponse, RequestFile,
 };
 use crate::execute::idempotency;
 
 /// The largest body that is read from a file or standard input.
-const MAX_BODY: usize = 64 << 20;
+pub const MAX_BODY: usize = 64 << 20;
 
 /// All files of a call together; the contract sends no larger body.
 const MAX_FILES: usize = 10 << 20;
@@ -132,12 +132,16 @@ fn call(
     row: &Row<'_>,
     tokens: &[Token],
 ) -> Result<(), Failure> {
-    let tool = read_tool(index, row)?;
-    let Bound { mut request, body, files, dry_run, answer: options, pages, wait } = bind::bind(&tool, tokens)?;
+    let tool = tool_for(world, session, index, row, tokens)?;
+    let mut draft = Draft::read(&tool, tokens)?;
+    let asks = world.may_ask() && !draft.reads_stdin();
+    if asks {
+        prompt::complete(world, row.id, &mut draft)?;
+    }
+    let Bound { mut request, body, members, files, dry_run, answer: options, pages, wait } = draft.finish()?;
     request.files = read_files(world, files)?;
     check_capability(session, &request)?;
-    if let Some(source) = body {
-        let bytes = read_body(world, source)?;
+    if let Some(bytes) = made::body(world, body, members)? {
         bind::attach_body(&tool, &mut request, &bytes)?;
     }
     request.config_path.clone_from(&session.ask.config);
@@ -156,36 +160,91 @@ fn call(
         return commands::dry_run::show(world, session, &request, form);
     }
     let place = Place::of(world, &options)?;
-    if options.stream {
-        let stream = session.runtime.execute_stream(&request).map_err(|error| upstream::hinted(error, row.service))?;
-        let request_id = stream.request_id.clone();
-        return follow::follow(world, &tool, &options, &place, stream)
-            .map_err(|failure| Failure { request_id, ..failure });
+    let sending = Sending { tool: &tool, service: row.service, options: &options, place: &place, pages, wait };
+    let again = asks.then(|| ExecuteRequest { approval: true, ..request.clone() });
+    match (sending.send(world, session, request), again) {
+        // Nothing was carried out, and the person who may approve it is here.
+        (Err(failure), Some(request)) if needs_approval(world, &failure) => {
+            match prompt::approves(world, &approval_of(&tool, &request)) {
+                true => sending.send(world, session, request),
+                false => Err(failure),
+            }
+        }
+        (sent, _) => sent,
     }
-    give_key(session, &tool, &mut request)?;
-    let asked = match pages {
-        Some(most) => commands::pages::all(world, session, &tool, request, most)?,
-        None if wait => commands::wait::until_done(world, session, &tool, request)?,
-        None => Asked::once(first(session, &tool, &request)?),
-    };
-    let Asked { response, request_id, failure } = asked;
-    match failure {
-        // A file gets all or nothing.
-        Some(failure) if matches!(place, Place::File(_)) => {
-            Err(Failure { message: format!("{}; no file was written", failure.message), ..failure })
+}
+
+fn needs_approval(world: &World<'_>, failure: &Failure) -> bool {
+    !world.globals.approval && failure.code == ErrorCode::ApprovalRequired.row().text
+}
+
+/// The tool with as much of it as these tokens need; a person who is asked something is told what it is.
+fn tool_for(
+    world: &World<'_>,
+    session: &Session<'_>,
+    index: &Index,
+    row: &Row<'_>,
+    tokens: &[Token],
+) -> Result<Tool, Failure> {
+    let tool = read_tool(index, row)?;
+    let asks = || world.may_ask() && Draft::read(&tool, tokens).is_ok_and(|draft| !draft.missing().is_empty());
+    if bind::needs_whole(&tool, tokens) || asks() { whole_tool(session, index, row) } else { Ok(tool) }
+}
+
+/// What a person approves.
+fn approval_of(tool: &Tool, request: &ExecuteRequest) -> String {
+    let mut said = format!("{} needs approval: {} {}", tool.id, tool.method, tool.path);
+    for (parameter, value) in tool.path_params.iter().zip(&request.path_args) {
+        said.push_str(&format!("\n  {}: {}", parameter.name, value.escape_debug()));
+    }
+    said
+}
+
+/// A call that is ready to be made.
+struct Sending<'a> {
+    tool: &'a Tool,
+    service: &'a str,
+    options: &'a AnswerOptions,
+    place: &'a Place,
+    pages: Option<usize>,
+    wait: bool,
+}
+
+impl Sending<'_> {
+    /// Makes it, and gives the answer.
+    fn send(&self, world: &World<'_>, session: &Session<'_>, mut request: ExecuteRequest) -> Result<(), Failure> {
+        let Self { tool, options, place, .. } = *self;
+        if options.stream {
+            let stream =
+                session.runtime.execute_stream(&request).map_err(|error| upstream::hinted(error, self.service))?;
+            let request_id = stream.request_id.clone();
+            return follow::follow(world, tool, options, place, stream)
+                .map_err(|failure| Failure { request_id, ..failure });
         }
-        Some(failure) => {
-            // What it says of the upstream's status, `failure` says better.
-            answer::give(world, &tool, &options, &place, &response).or_else(|of_answer| {
-                match of_answer.is_upstreams() {
-                    true => Ok(()),
-                    false => Err(of_answer),
-                }
-            })?;
-            Err(failure)
-        }
-        None => {
-            answer::give(world, &tool, &options, &place, &response).map_err(|failure| Failure { request_id, ..failure })
+        give_key(session, tool, &mut request)?;
+        let asked = match self.pages {
+            Some(most) => commands::pages::all(world, session, tool, request, most)?,
+            None if self.wait => commands::wait::until_done(world, session, tool, request)?,
+            None => Asked::once(first(session, tool, &request)?),
+        };
+        let Asked { response, request_id, failure } = asked;
+        match failure {
+            // A file gets all or nothing.
+            Some(failure) if matches!(place, Place::File(_)) => {
+                Err(Failure { message: format!("{}; no file was written", failure.message), ..failure })
+            }
+            Some(failure) => {
+                // What it says of the upstream's status, `failure` says better.
+                answer::give(world, tool, options, place, &response).or_else(|of_answer| {
+                    match of_answer.is_upstreams() {
+                        true => Ok(()),
+                        false => Err(of_answer),
+                    }
+                })?;
+                Err(failure)
+            }
+            None => answer::give(world, tool, options, place, &response)
+                .map_err(|failure| Failure { request_id, ..failure }),
         }
     }
 }
@@ -289,7 +348,8 @@ pub fn make_key(tool: &Tool, request: &mut ExecuteRequest) {
     }
 }
 
-fn read_body(world: &mut World<'_>, source: BodySource) -> Result<Vec<u8>, Failure> {
+/// The bytes of `--body`.
+pub fn read_body(world: &mut World<'_>, source: BodySource) -> Result<Vec<u8>, Failure> {
     let too_large =
         || Failure::from(UsageError::new(format!("--body is larger than {MAX_BYTES} MiB", MAX_BYTES = MAX_BODY >> 20)));
     match source {

@@ -17,6 +17,7 @@ pub mod filter;
 pub mod follow;
 pub mod init;
 pub mod lock;
+pub mod made;
 pub mod pages;
 pub mod policy;
 pub mod runtime;

@@ -12,6 +12,7 @@ use crate::client::index::Index;
 use crate::config::load::Loaded;
 
 use super::console::Console;
+use super::prompt::Hush;
 use super::world::{TransportFactory, World};
 
 pub mod arguments;
@@ -42,12 +43,12 @@ pub trait Known {
 }
 
 /// Answers a shell. Whatever is wrong, there is just nothing to offer.
-pub fn run(host: &mut Host, transports: TransportFactory<'_>) {
+pub fn run(host: &mut Host, transports: TransportFactory<'_>, hush: Hush<'_>) {
     let words: Option<Vec<&str>> = host.args[1..].iter().map(|word| word.to_str()).collect();
     let Some(asked) = words.and_then(|words| Asked::parse(&words)) else { return };
     let Some(read) = Read::of(&asked.typed) else { return };
     let console = Console::of(host);
-    let world = World { host, console: &console, globals: &read.line.globals, transports };
+    let world = World { host, console: &console, globals: &read.line.globals, transports, hush };
     let remembered = Remembered { world, found: OnceCell::new() };
     let offers = place::offers(&read, &remembered);
     let paths = match (&offers.files, asked.lists_paths()) {
