@@ -206,8 +206,8 @@ fn variants<'a>(terms: &Terms<'a>, typed: &str, shown: &impl Fn(usize) -> bool) 
     }
     let most = most_edits(typed);
     let slips = terms.entries.iter().filter_map(|entry| {
-        let edits = edits(stem, entry.stem, most).or_else(|| edits(typed, entry.form, most))?;
-        Some((*entry, edits))
+        let whole = || (stem != typed || entry.stem != entry.form).then(|| edits(typed, entry.form, most))?;
+        Some((*entry, edits(stem, entry.stem, most).or_else(whole)?))
     });
     let mut slips: Vec<(Entry<'a>, usize)> = slips.filter(|(entry, _)| is_shown(entry)).collect();
     slips.sort_by_key(|(entry, edits)| (*edits, std::cmp::Reverse(entry.count)));
