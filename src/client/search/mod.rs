@@ -147,7 +147,8 @@ impl Searchable {
         if rest.len() != terms {
             return None;
         }
-        Terms::read(rest)?;
+        // A search makes room for every document; each has a row.
+        Terms::read(rest).filter(|terms| terms.documents as usize <= index.len())?;
         Some(Self { index: Index::from_bytes(index.to_vec())?, terms: rest.to_vec() })
     }
 
