@@ -100,6 +100,10 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 /// insertions, deletions, substitutions and swaps of neighbours. Words over 64 characters count as far from everything, which bounds
 /// the work, and it ends where too many edits are certain.
 pub fn edits(a: &str, b: &str, most: usize) -> Option<usize> {
+    // Most words are told apart here, without a copy; other alphabets may have other lengths in lower case.
+    if a.is_ascii() && b.is_ascii() && a.len().abs_diff(b.len()) > most {
+        return None;
+    }
     let (a, b): (Vec<char>, Vec<char>) = (fold(a), fold(b));
     if a.len() > 64 || b.len() > 64 || a.len().abs_diff(b.len()) > most {
         return None;

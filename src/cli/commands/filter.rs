@@ -32,6 +32,20 @@ pub const LIST: &[Flag] = &[
 
 const KINDS: [&str; 4] = ["read-only", "destructive", "approval", "idempotent"];
 
+/// One filter.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Service,
+    Group,
+    Kind,
+    Method,
+    Text,
+    Hidden,
+}
+
+/// In the order in which they are told.
+const STEPS: [Step; 6] = [Step::Service, Step::Group, Step::Kind, Step::Method, Step::Text, Step::Hidden];
+
 /// Which tools are listed.
 #[derive(Debug, Default)]
 pub struct Filter<'a> {
@@ -77,7 +91,7 @@ impl<'a> Filter<'a> {
 
     /// Whether a tool passes all of them.
     pub fn takes(&self, index: &Index, row: &Row<'_>) -> bool {
-        self.steps().iter().all(|(_, takes)| takes(index, row))
+        STEPS.iter().all(|step| self.passes(*step, index, row))
     }
 
     /// Why no tool passes: how many each of them leaves.
@@ -88,48 +102,40 @@ impl<'a> Filter<'a> {
                 .to_owned();
         }
         let mut told = vec![format!("you see {}", counted(left.len(), "tool"))];
-        for (name, takes) in self.steps() {
-            left.retain(|row| takes(index, row));
-            if !name.is_empty() {
-                told.push(format!("{name} leaves {}", left.len()));
-            }
+        for step in STEPS {
+            left.retain(|row| self.passes(step, index, row));
+            told.extend(self.name(step).map(|name| format!("{name} leaves {}", left.len())));
             if left.is_empty() {
                 break;
             }
         }
-        let hidden = !self.hidden
-            && index.rows().any(|row| row.hidden() && Self { hidden: true, ..self.again() }.takes(index, &row));
+        let fits_hidden = |row: &Row<'_>| STEPS[..5].iter().all(|step| self.passes(*step, index, row));
+        let hidden = index.rows().any(|row| fits_hidden(&row));
         let end = if hidden { "; --hidden shows hidden ones that fit" } else { "" };
         format!("no tool fits: {}{end}", told.join(", "))
     }
 
-    fn again(&self) -> Self {
-        Self { text: self.text.clone(), ..*self }
+    fn passes(&self, step: Step, index: &Index, row: &Row<'_>) -> bool {
+        match step {
+            Step::Service => self.service.is_none_or(|service| row.service == service.id),
+            Step::Group => self.group.is_none_or(|group| row.group == group),
+            Step::Kind => self.kind.is_none_or(|kind| is_of_kind(row.safety(), kind)),
+            Step::Method => self.method.is_none_or(|method| row.method == method.as_str()),
+            Step::Text => self.text.is_empty() || self.has_text(index, row),
+            Step::Hidden => self.hidden || !row.hidden(),
+        }
     }
 
-    /// The filters in the order in which they are told, each with the flag that set it.
-    #[expect(clippy::type_complexity, reason = "a list of conditions")]
-    fn steps(&self) -> Vec<(String, Box<dyn Fn(&Index, &Row<'_>) -> bool + '_>)> {
-        let mut steps: Vec<(String, Box<dyn Fn(&Index, &Row<'_>) -> bool + '_>)> = Vec::new();
-        if let Some(service) = self.service {
-            steps.push((format!("--service {}", service.alias), Box::new(move |_, row| row.service == service.id)));
+    /// The flag that set it; hidden tools are left out without one.
+    fn name(&self, step: Step) -> Option<String> {
+        match step {
+            Step::Service => self.service.map(|service| format!("--service {}", service.alias)),
+            Step::Group => self.group.map(|group| format!("--group {group}")),
+            Step::Kind => self.kind.map(|kind| format!("--safety {kind}")),
+            Step::Method => self.method.map(|method| format!("--method {method}")),
+            Step::Text => (!self.text.is_empty()).then(|| "--text".to_owned()),
+            Step::Hidden => None,
         }
-        if let Some(group) = self.group {
-            steps.push((format!("--group {group}"), Box::new(move |_, row| row.group == group)));
-        }
-        if let Some(kind) = self.kind {
-            steps.push((format!("--safety {kind}"), Box::new(move |_, row| is_of_kind(row.safety(), kind))));
-        }
-        if let Some(method) = self.method {
-            steps.push((format!("--method {method}"), Box::new(move |_, row| row.method == method.as_str())));
-        }
-        if !self.text.is_empty() {
-            steps.push(("--text".to_owned(), Box::new(|index, row| self.has_text(index, row))));
-        }
-        if !self.hidden {
-            steps.push((String::new(), Box::new(|_, row| !row.hidden())));
-        }
-        steps
     }
 
     fn has_text(&self, index: &Index, row: &Row<'_>) -> bool {

@@ -47,8 +47,8 @@ pub fn search(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
     let index = &searchable.index;
     let filter = Filter::read(index, options)?;
     let rows: Vec<Row<'_>> = index.all_rows().collect();
-    let shown = |row: usize| rows.get(row).is_some_and(|row| !row.outside() && filter.takes(index, row));
-    let answer = searchable.find(&text, shown);
+    let shown: Vec<bool> = rows.iter().map(|row| !row.outside() && filter.takes(index, row)).collect();
+    let answer = searchable.find(&text, |row| shown.get(row).is_some_and(|shown| *shown));
     for note in notes(&answer, &searchable, &filter, limit) {
         world.console.note(&note);
     }

@@ -147,7 +147,8 @@ impl Searchable {
         if rest.len() != terms {
             return None;
         }
-        Terms::read(rest)?;
+        // A search makes room for every document; each has a row.
+        Terms::read(rest).filter(|terms| terms.documents as usize <= index.len())?;
         Some(Self { index: Index::from_bytes(index.to_vec())?, terms: rest.to_vec() })
     }
 
@@ -206,8 +207,8 @@ fn variants<'a>(terms: &Terms<'a>, typed: &str, shown: &impl Fn(usize) -> bool) 
     }
     let most = most_edits(typed);
     let slips = terms.entries.iter().filter_map(|entry| {
-        let edits = edits(stem, entry.stem, most).or_else(|| edits(typed, entry.form, most))?;
-        Some((*entry, edits))
+        let whole = || (stem != typed || entry.stem != entry.form).then(|| edits(typed, entry.form, most))?;
+        Some((*entry, edits(stem, entry.stem, most).or_else(whole)?))
     });
     let mut slips: Vec<(Entry<'a>, usize)> = slips.filter(|(entry, _)| is_shown(entry)).collect();
     slips.sort_by_key(|(entry, edits)| (*edits, std::cmp::Reverse(entry.count)));

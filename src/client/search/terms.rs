@@ -181,7 +181,8 @@ impl<'a> Terms<'a> {
         let mut rest = bytes;
         let documents = take(&mut rest)?;
         let count = take(&mut rest)?;
-        let mut entries = Vec::with_capacity((count as usize).min(rest.len()));
+        // An entry has four bytes at least.
+        let mut entries = Vec::with_capacity((count as usize).min(rest.len() / 4));
         for _ in 0..count {
             let (stem, form) = (take_text(&mut rest)?, take_text(&mut rest)?);
             let (count, length) = (take(&mut rest)?, take(&mut rest)? as usize);

@@ -1,3 +1,5 @@
+//! A small catalog, and what questions find in it.
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -116,6 +118,11 @@ fn words_that_nothing_has_are_told_with_the_nearest() {
 fn what_is_damaged_is_absent() {
     let whole = encode(br#"{"catalog":{"tools":[]},"view":{"name":"discover"}}"#, None).unwrap();
     assert!(Searchable::from_bytes(&whole).is_some());
+    let mut many = b"open-cli-search-1 ".to_vec();
+    let index = &whole[whole.iter().position(|&byte| byte == b'\n').unwrap() + 1..whole.len() - 2];
+    many.extend_from_slice(format!("{} 6\n", index.len()).as_bytes());
+    many.extend_from_slice(&[index, &[0xff, 0xff, 0xff, 0xff, 0x0f, 0]].concat());
+    assert!(Searchable::from_bytes(&many).is_none(), "more documents than there can be rows");
     for damaged in [&whole[..whole.len() - 1], &whole[1..], b"", b"open-cli-search-1 9 9\n"] {
         assert!(Searchable::from_bytes(damaged).is_none());
     }

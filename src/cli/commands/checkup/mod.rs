@@ -1,6 +1,6 @@
 //! `doctor`: everything between this command line and the tools, step by step, each with a verdict and a remedy.
 //!
-//! It goes on after a failure where that makes sense, and never takes longer than `--timeout`. `local`, `network`, `token` and `tools`
+//! It goes on after a failure where that makes sense, and begins nothing once `--timeout` is over. `local`, `network`, `token` and `tools`
 //! judge; this file asks. How the runtime's sources fare in detail is `catalog doctor`'s, which has a file of its own beside this folder.
 
 pub mod local;
