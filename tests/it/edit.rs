@@ -30,6 +30,9 @@ fn an_edit_changes_what_was_asked_for_and_no_other_byte() {
     world
         .run("open-cli config add-source dogs --uri https://h/dogs.json --service dogs --config .cli.json --format table")
         .stdout("changed [DIR]/project/.cli.json (project scope): sources.dogs, services.dogs\n");
+    world.run("open-cli config get sources --config .cli.json").stdout(
+        "{\"pets\":{\"type\":\"openapi\",\"uri\":\"pets.json\"},\"dogs\":{\"type\":\"openapi\",\"uri\":\"https://h/dogs.json\"}}\n",
+    );
     let pets = "\"pets\": { \"type\": \"openapi\", \"uri\": \"pets.json\" }\r\n\t}";
     let dogs = "\"pets\": { \"type\": \"openapi\", \"uri\": \"pets.json\" },\r\n\t\t\"dogs\": {\r\n\t\t\t\"type\": \"openapi\",\r\n\t\t\t\"uri\": \"https://h/dogs.json\"\r\n\t\t}\r\n\t}";
     let services = "{ \"pets\": { \"source\": \"pets\" } }";

@@ -2,7 +2,7 @@
 //!
 //! `line` reads what is to be called and `told` writes what came of it, both pure; `queue` holds the lines under way; `work` is what the
 //! threads do. This thread writes, has the token, and decides how the run ends. The catalog is asked for once, and connections are kept for
-//! all calls. A reader that goes away ends the run at once; so does Ctrl-C, after whole lines.
+//! all calls. A reader that goes away ends the run at once; so does Ctrl-C, as for every command.
 
 mod line;
 mod queue;

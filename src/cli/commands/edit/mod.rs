@@ -174,7 +174,11 @@ pub fn get(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
     }
     let text = redacted(target.text()).map_err(|error| unchangeable(&target, &error))?;
     let value = edit::raw(&text, &pointer).map_err(|error| unchangeable(&target, &error))?;
-    print(world, value)
+    // On several lines it has the indentation of its place in the file.
+    match serde_json::from_str::<Value>(value) {
+        Ok(several) if value.contains('\n') => print(world, &several.to_string()),
+        _ => print(world, value),
+    }
 }
 
 /// For a person a text is shown as it is, for a program it is JSON.
