@@ -12,7 +12,8 @@ fn schema() -> Value {
         "type": "object", "required": ["title", "state"],
         "properties": {
             "title": {"type": "string", "description": "What it is about"}, "state": {"enum": ["open", "closed"], "default": "open"},
-            "count": {"type": "integer", "minimum": 1}, "urgent": {"type": "boolean"}, "labels": {"type": "array", "items": {"type": "string"}},
+            "count": {"type": "integer", "minimum": 1}, "priority": {"type": "integer"},
+            "urgent": {"type": "boolean"}, "labels": {"type": "array", "items": {"type": "string"}},
             "owner": {"type": "object", "properties": {"id": {"type": "integer"}}}, "id": {"type": "string", "readOnly": true}
         }
     })
@@ -150,6 +151,28 @@ fn a_person_is_asked_for_what_is_missing() {
          --state (one of these, or its number)\n  1) open\n  2) closed\n[open] > ",
     );
     assert_eq!(world.sent(), r#"{"count":2,"title":"Printer on fire","state":"closed"}"#);
+}
+
+#[test]
+fn the_documented_conversation_goes_as_it_is_written() {
+    let page = include_str!("../../../docs/cli.md");
+    let (_, rest) = page.split_once("\n### Being asked\n").unwrap();
+    let (block, _) = rest.split_once("```console\n$ open-cli ").unwrap().1.split_once("\n```").unwrap();
+    let (line, talk) = block.split_once('\n').unwrap();
+    let (mut said, mut typed) = (String::new(), String::new());
+    for spoken in talk.lines() {
+        match spoken.split_once("> ") {
+            Some((before, answer)) => {
+                said.push_str(&format!("{before}> "));
+                typed.push_str(&format!("{answer}\n"));
+            }
+            None => said.push_str(&format!("{spoken}\n")),
+        }
+    }
+    let world = asked("documented", &json!({"id": "helpdesk:createTicket"}), typed.leak()).answers(OK);
+    // The service of these tests is called otherwise.
+    world.run(line).is(0, "", &said.replace("helpdesk:", "hd:"));
+    assert_eq!(world.sent(), r#"{"priority":2,"title":"Printer on fire","state":"open"}"#);
 }
 
 #[test]
