@@ -49,6 +49,7 @@ const SEAMS: &[(&str, &str)] = &[
     ("regex_lite::", "src/execute/check/compile.rs"),
     ("regex_lite::", "src/overlay/path/pattern.rs"),
     ("jsonpath_rust::", "src/overlay/path/read.rs"),
+    ("jmespath::", "src/cli/query/read.rs"),
     ("jwt_simple::", "src/oauth/keys.rs"),
     ("ring::aead", "src/base/seal.rs"),
     ("ring::hkdf", "src/base/seal.rs"),

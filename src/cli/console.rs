@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
 
-use crate::base::host::{Host, Terminal};
+use crate::base::host::{Env, Host, Terminal};
 
 use super::output::sanitize;
 use super::report::Failure;
@@ -23,14 +23,30 @@ pub struct Console {
     pub quiet: Cell<bool>,
     /// Whether requests are told.
     pub verbose: Cell<bool>,
+    /// Whether standard output is coloured.
+    pub out_colour: Cell<bool>,
     /// Whether standard error is coloured.
-    pub colour: Cell<bool>,
+    pub err_colour: Cell<bool>,
+}
+
+/// Whether a stream is coloured: never with `NO_COLOR`, always with `CLICOLOR_FORCE`, else on a terminal that can, unless `CLICOLOR` is 0.
+/// The one place that decides it.
+fn wants_colour(env: &Env, is_terminal: bool) -> bool {
+    let zero = |name: &str| env.var(name) == Some("0");
+    if env.var("NO_COLOR").is_some() {
+        return false;
+    }
+    if env.var("CLICOLOR_FORCE").is_some() && !zero("CLICOLOR_FORCE") {
+        return true;
+    }
+    is_terminal && !zero("CLICOLOR") && env.var("TERM") != Some("dumb")
 }
 
 impl Console {
     /// Takes the streams of `host`.
     pub fn of(host: &mut Host) -> Self {
-        let colour = host.terminal.stderr && host.env.var("NO_COLOR").is_none() && host.env.var("TERM") != Some("dumb");
+        let out_colour = wants_colour(&host.env, host.terminal.stdout);
+        let err_colour = wants_colour(&host.env, host.terminal.stderr);
         Self {
             out: RefCell::new(std::mem::replace(&mut host.stdout, Box::new(io::sink()))),
             err: RefCell::new(std::mem::replace(&mut host.stderr, Box::new(io::sink()))),
@@ -38,8 +54,15 @@ impl Console {
             terminal: host.terminal,
             quiet: Cell::new(false),
             verbose: Cell::new(false),
-            colour: Cell::new(colour),
+            out_colour: Cell::new(out_colour),
+            err_colour: Cell::new(err_colour),
         }
+    }
+
+    /// From now on without colours, as `--no-color` wants it.
+    pub fn uncoloured(&self) {
+        self.out_colour.set(false);
+        self.err_colour.set(false);
     }
 
     /// Writes an answer. `Ok` also when the reader is gone.
@@ -86,7 +109,7 @@ impl Console {
     /// One line of an error, with its label.
     pub fn error_line(&self, label: &str, colour: &str, text: &str) {
         let text = sanitize::lines(text);
-        let line = match self.colour.get() {
+        let line = match self.err_colour.get() {
             true => format!("\u{1b}[{colour}m{label}:\u{1b}[0m {text}\n"),
             false => format!("{label}: {text}\n"),
         };
@@ -102,5 +125,30 @@ impl Console {
     fn write_error(&self, text: &str) {
         let mut err = self.err.borrow_mut();
         err.write_all(text.as_bytes()).and_then(|()| err.flush()).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(env: &[(&str, &str)], on_a_terminal: bool, in_a_pipe: bool) {
+        let env = Env::new(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        assert_eq!((wants_colour(&env, true), wants_colour(&env, false)), (on_a_terminal, in_a_pipe), "{env:?}");
+    }
+
+    #[test]
+    fn one_rule_decides_about_colours() {
+        check(&[], true, false);
+        check(&[("TERM", "xterm")], true, false);
+        check(&[("TERM", "dumb")], false, false);
+        check(&[("CLICOLOR", "0")], false, false);
+        check(&[("CLICOLOR", "1")], true, false);
+        check(&[("CLICOLOR_FORCE", "1")], true, true);
+        check(&[("CLICOLOR_FORCE", "1"), ("TERM", "dumb"), ("CLICOLOR", "0")], true, true);
+        check(&[("CLICOLOR_FORCE", "0")], true, false);
+        check(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], false, false);
+        check(&[("NO_COLOR", "")], true, false);
     }
 }

@@ -20,6 +20,7 @@ pub mod flags;
 pub mod help;
 pub mod merge;
 pub mod output;
+pub mod query;
 pub mod report;
 pub mod tree;
 pub mod value;
@@ -50,9 +51,11 @@ pub fn run_with(host: &mut Host, transports: TransportFactory<'_>) -> u8 {
     let parsed = args::parse(&host.args, &mut line);
     console.quiet.set(line.globals.quiet);
     console.verbose.set(line.globals.verbose);
-    console.colour.set(console.colour.get() && !line.globals.no_color);
+    if line.globals.no_color {
+        console.uncoloured();
+    }
     let format = world::format(&line.globals, &console);
-    let result = parsed.map_err(Failure::from).and_then(|()| {
+    let result = parsed.and_then(|()| line.globals.check()).map_err(Failure::from).and_then(|()| {
         let mut world = World { host, console: &console, globals: &line.globals, transports };
         commands::run(&mut world, &line)
     });

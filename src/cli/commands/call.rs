@@ -136,12 +136,17 @@ fn call(
     }
     let place = Place::of(world, &options)?;
     if options.stream {
+        if world.globals.query.is_some() {
+            let error = UsageError::new("--query needs the whole answer, and --stream writes it piece by piece");
+            return Err(error.hint("leave one of them out").into());
+        }
         let stream = session.runtime.execute_stream(&request).map_err(|error| upstream::hinted(error, row.service))?;
         let request_id = stream.request_id.clone();
         return follow::follow(world, &tool, &options, &place, stream)
             .map_err(|failure| Failure { request_id, ..failure });
     }
     give_key(session, &tool, &mut request)?;
+    let joined = pages.is_some();
     let asked = match pages {
         Some(most) => commands::pages::all(world, session, &tool, request, most)?,
         None if wait => commands::wait::until_done(world, session, &tool, request)?,
@@ -155,7 +160,7 @@ fn call(
         }
         Some(failure) => {
             // What it says of the upstream's status, `failure` says better.
-            answer::give(world, &tool, &options, &place, &response).or_else(|of_answer| {
+            answer::give(world, &tool, &options, &place, (&response, joined)).or_else(|of_answer| {
                 match of_answer.is_upstreams() {
                     true => Ok(()),
                     false => Err(of_answer),
@@ -163,9 +168,8 @@ fn call(
             })?;
             Err(failure)
         }
-        None => {
-            answer::give(world, &tool, &options, &place, &response).map_err(|failure| Failure { request_id, ..failure })
-        }
+        None => answer::give(world, &tool, &options, &place, (&response, joined))
+            .map_err(|failure| Failure { request_id, ..failure }),
     }
 }
 
