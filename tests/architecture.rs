@@ -39,6 +39,7 @@ const SEAMS: &[(&str, &str)] = &[
     ("mio::", "src/http/front"),
     ("rustix::", "src/http/front"),
     ("rustix::", "src/base/disk.rs"),
+    ("rustix::", "src/base/host.rs"),
     ("rustix::", "src/base/program.rs"),
     ("httparse::", "src/http/front"),
     ("serde_saphyr::", "src/base/document.rs"),

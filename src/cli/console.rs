@@ -1,20 +1,28 @@
 //! Standard output and error of one run.
 //!
 //! Answers go out in one piece; notes and errors are made safe for a terminal here, whatever text they hold. A reader that went
-//! away is not an error.
+//! away is not an error. Whether there are colours, and a line that tells what is waited for, is decided here too.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 
-use crate::base::host::{Env, Host, Terminal};
+use crate::base::host::{self, Clock, Env, Host, Terminal};
 
 use super::output::sanitize;
+use super::progress::{Progress, Screen};
 use super::report::Failure;
+
+/// Terminals that do not say how wide they are.
+pub const COLUMNS: usize = 80;
 
 /// Where a run writes.
 pub struct Console {
     out: RefCell<Box<dyn Write + Send>>,
-    err: RefCell<Box<dyn Write + Send>>,
+    err: Arc<Mutex<Screen>>,
+    clock: Clock,
+    /// Whether standard error is a terminal that can take back what was written.
+    erases: bool,
     /// Whether whoever read the answers has gone away.
     pub gone: Cell<bool>,
     /// What is a terminal.
@@ -47,9 +55,12 @@ impl Console {
     pub fn of(host: &mut Host) -> Self {
         let out_colour = wants_colour(&host.env, host.terminal.stdout);
         let err_colour = wants_colour(&host.env, host.terminal.stderr);
+        let stderr = std::mem::replace(&mut host.stderr, Box::new(io::sink()));
         Self {
             out: RefCell::new(std::mem::replace(&mut host.stdout, Box::new(io::sink()))),
-            err: RefCell::new(std::mem::replace(&mut host.stderr, Box::new(io::sink()))),
+            err: Arc::new(Mutex::new(Screen::new(stderr, host.terminal.columns.unwrap_or(COLUMNS)))),
+            clock: host.clock.clone(),
+            erases: host.terminal.stderr && host.env.var("TERM") != Some("dumb"),
             gone: Cell::new(false),
             terminal: host.terminal,
             quiet: Cell::new(false),
@@ -67,6 +78,8 @@ impl Console {
 
     /// Writes an answer. `Ok` also when the reader is gone.
     pub fn answer(&self, bytes: &[u8]) -> Result<(), Failure> {
+        // Both may be the same terminal.
+        host::lock(&self.err).erase();
         let mut out = self.out.borrow_mut();
         match out.write_all(bytes).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -121,10 +134,26 @@ impl Console {
         self.write_error(&format!("{}\n", sanitize::json(json)));
     }
 
-    /// There is no place to tell that standard error is gone.
+    /// Tells on a terminal what is waited for, as long as the answer lives and once it takes long.
+    pub fn progress(&self, what: &str) -> Progress {
+        match self.erases && !self.quiet.get() {
+            true => Progress::begin(&self.err, &self.clock, what),
+            false => Progress::none(),
+        }
+    }
+
+    /// Says anew what is waited for.
+    pub fn waits_for(&self, what: &str) {
+        host::lock(&self.err).say(what);
+    }
+
+    /// What is waited for is that somebody types.
+    pub fn waits_for_a_person(&self) {
+        host::lock(&self.err).mute();
+    }
+
     fn write_error(&self, text: &str) {
-        let mut err = self.err.borrow_mut();
-        err.write_all(text.as_bytes()).and_then(|()| err.flush()).ok();
+        host::lock(&self.err).write(text);
     }
 }
 
@@ -150,5 +179,31 @@ mod tests {
         check(&[("CLICOLOR_FORCE", "0")], true, false);
         check(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], false, false);
         check(&[("NO_COLOR", "")], true, false);
+    }
+
+    #[test]
+    fn what_is_waited_for_is_told_on_a_terminal_that_can_take_it_back() {
+        let told = |stderr: bool, term: &str, quiet: bool| {
+            let env = [("TERM".to_owned(), term.to_owned())];
+            let mut host = Host {
+                args: Vec::new(),
+                env: Env::new(env),
+                cwd: "/".into(),
+                stdin: Box::new(io::empty()),
+                stdout: Box::new(io::sink()),
+                stderr: Box::new(io::sink()),
+                terminal: Terminal { stderr, ..Terminal::default() },
+                clock: Clock::from_fn(|| std::time::UNIX_EPOCH),
+                managed_dir: "/etc".into(),
+            };
+            let console = Console::of(&mut host);
+            console.quiet.set(quiet);
+            let progress = console.progress("waiting");
+            progress.is_told()
+        };
+        assert!(told(true, "xterm", false));
+        assert!(!told(false, "xterm", false));
+        assert!(!told(true, "dumb", false));
+        assert!(!told(true, "xterm", true));
     }
 }

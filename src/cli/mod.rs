@@ -20,6 +20,7 @@ pub mod flags;
 pub mod help;
 pub mod merge;
 pub mod output;
+pub mod progress;
 pub mod query;
 pub mod report;
 pub mod tree;

@@ -28,15 +28,12 @@ use crate::instance::{Choice, Instance, InstanceError};
 use crate::oauth::store::Store;
 
 use super::args::Globals;
-use super::console::Console;
+use super::console::{COLUMNS, Console};
 use super::output::{self, Format, Shape};
 use super::report::{self, Failure};
 
 /// Makes the way out; tests hand in another.
 pub type TransportFactory<'a> = &'a dyn Fn(ClientOptions) -> Result<Arc<dyn Transport>, String>;
-
-/// Terminals that do not say how wide they are.
-const COLUMNS: usize = 80;
 
 /// One run.
 pub struct World<'a> {
@@ -187,7 +184,13 @@ impl<'a> World<'a> {
             target,
             timeouts,
             watch: Box::new(move |exchange| console.tell(&told(exchange))),
-            say: Box::new(move |text| console.error_line("login", "36", text)),
+            say: Box::new(move |text| {
+                console.error_line("login", "36", text);
+                match opens {
+                    true => console.waits_for("waiting for the login at the browser"),
+                    false => console.waits_for_a_person(),
+                }
+            }),
             opens,
             pasted: RefCell::new(pasted),
         }

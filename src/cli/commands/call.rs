@@ -32,11 +32,18 @@ const MAX_BODY: usize = 64 << 20;
 /// All files of a call together; the contract sends no larger body.
 const MAX_FILES: usize = 10 << 20;
 
+/// What is sent is worth telling from this size on.
+const LARGE: usize = 1 << 20;
+
 /// Runs the tool that `words` name, or explains it.
 pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token], explain: bool) -> Result<(), Failure> {
     let connection = world.connect()?;
     let session = connection.session();
-    let index = match session.index() {
+    let asked = {
+        let _asks = world.console.progress("asking the runtime for its catalog");
+        session.index()
+    };
+    let index = match asked {
         Err(error @ (ClientError::Unreachable { .. } | ClientError::Auth(_)))
             if explain && session.remembered_index().is_some() =>
         {
@@ -140,18 +147,24 @@ fn call(
             let error = UsageError::new("--query needs the whole answer, and --stream writes it piece by piece");
             return Err(error.hint("leave one of them out").into());
         }
-        let stream = session.runtime.execute_stream(&request).map_err(|error| upstream::hinted(error, row.service))?;
+        let begun = {
+            let _waits = world.console.progress(&waited_for(&tool, &request));
+            session.runtime.execute_stream(&request)
+        };
+        let stream = begun.map_err(|error| upstream::hinted(error, row.service))?;
         let request_id = stream.request_id.clone();
         return follow::follow(world, &tool, &options, &place, stream)
             .map_err(|failure| Failure { request_id, ..failure });
     }
     give_key(session, &tool, &mut request)?;
     let joined = pages.is_some();
+    let waits = world.console.progress(&waited_for(&tool, &request));
     let asked = match pages {
         Some(most) => commands::pages::all(world, session, &tool, request, most)?,
         None if wait => commands::wait::until_done(world, session, &tool, request)?,
         None => Asked::once(first(session, &tool, &request)?),
     };
+    drop(waits);
     let Asked { response, request_id, failure } = asked;
     match failure {
         // A file gets all or nothing.
@@ -170,6 +183,17 @@ fn call(
         }
         None => answer::give(world, &tool, &options, &place, (&response, joined))
             .map_err(|failure| Failure { request_id, ..failure }),
+    }
+}
+
+/// What a call is waiting for, in a few words.
+fn waited_for(tool: &Tool, request: &ExecuteRequest) -> String {
+    let files = request.files.iter().map(|file| file.content.len());
+    // Both are base64.
+    let bytes = (request.body.as_ref().map_or(0, String::len) + files.sum::<usize>()) / 4 * 3;
+    match bytes {
+        0..LARGE => format!("waiting for {}", tool.id),
+        _ => format!("uploading {}.{} MiB to {}", bytes >> 20, (bytes % (1 << 20)) * 10 >> 20, tool.id),
     }
 }
 

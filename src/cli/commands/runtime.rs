@@ -81,7 +81,10 @@ pub fn session_close(world: &mut World<'_>, options: &Options) -> Result<(), Fai
 pub fn refresh(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
     let connection = world.connect()?;
     let session = connection.session();
-    let (answer, bytes) = session.runtime.refresh(session.ask.config.as_deref())?;
+    let (answer, bytes) = {
+        let _waits = world.console.progress("the runtime fetches its sources");
+        session.runtime.refresh(session.ask.config.as_deref())?
+    };
     match world.in_words() {
         true => {
             world.print(&answer.sources, &["id", "state", "since", "cacheOutcome", "statusCode", "uri", "error"])?
