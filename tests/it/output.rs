@@ -64,3 +64,34 @@ fn columns_are_chosen_by_who_asks() {
         .run("open-cli catalog list --service demo --query [?method==`\"DELETE\"`] --columns id,method")
         .stdout("ID               METHOD\ndemo:deleteItem  DELETE\n");
 }
+
+/// The commands of the page's examples, each with what is shown of it.
+fn examples(page: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let blocks = page.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next());
+    for line in blocks.flat_map(str::lines) {
+        match (line.strip_prefix("$ "), found.last_mut()) {
+            (Some(command), _) => found.push((command.to_owned(), String::new())),
+            (None, Some((_, shown))) => shown.push_str(&format!("{line}\n")),
+            (None, None) => panic!("{line} belongs to no command"),
+        }
+    }
+    found
+}
+
+#[test]
+fn every_example_of_the_page_shows_what_it_says() {
+    let world = World::serving(&json!({}));
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_open-cli")).parent().unwrap().display().to_string();
+    let path = format!("{programs}:{}", std::env::var("PATH").unwrap_or_default());
+    let examples = examples(include_str!("../../docs/output.md"));
+    assert!(examples.len() > 8, "{}", examples.len());
+    for (command, shown) in examples {
+        let output = world.command("sh").env("PATH", &path).args(["-c", &command]).output().unwrap();
+        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        match output.status.success() {
+            true => assert_eq!((out.as_str(), err.as_str()), (shown.as_str(), ""), "{command}"),
+            false => assert!(err.starts_with(&shown) && out.is_empty(), "{command}: {err}"),
+        }
+    }
+}

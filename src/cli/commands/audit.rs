@@ -277,7 +277,8 @@ fn number(record: &RawValue) -> Option<u64> {
 fn show(world: &World<'_>, records: &[Box<RawValue>]) -> Result<(), Failure> {
     let mut text = String::new();
     let format = if world.format() == Format::Raw { Format::Raw } else { Format::Jsonl };
-    let shape = Shape { format, terminal: None, colour: false, ..world.shape(&[]) };
+    let shape = Shape { format, terminal: None, colour: false, ..world.shape(&COLUMNS) };
+    let columns = if shape.columns.is_empty() { &shape.fields } else { &shape.columns };
     for record in records {
         if shape.query.is_some() {
             text.push_str(&String::from_utf8_lossy(&output::json_answer(record.get(), &shape)?));
@@ -286,7 +287,7 @@ fn show(world: &World<'_>, records: &[Box<RawValue>]) -> Result<(), Failure> {
         if world.format() != Format::Table {
             text.push_str(record.get());
         } else if let Ok(serde_json::Value::Object(members)) = serde_json::from_str(record.get()) {
-            let shown = COLUMNS.iter().filter_map(|column| members.get(*column)).map(|value| match value {
+            let shown = columns.iter().filter_map(|column| members.get(column)).map(|value| match value {
                 // Some of it is a caller's word, which must not look like lines of its own.
                 serde_json::Value::String(text) => sanitize::line(text),
                 other => other.to_string(),

@@ -193,7 +193,7 @@ fn waited_for(tool: &Tool, request: &ExecuteRequest) -> String {
     let bytes = (request.body.as_ref().map_or(0, String::len) + files.sum::<usize>()) / 4 * 3;
     match bytes {
         0..LARGE => format!("waiting for {}", tool.id),
-        _ => format!("uploading {}.{} MiB to {}", bytes >> 20, (bytes % (1 << 20)) * 10 >> 20, tool.id),
+        _ => format!("uploading {}.{} MiB to {}", bytes / LARGE, bytes % LARGE * 10 / LARGE, tool.id),
     }
 }
 
@@ -297,5 +297,22 @@ fn read_body(world: &mut World<'_>, source: BodySource) -> Result<Vec<u8>, Failu
             read.map_err(|error| UsageError::new(format!("--body -: standard input cannot be read: {error}")))?;
             if bytes.len() > MAX_BODY { Err(too_large()) } else { Ok(bytes) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_uploaded_is_told_from_a_size_on() {
+        let tool = Tool { id: "s:t".into(), ..Tool::default() };
+        let told = |body: usize, file: usize| {
+            let file = RequestFile { content: STANDARD.encode(vec![0; file]), ..RequestFile::default() };
+            let body = Some(STANDARD.encode(vec![0; body]));
+            waited_for(&tool, &ExecuteRequest { body, files: vec![file], ..ExecuteRequest::default() })
+        };
+        assert_eq!(told(1000, 0), "waiting for s:t");
+        assert_eq!(told(2 << 20, 1 << 19), "uploading 2.5 MiB to s:t");
     }
 }

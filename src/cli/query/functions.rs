@@ -27,6 +27,7 @@ pub(super) enum Kind {
 }
 
 /// One function.
+#[derive(Clone, Copy)]
 pub(super) struct Function {
     pub(super) name: &'static str,
     /// Its arguments.

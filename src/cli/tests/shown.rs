@@ -75,6 +75,7 @@ fn a_query_that_cannot_be_is_told_before_anything_is_sent() {
 #[test]
 fn a_query_that_does_not_fit_fails_and_an_upstream_that_failed_is_heard() {
     shows(PAGE, "--query length(nothing)").has(1, "", "gets null here");
+    shows(PAGE, "--query length(nothing) --format jsonl").has(1, "", "{\"error\":{\"code\":\"query_failed\"");
     shows(TEXT, "--query a").has(1, "", "the answer is no JSON");
     shows(TEXT, "--query a -i").has(1, "", "the answer is no JSON");
     shows(FAILED, "--query items[].id").has(8, "{\"message\":\"gone\"}", "answered 404");
