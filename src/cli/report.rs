@@ -166,7 +166,7 @@ impl From<Unfit> for Failure {
                 }
             }
             Unfit::Query(_) => Self::other("query_failed", message).hint(
-                "the command was carried out; a field that is missing is null, and `not_null(a, `[]`)` stands for it",
+                "the command was carried out; a missing field is null: not_null(field, `[]`) puts an empty list in its place",
             ),
             Unfit::NoJson => Self::other("query_failed", message)
                 .hint("the command was carried out; without --query its answer is shown as it came"),
