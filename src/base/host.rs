@@ -171,7 +171,7 @@ pub fn random_id() -> io::Result<String> {
     Ok(format!("{:032x}", u128::from_ne_bytes(random::<16>()?)))
 }
 
-/// Which standard streams are terminals, and how wide the one of standard output is.
+/// Which standard streams are terminals, and how wide they are.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Terminal {
     /// Standard input.
@@ -180,7 +180,7 @@ pub struct Terminal {
     pub stdout: bool,
     /// Standard error.
     pub stderr: bool,
-    /// Columns of standard output when known.
+    /// Their columns when known: `COLUMNS`, else what the terminal says.
     pub columns: Option<usize>,
 }
 
@@ -216,7 +216,7 @@ impl Host {
             stdin: io::stdin().is_terminal(),
             stdout: io::stdout().is_terminal(),
             stderr: io::stderr().is_terminal(),
-            columns: env.var("COLUMNS").and_then(|columns| columns.parse().ok()),
+            columns: env.var("COLUMNS").and_then(|text| text.parse().ok()).or_else(asked_columns),
         };
         Self {
             args: std::env::args_os().skip(1).collect(),
@@ -240,6 +240,18 @@ impl Host {
     pub fn absolute(&self, path: &Path) -> PathBuf {
         self.cwd.join(path)
     }
+}
+
+/// How wide the terminal of standard output is, or else that of standard error.
+#[cfg(unix)]
+fn asked_columns() -> Option<usize> {
+    let asked = [rustix::termios::tcgetwinsize(io::stdout()), rustix::termios::tcgetwinsize(io::stderr())];
+    asked.into_iter().flatten().map(|size| usize::from(size.ws_col)).find(|&columns| columns > 0)
+}
+
+#[cfg(not(unix))]
+fn asked_columns() -> Option<usize> {
+    None
 }
 
 impl fmt::Debug for Host {

@@ -18,6 +18,7 @@ pub const RESERVED_FLAGS: &[&str] = &[
     "approval",
     "body",
     "ca-cert",
+    "columns",
     "config",
     "content-type",
     "dry-run",

@@ -11,7 +11,8 @@ use std::time::Duration;
 use crate::base::name::nearest;
 
 use super::flags::{self, Flag, Takes};
-use super::output::Format;
+use super::output::{Format, columns};
+use super::query::Query;
 
 /// The values of the global flags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +27,10 @@ pub struct Globals {
     pub agent_profile: Option<String>,
     /// `--format`
     pub format: Option<Format>,
+    /// `--query`
+    pub query: Option<Query>,
+    /// `--columns`; none when it is empty.
+    pub columns: Vec<String>,
     /// `--approval`
     pub approval: bool,
     /// `--instance-id`
@@ -204,6 +209,17 @@ fn text(word: OsString) -> Result<String, UsageError> {
 }
 
 impl Globals {
+    /// Whether the flags go together.
+    pub fn check(&self) -> Result<(), UsageError> {
+        match self.format {
+            Some(format) if format != Format::Table && !self.columns.is_empty() => {
+                Err(UsageError::new("--columns are those of a table, and --format asks for something else")
+                    .hint("leave one of them out; --query chooses members in every format"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Takes one flag in; the last one counts.
     fn set(&mut self, flag: &'static Flag, value: Option<OsString>) -> Result<(), UsageError> {
         match (flag.takes, value) {
@@ -249,6 +265,8 @@ impl Globals {
             "mode" => self.mode = Some(value),
             "agent-profile" => self.agent_profile = Some(value),
             "format" => self.format = Format::parse(&value),
+            "query" => self.query = Some(Query::read(&value)?),
+            "columns" => self.columns = columns::read(&value)?,
             "instance-id" => self.instance_id = Some(value),
             _ => self.timeout = Some(duration(&value)?),
         }
@@ -266,10 +284,8 @@ fn is_on(flag: &Flag, value: Option<OsString>) -> Result<bool, UsageError> {
 }
 
 fn not_one_of(flag: &Flag, values: &[&str], value: &str) -> UsageError {
-    let later = flag.name == "format" && matches!(value, "jsonl" | "raw");
-    let what = if later { "not supported by this version" } else { "unknown" };
-    let error = UsageError::new(format!("--{}: the value {} is {what}", flag.name, value.escape_debug()));
-    match nearest(value, values.iter().copied()).filter(|_| !later) {
+    let error = UsageError::new(format!("--{}: the value {} is unknown", flag.name, value.escape_debug()));
+    match nearest(value, values.iter().copied()) {
         Some(near) => error.hint(format!("did you mean {near}? known: {}", values.join(", "))),
         None => error.hint(format!("known: {}", values.join(", "))),
     }
@@ -430,7 +446,8 @@ mod tests {
         wrong("--format --x", "joined by =");
         wrong("--format= a", "empty value");
         wrong("--format jsno", "did you mean json?");
-        wrong("--format raw", "not supported by this version");
+        wrong("--query a..b", "column 3");
+        wrong("--columns a,,b", "no list of columns");
         wrong("--quiet=maybe", "takes no value");
         wrong("a --x -5", "--offset=-1");
         wrong("-z", "no option -z");
@@ -446,6 +463,7 @@ mod tests {
                 Takes::Nothing => None,
                 Takes::OneOf(values) | Takes::MaybeOneOf(values) => Some(values[0]),
                 Takes::Value(_) if flag.name == "timeout" => Some("1.5s"),
+                Takes::Value(_) if flag.name == "query" => Some("v"),
                 Takes::Value(_) => Some("/v"),
             };
             let mut globals = Globals::default();

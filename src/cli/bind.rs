@@ -293,9 +293,6 @@ fn lookup<'a, 'p>(known: &'a [(String, &'p Parameter)], name: &str) -> Option<(&
 
 fn unknown(tool: &Tool, known: &[(String, &Parameter)], shape: Option<&Shape<'_>>, name: &str) -> UsageError {
     let shown: String = name.chars().take(100).collect::<String>().escape_debug().to_string();
-    if flags::LATER.contains(&name) {
-        return UsageError::new(format!("--{shown} is not supported by this version"));
-    }
     let error = UsageError::new(format!("{} has no flag --{shown}", tool.id));
     if let Some(file) = shape.and_then(|shape| shape.files.iter().find(|file| file.name == name)) {
         return error.hint(format!("it is a file: --file {}=PATH", file.name));
@@ -462,7 +459,6 @@ mod tests {
         wrong(&["o", "1", "--per-page=5", "--per-page=6"], "more than once");
         wrong(&["o", "1", "--per-pag=5"], "did you mean --per-page?");
         wrong(&["o", "1", "--quite-another-name=5"], "--help lists all");
-        wrong(&["o", "1", "--query=5"], "not supported by this version");
         wrong(&["o", "1", "--archived=maybe", "--per-page=5"], "is not true or false");
         wrong(&["o", "1", "--per-page=5", "--body", "a", "--body", "b"], "more than once");
         wrong(&["o", "1", "--per-page=5", "--content-type", "text/html"], "it takes: application/json, text/plain");

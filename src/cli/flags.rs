@@ -4,6 +4,8 @@
 
 use crate::catalog::naming::RESERVED_FLAGS;
 
+use super::output::Format;
+
 /// What stands behind a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
@@ -50,7 +52,9 @@ pub const GLOBAL: &[Flag] = &[
     flag("config", Takes::Value("FILE"), "The project's configuration, instead of ./.cli.json"),
     flag("mode", Takes::OneOf(&["discover", "curated"]), "See every tool, or those of a tool set"),
     flag("agent-profile", Takes::Value("NAME"), "See and run what this profile may"),
-    flag("format", Takes::OneOf(&["json", "yaml", "pretty", "table"]), "How answers are written"),
+    flag("format", Takes::OneOf(Format::NAMES), "How answers are written"),
+    flag("query", Takes::Value("EXPR"), "Show only this of the answer (JMESPath)"),
+    flag("columns", Takes::Value("LIST"), "Show a table of these columns: id,author.name"),
     flag("approval", Takes::Nothing, "Say that a person approved this call"),
     env("OPEN_CLI_INSTANCE_ID", flag("instance-id", Takes::Value("ID"), "Keep the cache apart under this name")),
     env("OPEN_CLI_STATE_DIR", flag("state-dir", Takes::Value("DIR"), "Keep state and cache here")),
@@ -93,9 +97,6 @@ pub const CALL: &[Flag] = &[
 /// What a tool's flag gets behind its name when the name is taken here.
 pub const SUFFIX: &str = "-param";
 
-/// Flags that the contract names and this version does not know.
-pub const LATER: &[&str] = &["query"];
-
 /// Whether a tool's flag cannot have this name. Our own toolbox never sends such a name; others may.
 pub fn is_reserved(name: &str) -> bool {
     RESERVED_FLAGS.contains(&name)
@@ -125,7 +126,6 @@ impl Flag {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::output::Format;
 
     #[test]
     fn names_and_letters_are_unique() {
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn h32_the_catalog_reserves_exactly_these_names() {
-        let mut names: Vec<_> = GLOBAL.iter().chain(CALL).map(|flag| flag.name).chain(LATER.iter().copied()).collect();
+        let mut names: Vec<_> = GLOBAL.iter().chain(CALL).map(|flag| flag.name).collect();
         names.sort_unstable();
         assert_eq!(names, RESERVED_FLAGS);
     }
@@ -145,8 +145,7 @@ mod tests {
     #[test]
     fn the_table_names_every_format() {
         let names: Vec<_> = Format::ALL.iter().map(|(name, _)| *name).collect();
-        assert_eq!(find(GLOBAL, "format").unwrap().takes, Takes::OneOf(&["json", "yaml", "pretty", "table"]));
-        assert_eq!(names, ["json", "yaml", "pretty", "table"]);
+        assert_eq!(names, Format::NAMES);
     }
 
     #[test]

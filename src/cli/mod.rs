@@ -25,7 +25,9 @@ pub mod flags;
 pub mod help;
 pub mod merge;
 pub mod output;
+pub mod progress;
 pub mod prompt;
+pub mod query;
 pub mod report;
 pub mod shorthand;
 pub mod tree;
@@ -62,12 +64,14 @@ pub fn run_with(host: &mut Host, transports: TransportFactory<'_>, hush: Hush<'_
     let parsed = args::parse(&host.args, &mut line);
     console.quiet.set(line.globals.quiet);
     console.verbose.set(line.globals.verbose);
-    console.colour.set(console.colour.get() && !line.globals.no_color);
+    if line.globals.no_color {
+        console.uncoloured();
+    }
     if parsed.is_err() {
         line.globals.format = args::wanted_format(&host.args).or(line.globals.format);
     }
     let format = world::format(&line.globals, &console);
-    let result = parsed.map_err(Failure::from).and_then(|()| {
+    let result = parsed.and_then(|()| line.globals.check()).map_err(Failure::from).and_then(|()| {
         let mut world = World { host, console: &console, globals: &line.globals, transports, hush };
         commands::run(&mut world, &line)
     });

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::base::name::nearest;
 use crate::client::auth::AuthError;
 use crate::client::runtime::{ClientError, Refusal};
 use crate::client::target::{TargetError, VARIABLE};
@@ -12,7 +13,7 @@ use crate::oauth::answer::GrantError;
 
 use super::args::UsageError;
 use super::console::Console;
-use super::output::Format;
+use super::output::{Format, Unfit};
 
 /// Done.
 pub const OK: u8 = 0;
@@ -51,6 +52,9 @@ pub const EXITS: &[(u8, &str)] = &[
     (UPSTREAM_SERVER, "the upstream answered 5xx, or could not be reached"),
     (DIFFERENCES, "a comparison found differences"),
 ];
+
+/// Columns that a hint lists.
+const LISTED: usize = 30;
 
 /// A run that ends with an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,15 +131,15 @@ impl Failure {
         })
     }
 
-    /// Writes it to standard error: as text, and with `--format json` also as one JSON object.
+    /// Writes it to standard error: as text, and with `--format json` and `jsonl` also as one JSON object.
     pub fn tell(&self, console: &Console, format: Format) {
         console.error_line("error", "31", &self.message);
         console.error_line("hint", "36", self.next_step());
         // The toolbox's operator finds the call by it; the JSON object has it too.
-        if let (Some(id), true) = (&self.request_id, format != Format::Json) {
+        if let (Some(id), false) = (&self.request_id, format.is_for_programs()) {
             console.error_line("request", "36", id);
         }
-        if format == Format::Json {
+        if format.is_for_programs() {
             console.error_json(&json!({ "error": self.as_json() }).to_string());
         }
     }
@@ -194,6 +198,29 @@ fn by_exit(exit: u8) -> &'static str {
 impl From<UsageError> for Failure {
     fn from(error: UsageError) -> Self {
         Self { hint: error.hint, ..Self::new(USAGE, "usage", error.message) }
+    }
+}
+
+impl From<Unfit> for Failure {
+    fn from(unfit: Unfit) -> Self {
+        let message = unfit.to_string();
+        match unfit {
+            Unfit::Column { name, known } => {
+                let failure = Self::new(USAGE, "unknown_column", message);
+                let listed =
+                    || known.iter().filter(|name| !name.contains('.')).take(LISTED).cloned().collect::<Vec<_>>();
+                match nearest(&name, known.iter().map(String::as_str)) {
+                    Some(near) => failure.hint(format!("did you mean `{near}`? it has {}", listed().join(", "))),
+                    None if known.is_empty() => failure.hint("it is no object and no list of objects"),
+                    None => failure.hint(format!("it has {}", listed().join(", "))),
+                }
+            }
+            Unfit::Query(_) => Self::other("query_failed", message).hint(
+                "the command was carried out; a missing field is null: not_null(field, `[]`) puts an empty list in its place",
+            ),
+            Unfit::NoJson => Self::other("query_failed", message)
+                .hint("the command was carried out; without --query its answer is shown as it came"),
+        }
     }
 }
 

@@ -30,7 +30,7 @@ use crate::instance::{Choice, Instance, InstanceError};
 use crate::oauth::store::Store;
 
 use super::args::Globals;
-use super::console::Console;
+use super::console::{COLUMNS, Console};
 use super::environment;
 use super::output::{self, Format, Shape};
 use super::prompt::Hush;
@@ -38,9 +38,6 @@ use super::report::{self, Failure};
 
 /// Makes the way out; tests hand in another.
 pub type TransportFactory<'a> = &'a dyn Fn(ClientOptions) -> Result<Arc<dyn Transport>, String>;
-
-/// Terminals that do not say how wide they are.
-const COLUMNS: usize = 80;
 
 /// One run.
 pub struct World<'a> {
@@ -262,7 +259,13 @@ impl<'a> World<'a> {
             target,
             timeouts,
             watch: Box::new(move |exchange| console.tell(&told(exchange))),
-            say: Box::new(move |text| console.error_line("login", "36", text)),
+            say: Box::new(move |text| {
+                console.error_line("login", "36", text);
+                match opens {
+                    true => console.waits_for("waiting for the login at the browser"),
+                    false => console.waits_for_a_person(),
+                }
+            }),
             opens,
             pasted: RefCell::new(pasted),
         }
@@ -311,10 +314,19 @@ impl<'a> World<'a> {
     pub fn shape(&self, fields: &[&str]) -> Shape {
         Shape {
             format: self.format(),
+            query: self.globals.query.clone(),
+            columns: self.globals.columns.clone(),
             fields: fields.iter().map(|&field| field.to_owned()).collect(),
+            list: Vec::new(),
             redactions: Vec::new(),
             terminal: self.terminal_width(),
+            colour: self.console.out_colour.get(),
         }
+    }
+
+    /// Whether a person wants what can be said in words: a table, of nothing in particular.
+    pub fn in_words(&self) -> bool {
+        self.format() == Format::Table && self.globals.query.is_none() && self.globals.columns.is_empty()
     }
 
     /// Columns of standard output when it is a terminal.
@@ -331,8 +343,14 @@ impl<'a> World<'a> {
 
     /// Prints a JSON text of the runtime, ending in a newline.
     pub fn print_json(&self, text: &str, fields: &[&str]) -> Result<(), Failure> {
-        let mut bytes = output::json_answer(text, &self.shape(fields));
-        if !bytes.ends_with(b"\n") {
+        self.print_shaped(text, &self.shape(fields))
+    }
+
+    /// Prints a JSON text in this shape, ending in a newline.
+    pub fn print_shaped(&self, text: &str, shape: &Shape) -> Result<(), Failure> {
+        let mut bytes = output::json_answer(text, shape)?;
+        // Nothing at all is the lines of no items.
+        if !bytes.ends_with(b"\n") && !bytes.is_empty() {
             bytes.push(b'\n');
         }
         self.console.answer(&bytes)
@@ -341,19 +359,15 @@ impl<'a> World<'a> {
     /// Prints what only looks good as JSON: indented where a table is asked for.
     pub fn print_document(&self, text: &str) -> Result<(), Failure> {
         let mut shape = self.shape(&[]);
-        if shape.format == Format::Table {
+        if self.in_words() {
             shape.format = Format::Pretty;
         }
-        let mut bytes = output::json_answer(text, &shape);
-        if !bytes.ends_with(b"\n") {
-            bytes.push(b'\n');
-        }
-        self.console.answer(&bytes)
+        self.print_shaped(text, &shape)
     }
 
     /// Prints text for people where a table is asked for, and `answer` in every other format.
     pub fn print_text_or(&self, text: &str, answer: &Value) -> Result<(), Failure> {
-        if self.format() == Format::Table { self.console.text(text) } else { self.print(answer, &[]) }
+        if self.in_words() { self.console.text(text) } else { self.print(answer, &[]) }
     }
 }
 
@@ -432,9 +446,10 @@ impl Connection<'_> {
     }
 }
 
-/// The format in force: `--format`, else tables for terminals and JSON for programs.
+/// The format in force: `--format`, else tables for terminals and for who names their columns, and JSON for programs.
 pub fn format(globals: &Globals, console: &Console) -> Format {
-    globals.format.unwrap_or(if console.terminal.stdout { Format::Table } else { Format::Json })
+    let is_table = console.terminal.stdout || !globals.columns.is_empty();
+    globals.format.unwrap_or(if is_table { Format::Table } else { Format::Json })
 }
 
 /// One exchange, for `--verbose`.

@@ -143,6 +143,11 @@ pub fn items<'a>(tool: &Tool, body: &'a str) -> Option<(Vec<String>, &'a RawValu
     })
 }
 
+/// Whether a member that is a list usually holds the items.
+pub fn is_usual(name: &str) -> bool {
+    ITEMS.contains(&plain(name).as_str())
+}
+
 fn list_among<'a>(members: &Members<'a>) -> Option<(String, &'a RawValue)> {
     let lists: Vec<_> = members.iter().filter(|(_, raw)| is_list(raw)).collect();
     let named = ITEMS.iter().find_map(|name| lists.iter().find(|(other, _)| plain(other) == *name));

@@ -13,13 +13,15 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::base::disk;
+use crate::base::members::Members;
 use crate::catalog::Tool;
 use crate::cli::args::UsageError;
 use crate::cli::bind::AnswerOptions;
-use crate::cli::output::{self, Format, Shape};
+use crate::cli::output::{self, Format, Shape, Unfit, table};
 use crate::cli::report::{self, Failure};
 use crate::cli::world::World;
 use crate::contract::ExecuteResponse;
+use crate::execute::paging;
 use crate::execute::redact::Redactions;
 
 /// The longest answer of an upstream that failed that is shown beside a file.
@@ -58,27 +60,26 @@ impl Place {
     }
 }
 
-/// Lets an answer out, and says how it went.
+/// Lets an answer out, and says how it went; `joined` when it holds the items of several pages.
 pub fn give(
     world: &World<'_>,
     tool: &Tool,
     options: &AnswerOptions,
     place: &Place,
-    response: &ExecuteResponse,
+    (response, joined): (&ExecuteResponse, bool),
 ) -> Result<(), Failure> {
-    let shape = Shape {
-        format: world.format(),
-        fields: tool.output.default_fields.clone(),
-        redactions: tool.output.redactions.clone(),
-        terminal: world.terminal_width(),
-    };
+    let shape = shape(world, tool, response, joined);
+    // What a query finds goes to a file as it goes to a pipe.
+    let is_asked_for = world.globals.format.is_some() || !world.globals.columns.is_empty();
+    let format = if is_asked_for { shape.format } else { Format::Json };
+    let piped = Shape { format, terminal: None, colour: false, ..shape.clone() };
     let failed = |place| Failure::upstream(response.status_code, tool.id.as_str(), place);
     match place {
         Place::File(path) => {
             if options.include {
                 show_head(world, response, &shape)?;
             }
-            let bytes = bytes(response, &shape)?;
+            let bytes = bytes(response, &piped)?;
             if let Some(failure) = failed("standard error") {
                 aside(world, &bytes);
                 return Err(failure);
@@ -97,7 +98,7 @@ pub fn give(
             if options.include {
                 world.console.text(&head(response))?;
             }
-            world.console.answer(&bytes(response, &shape)?)?;
+            world.console.answer(&bytes(response, &piped)?)?;
         }
         Place::Shown if options.include => show_whole(world, response, &shape)?,
         Place::Shown => show(world, response, &shape)?,
@@ -108,6 +109,36 @@ pub fn give(
         None if response.truncated => Err(cut(tool)),
         None => Ok(()),
     }
+}
+
+/// How an answer is shown. What an upstream that failed has to say is not what a query or the columns are made for.
+fn shape(world: &World<'_>, tool: &Tool, response: &ExecuteResponse, joined: bool) -> Shape {
+    let mut shape = Shape {
+        fields: tool.output.default_fields.clone(),
+        redactions: tool.output.redactions.clone(),
+        ..world.shape(&[])
+    };
+    if response.status_code >= 400 {
+        shape.query = None;
+        shape.columns.clear();
+    }
+    if let (Format::Jsonl | Format::Table, Some(json)) = (shape.format, &response.body) {
+        shape.list = list(tool, json.get(), joined);
+    }
+    shape
+}
+
+/// The way to the list in an answer, found as for the next page. A thing that merely has a list among its members is no list.
+fn list(tool: &Tool, json: &str, joined: bool) -> Vec<String> {
+    let Some((path, _)) = paging::items(tool, json) else { return Vec::new() };
+    let is_named = tool.pagination.as_ref().is_some_and(|hints| !hints.items_path.is_empty());
+    let is_page = || match path.as_slice() {
+        [name] => Members::of(json)
+            .is_some_and(|members| members.iter().all(|(other, _)| other == name || table::is_of_page(other))),
+        _ => false,
+    };
+    let is_sure = joined || is_named || path.last().is_none_or(|name| paging::is_usual(name)) || is_page();
+    if is_sure { path } else { Vec::new() }
 }
 
 /// The answer is longer than the runtime lets through.
@@ -132,29 +163,31 @@ pub fn withheld(tool: &Tool, response: &ExecuteResponse) -> Failure {
 
 /// The body in the format of `shape`.
 fn show(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> Result<(), Failure> {
-    let bytes = match (&response.body, &response.text, &response.body_base64) {
-        (Some(_), _, _) if shape.format == Format::Json && shape.terminal.is_none() => {
-            return world.console.answer(&bytes(response, shape)?);
-        }
-        (Some(json), _, _) => output::json_answer(json.get(), shape),
-        (None, Some(text), _) => output::text_answer(text, shape),
+    match (&response.body, &response.text, &response.body_base64) {
+        (Some(json), _, _) if output::keeps_bytes(json.get(), shape) => world.console.answer(&bytes(response, shape)?),
+        (Some(json), _, _) => world.console.answer(&output::json_answer(json.get(), shape)?),
+        (None, None, None) => Ok(()),
+        (None, _, _) if shape.query.is_some() => Err(Unfit::NoJson.into()),
+        (None, Some(text), _) => world.console.answer(&output::text_answer(text, shape)),
         (None, None, Some(encoded)) => {
             let bytes = decoded(encoded)?;
-            let size = bytes.len();
-            output::binary_answer(bytes, shape).map_err(|output::Binary| binary(size, &response.content_type))?
+            let shown = output::binary_answer(&bytes, shape);
+            world.console.answer(&shown.map_err(|output::Binary| binary(bytes.len(), &response.content_type))?)
         }
-        (None, None, None) => return Ok(()),
-    };
-    world.console.answer(&bytes)
+    }
 }
 
-/// Status, headers and body: as one object in the formats of programs, as lines before a table.
+/// Status, headers and body: as one object in the formats of programs, as lines before a table and what is raw.
 fn show_whole(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> Result<(), Failure> {
-    if shape.format == Format::Table {
+    if matches!(shape.format, Format::Table | Format::Raw) {
         world.console.text(&head(response))?;
         return show(world, response, shape);
     }
-    let shown = response.body.as_ref().map(|json| Redactions::of(&shape.redactions).of_valid_json(json.get()));
+    let is_empty = response.text.is_none() && response.body_base64.is_none();
+    if shape.query.is_some() && response.body.is_none() && !is_empty {
+        return Err(Unfit::NoJson.into());
+    }
+    let shown = response.body.as_ref().map(|json| output::shown(json.get(), shape)).transpose()?;
     let json = shown.as_deref().map(serde_json::from_str::<&RawValue>).transpose();
     let json = json.map_err(|error| Failure::other("internal", error.to_string()))?;
     let whole = Whole { body: json, ..Whole::head(response) };
@@ -165,19 +198,15 @@ fn show_whole(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> R
 /// Status and headers alone, where the body goes elsewhere.
 pub fn show_head(world: &World<'_>, response: &ExecuteResponse, shape: &Shape) -> Result<(), Failure> {
     match shape.format {
-        Format::Table => world.console.text(&head(response)),
+        Format::Table | Format::Raw => world.console.text(&head(response)),
         _ => print_object(world, &Whole::head(response), shape),
     }
 }
 
 fn print_object(world: &World<'_>, whole: &Whole<'_>, shape: &Shape) -> Result<(), Failure> {
     let text = serde_json::to_string(whole).map_err(|error| Failure::other("internal", error.to_string()))?;
-    let shape = Shape { fields: Vec::new(), redactions: Vec::new(), ..shape.clone() };
-    let mut bytes = output::json_answer(&text, &shape);
-    if !bytes.ends_with(b"\n") {
-        bytes.push(b'\n');
-    }
-    world.console.answer(&bytes)
+    let (fields, redactions, list) = (Vec::new(), Vec::new(), Vec::new());
+    world.print_shaped(&text, &Shape { query: None, fields, redactions, list, ..shape.clone() })
 }
 
 /// An answer as one object.
@@ -225,8 +254,16 @@ pub fn head(response: &ExecuteResponse) -> String {
     out
 }
 
-/// The very bytes of a body, but for what is redacted.
+/// What goes to a file: the very bytes of a body, but for what is redacted; with a query what it finds, as it goes to a pipe.
 fn bytes<'a>(response: &'a ExecuteResponse, shape: &Shape) -> Result<Cow<'a, [u8]>, Failure> {
+    if shape.query.is_some() {
+        let json = match (&response.body, &response.text, &response.body_base64) {
+            (Some(json), _, _) => json.get(),
+            (None, None, None) => return Ok(Cow::Borrowed(&[])),
+            _ => return Err(Unfit::NoJson.into()),
+        };
+        return Ok(Cow::Owned(output::json_answer(json, shape)?));
+    }
     Ok(match (&response.body, &response.text, &response.body_base64) {
         (Some(json), _, _) => {
             let json = match Redactions::of(&shape.redactions).of_valid_json(json.get()) {

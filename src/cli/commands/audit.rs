@@ -13,7 +13,7 @@ use crate::base::time::{parse_rfc3339, parse_span, rfc3339};
 use crate::cli::args::{Options, UsageError};
 use crate::cli::commands::option;
 use crate::cli::flags::{Flag, Takes};
-use crate::cli::output::{Format, sanitize};
+use crate::cli::output::{self, Format, Shape, sanitize};
 use crate::cli::report::{self, Failure};
 use crate::cli::world::World;
 use crate::client::session::Session;
@@ -273,14 +273,21 @@ fn number(record: &RawValue) -> Option<u64> {
     chain::number(record.get().as_bytes())
 }
 
-/// One record a line: for people the columns that are there, else the record as it is.
+/// One record a line: for people the columns that are there, else the record as it is, or what the query finds in it.
 fn show(world: &World<'_>, records: &[Box<RawValue>]) -> Result<(), Failure> {
     let mut text = String::new();
+    let format = if world.format() == Format::Raw { Format::Raw } else { Format::Jsonl };
+    let shape = Shape { format, terminal: None, colour: false, ..world.shape(&COLUMNS) };
+    let columns = if shape.columns.is_empty() { &shape.fields } else { &shape.columns };
     for record in records {
+        if shape.query.is_some() {
+            text.push_str(&String::from_utf8_lossy(&output::json_answer(record.get(), &shape)?));
+            continue;
+        }
         if world.format() != Format::Table {
             text.push_str(record.get());
         } else if let Ok(serde_json::Value::Object(members)) = serde_json::from_str(record.get()) {
-            let shown = COLUMNS.iter().filter_map(|column| members.get(*column)).map(|value| match value {
+            let shown = columns.iter().filter_map(|column| members.get(column)).map(|value| match value {
                 // Some of it is a caller's word, which must not look like lines of its own.
                 serde_json::Value::String(text) => sanitize::line(text),
                 other => other.to_string(),

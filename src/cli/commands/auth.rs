@@ -17,7 +17,11 @@ use crate::oauth::scope::Scopes;
 pub fn login(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
     let connection = world.connect_to_log_in()?;
     let tokens = &connection.tokens;
-    let held = needed(tokens.log_in().map_err(ClientError::Auth)?, &tokens.plan)?;
+    let logged_in = {
+        let _waits = world.console.progress("obtaining a token");
+        tokens.log_in().map_err(ClientError::Auth)?
+    };
+    let held = needed(logged_in, &tokens.plan)?;
     let (info, _) = connection.session().runtime.info().inspect_err(|error| {
         if is_refused(error) {
             // It is of no use here; that it cannot be removed changes nothing.

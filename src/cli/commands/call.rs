@@ -33,11 +33,18 @@ pub const MAX_BODY: usize = 64 << 20;
 /// All files of a call together; the contract sends no larger body.
 const MAX_FILES: usize = 10 << 20;
 
+/// What is sent is worth telling from this size on.
+const LARGE: usize = 1 << 20;
+
 /// Runs the tool that `words` name, or explains it.
 pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token], explain: bool) -> Result<(), Failure> {
     let connection = world.connect().map_err(|failure| or_a_slip(failure, words))?;
     let session = connection.session();
-    let index = match session.index() {
+    let asked = {
+        let _asks = world.console.progress("asking the runtime for its catalog");
+        session.index()
+    };
+    let index = match asked {
         Err(error @ (ClientError::Unreachable { .. } | ClientError::Auth(_)))
             if explain && session.remembered_index().is_some() =>
         {
@@ -159,6 +166,10 @@ fn call(
     if let Some(form) = dry_run {
         return commands::dry_run::show(world, session, &request, form);
     }
+    if options.stream && world.globals.query.is_some() {
+        let error = UsageError::new("--query needs the whole answer, and --stream writes it piece by piece");
+        return Err(error.hint("leave one of them out").into());
+    }
     let place = Place::of(world, &options)?;
     let sending = Sending { tool: &tool, service: row.service, options: &options, place: &place, pages, wait };
     let again = asks.then(|| ExecuteRequest { approval: true, ..request.clone() });
@@ -215,19 +226,25 @@ impl Sending<'_> {
     fn send(&self, world: &World<'_>, session: &Session<'_>, mut request: ExecuteRequest) -> Result<(), Failure> {
         let Self { tool, options, place, .. } = *self;
         if options.stream {
-            let stream =
-                session.runtime.execute_stream(&request).map_err(|error| upstream::hinted(error, self.service))?;
+            let begun = {
+                let _waits = world.console.progress(&waited_for(tool, &request));
+                session.runtime.execute_stream(&request)
+            };
+            let stream = begun.map_err(|error| upstream::hinted(error, self.service))?;
             let request_id = stream.request_id.clone();
             return follow::follow(world, tool, options, place, stream)
                 .map_err(|failure| Failure { request_id, ..failure });
         }
         give_key(session, tool, &mut request)?;
+        let waits = world.console.progress(&waited_for(tool, &request));
         let asked = match self.pages {
             Some(most) => commands::pages::all(world, session, tool, request, most)?,
             None if self.wait => commands::wait::until_done(world, session, tool, request)?,
             None => Asked::once(first(session, tool, &request)?),
         };
+        drop(waits);
         let Asked { response, request_id, failure } = asked;
+        let shown = (&response, self.pages.is_some());
         match failure {
             // A file gets all or nothing.
             Some(failure) if matches!(place, Place::File(_)) => {
@@ -235,7 +252,7 @@ impl Sending<'_> {
             }
             Some(failure) => {
                 // What it says of the upstream's status, `failure` says better.
-                answer::give(world, tool, options, place, &response).or_else(|of_answer| {
+                answer::give(world, tool, options, place, shown).or_else(|of_answer| {
                     match of_answer.is_upstreams() {
                         true => Ok(()),
                         false => Err(of_answer),
@@ -243,9 +260,21 @@ impl Sending<'_> {
                 })?;
                 Err(failure)
             }
-            None => answer::give(world, tool, options, place, &response)
-                .map_err(|failure| Failure { request_id, ..failure }),
+            None => {
+                answer::give(world, tool, options, place, shown).map_err(|failure| Failure { request_id, ..failure })
+            }
         }
+    }
+}
+
+/// What a call is waiting for, in a few words.
+fn waited_for(tool: &Tool, request: &ExecuteRequest) -> String {
+    let files = request.files.iter().map(|file| file.content.len());
+    // Both are base64.
+    let bytes = (request.body.as_ref().map_or(0, String::len) + files.sum::<usize>()) / 4 * 3;
+    match bytes {
+        0..LARGE => format!("waiting for {}", tool.id),
+        _ => format!("uploading {}.{} MiB to {}", bytes / LARGE, bytes % LARGE * 10 / LARGE, tool.id),
     }
 }
 
@@ -368,5 +397,22 @@ pub fn read_body(world: &mut World<'_>, source: BodySource) -> Result<Vec<u8>, F
             read.map_err(|error| UsageError::new(format!("--body -: standard input cannot be read: {error}")))?;
             if bytes.len() > MAX_BODY { Err(too_large()) } else { Ok(bytes) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_uploaded_is_told_from_a_size_on() {
+        let tool = Tool { id: "s:t".into(), ..Tool::default() };
+        let told = |body: usize, file: usize| {
+            let file = RequestFile { content: STANDARD.encode(vec![0; file]), ..RequestFile::default() };
+            let body = Some(STANDARD.encode(vec![0; body]));
+            waited_for(&tool, &ExecuteRequest { body, files: vec![file], ..ExecuteRequest::default() })
+        };
+        assert_eq!(told(1000, 0), "waiting for s:t");
+        assert_eq!(told(2 << 20, 1 << 19), "uploading 2.5 MiB to s:t");
     }
 }

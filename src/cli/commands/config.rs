@@ -8,7 +8,6 @@ use crate::base::digest::of_bytes;
 use crate::base::disk;
 use crate::base::name::counted;
 use crate::cli::args::{Options, UsageError};
-use crate::cli::output::Format;
 use crate::cli::report::{self, Failure};
 use crate::cli::world::World;
 use crate::config::load::{self, Consumer, Surroundings};
@@ -28,7 +27,7 @@ pub fn show(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
         .collect();
     let origins: serde_json::Map<String, Value> =
         loaded.origins.iter().map(|(pointer, file)| (pointer.clone(), file.display().to_string().into())).collect();
-    if world.format() == Format::Table {
+    if world.in_words() {
         let rows: Vec<Value> = loaded
             .origins
             .iter()

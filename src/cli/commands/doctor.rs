@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::cli::args::Options;
-use crate::cli::output::Format;
 use crate::cli::report::{self, Failure};
 use crate::cli::world::{Connection, World};
 use crate::client::runtime::ClientError;
@@ -21,7 +20,7 @@ pub fn doctor(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
         ));
     };
     let unwell: Vec<&SourceStatus> = sources.iter().filter(|source| !is_well(source)).collect();
-    if world.format() == Format::Table {
+    if world.in_words() {
         let rows: Vec<Value> = sources.iter().map(table_row).collect();
         let columns = ["id", "state", "since", "services", "tools", "checked", "next check", "problems"];
         world.print(&rows, &columns)?;

@@ -36,12 +36,14 @@ pub fn show(world: &World<'_>, session: &Session<'_>, request: &ExecuteRequest, 
         world.console.note(&format!("the request has a body that is not shown: {why}"));
     }
     let json = String::from_utf8_lossy(&bytes);
+    let as_document = world.globals.query.is_some() || !world.globals.columns.is_empty();
     match (form, world.format()) {
-        (DryRun::Json, Format::Json | Format::Table) => world.console.text(&format!("{}\n", json.trim_end())),
-        (DryRun::Json, _) | (DryRun::AsFormat, Format::Json | Format::Yaml) => world.print_json(&json, &[]),
-        (DryRun::AsFormat, Format::Pretty | Format::Table) => world.console.text(&readable(&answer)),
         (DryRun::Curl, _) => world.console.text(&format!("{}\n", curl(&answer))),
         (DryRun::Http, _) => on_the_wire(world, &answer),
+        (DryRun::Json | DryRun::AsFormat, _) if as_document => world.print_json(&json, &[]),
+        (DryRun::Json, Format::Json | Format::Table) => world.console.text(&format!("{}\n", json.trim_end())),
+        (DryRun::AsFormat, Format::Pretty | Format::Table) => world.console.text(&readable(&answer)),
+        (DryRun::Json | DryRun::AsFormat, _) => world.print_json(&json, &[]),
     }
 }
 

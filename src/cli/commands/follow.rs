@@ -38,8 +38,7 @@ pub fn follow(
     place: &Place,
     mut stream: Streaming,
 ) -> Result<(), Failure> {
-    let terminal = world.terminal_width();
-    let shape = Shape { format: world.format(), fields: Vec::new(), redactions: Vec::new(), terminal };
+    let shape = Shape { query: None, columns: Vec::new(), ..world.shape(&[]) };
     if options.include {
         match place {
             Place::Bytes => world.console.text(&answer::head(&stream.head))?,

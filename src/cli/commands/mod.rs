@@ -427,7 +427,6 @@ fn nothing(world: &World<'_>, tokens: &[Token]) -> Result<(), Failure> {
             let error = UsageError::new(format!("there is no global flag --{shown}"));
             let near = nearest(name, flags::GLOBAL.iter().map(|flag| flag.name));
             Err(match near {
-                _ if flags::LATER.contains(&name.as_str()) => Failure::not_supported(&format!("--{shown}")),
                 Some(near) => error.hint(format!("did you mean --{near}?")).into(),
                 None => error.hint("a tool's flags stand after its command words").into(),
             })

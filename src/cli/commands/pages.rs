@@ -19,9 +19,6 @@ use crate::contract::{CAPABILITY_CONTINUATIONS, ExecuteRequest, ExecuteResponse}
 use crate::execute::paging::{self, Before, Lead, Page};
 use crate::execute::redact::REDACTED;
 
-/// A note on a terminal after so many pages.
-const TELL_EVERY: usize = 10;
-
 /// Every page from the one that is asked for on, at most `most`.
 pub fn all(
     world: &World<'_>,
@@ -45,9 +42,7 @@ pub fn all(
     };
     loop {
         let number = walk.before.pages + 1;
-        if world.console.terminal.stderr && number.is_multiple_of(TELL_EVERY) {
-            world.console.note(&format!("{} pages, {} items so far", walk.before.pages, walk.items));
-        }
+        world.console.waits_for(&format!("{}: page {number}, {} items so far", tool.id, walk.items));
         let asked = match session.runtime.execute(&request) {
             Ok(answer) => Asked::once(answer),
             Err(error) => return walk.end(last, Some(of_page(number, error.into()))),

@@ -4,7 +4,6 @@ use serde_json::{Map, Value};
 
 use crate::cli::args::Options;
 use crate::cli::commands::{auth, doctor};
-use crate::cli::output::Format;
 use crate::cli::report::{self, Failure};
 use crate::cli::world::{Connection, World};
 use crate::client::auth::{Caller, Credential};
@@ -82,12 +81,15 @@ pub fn session_close(world: &mut World<'_>, options: &Options) -> Result<(), Fai
 pub fn refresh(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
     let connection = world.connect()?;
     let session = connection.session();
-    let (answer, bytes) = session.runtime.refresh(session.ask.config.as_deref())?;
-    match world.format() {
-        Format::Table => {
+    let (answer, bytes) = {
+        let _waits = world.console.progress("the runtime fetches its sources");
+        session.runtime.refresh(session.ask.config.as_deref())?
+    };
+    match world.in_words() {
+        true => {
             world.print(&answer.sources, &["id", "state", "since", "cacheOutcome", "statusCode", "uri", "error"])?
         }
-        _ => world.print_json(&String::from_utf8_lossy(&bytes), &[])?,
+        false => world.print_json(&String::from_utf8_lossy(&bytes), &[])?,
     }
     let failed: Vec<String> =
         answer.sources.iter().filter_map(|source| Some(format!("{}: {}", source.id, source.error.as_ref()?))).collect();

@@ -33,7 +33,14 @@ pub fn login(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
     let opens = !world.globals.no_browser;
     let chosen = world.host.env.var(browser::VARIABLE).map(str::to_owned);
     let open = |url: &Url| browser::open(chosen.as_deref(), url);
-    let say = |text: &str| console.error_line("login", "36", text);
+    let waits = console.progress("asking where to log in");
+    let say = |text: &str| {
+        console.error_line("login", "36", text);
+        match opens {
+            true => console.waits_for("waiting for the login at the browser"),
+            false => console.waits_for_a_person(),
+        }
+    };
     let doors = Doors {
         port: None,
         open: if opens { Some(&open) } else { None },
@@ -42,6 +49,7 @@ pub fn login(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
         limit: flow::LIMIT,
     };
     let login = upstream::log_in(&connection.session().runtime, ask, doors)?;
+    drop(waits);
     world.print(&login, &[])
 }
 

@@ -36,9 +36,9 @@ pub fn until_done(
         let retry_after = asked.response.headers.get("retry-after").and_then(serde_json::Value::as_str);
         match polling::next(times, retry_after, deadline.left(), world.host.clock.now()) {
             Step::Wait(duration) => {
-                if times == 0 && world.console.terminal.stderr {
-                    world.console.note(&format!("it goes on at the upstream; waiting up to {} s", limit.as_secs()));
-                }
+                let most = limit.as_secs();
+                let told = format!("{}: it goes on at the upstream, asked {times} times; up to {most} s", tool.id);
+                world.console.waits_for(&told);
                 host::sleep(duration);
             }
             Step::GiveUp => return Ok(Asked { failure: Some(too_long(tool, limit.as_secs())), ..asked }),

@@ -10,7 +10,7 @@ pub fn pretty(node: &Node) -> String {
 }
 
 /// Writes `node`; `indent` is the present depth, `None` for one line.
-pub(super) fn write(node: &Node, indent: Option<usize>, out: &mut String) {
+pub fn write(node: &Node, indent: Option<usize>, out: &mut String) {
     match node {
         Node::Null => out.push_str("null"),
         Node::Bool(value) => out.push_str(if *value { "true" } else { "false" }),

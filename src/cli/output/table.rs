@@ -1,12 +1,13 @@
 //! Tables for people: a list of objects as columns, one object as rows of name and value.
 //!
 //! Cells never hold control characters, also not in a pipe: a table is lines. Values too wide for the terminal end in `…`, and
-//! columns that do not fit are left out from the right.
-
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+//! columns that do not fit are left out from the right. Columns of numbers stand at the right of their width.
 
 use super::node::Node;
-use super::sanitize;
+use super::{Shape, Unfit, colour, columns, sanitize, width};
+
+/// What stands in place of no items and no members.
+const NOTHING: &str = "(none)\n";
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -25,38 +26,74 @@ const ITEMS: [&str; 10] =
 const PAGE: [&str; 12] =
     ["total", "count", "next", "prev", "page", "cursor", "more", "limit", "offset", "size", "incomplete", "kind"];
 
-/// Writes a table; `fields` are the columns to show (dots lead into objects), all scalar ones when empty. `width` is the
-/// terminal's, `None` for no limit.
-pub fn write(node: &Node, fields: &[String], width: Option<usize>) -> String {
-    match unwrapped(node) {
-        Some((items, rest)) => {
-            let mut out = list(items, fields, width);
-            if !rest.is_empty() {
-                out.push('\n');
-                out.push_str(&pairs(&rest, width));
-            }
-            out
+/// How a table looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    /// The columns that were asked for; dots lead into objects.
+    pub asked: &'a [String],
+    /// The columns when none were asked for; chosen from the data when empty.
+    pub usual: &'a [String],
+    /// The way to the list, where it is known.
+    pub list: &'a [String],
+    /// The terminal's columns, `None` for no limit.
+    pub width: Option<usize>,
+    /// Whether heads are coloured.
+    pub colour: bool,
+}
+
+impl<'a> Look<'a> {
+    /// As an answer is shown.
+    pub fn of(shape: &'a Shape) -> Self {
+        let Shape { columns, fields, list, terminal, colour, .. } = shape;
+        Self { asked: columns, usual: fields, list, width: *terminal, colour: *colour }
+    }
+
+    fn head(&self, text: String) -> String {
+        if self.colour { colour::head(&text) } else { text }
+    }
+}
+
+/// Writes a table.
+pub fn write(node: &Node, look: &Look<'_>) -> Result<String, Unfit> {
+    if let Some((items, rest)) = unwrapped(node, look) {
+        let mut out = list(items, look)?;
+        // Whoever names the columns wants nothing else.
+        if !rest.is_empty() && look.asked.is_empty() {
+            out.push('\n');
+            out.push_str(&pairs(&rest, look));
         }
-        None => match node {
-            Node::List(items) => list(items, fields, width),
-            Node::Object(members) => {
-                let shown: Vec<_> = match fields.is_empty() {
-                    true => members.iter().map(|(name, value)| (name.as_str(), value)).collect(),
-                    false => fields.iter().filter_map(|name| Some((name.as_str(), find(node, name)?))).collect(),
-                };
-                pairs(&shown, width)
-            }
-            scalar => format!("{}\n", cell(scalar)),
-        },
+        return Ok(out);
+    }
+    match node {
+        Node::List(items) => list(items, look),
+        Node::Object(members) => {
+            let names = match look.asked {
+                [] => look.usual.iter().filter(|name| columns::find(node, name).is_some()).cloned().collect(),
+                asked => columns::asked(&[node], asked)?,
+            };
+            let shown: Pairs<'_> = match names.as_slice() {
+                [] => members.iter().map(|(name, value)| (name.as_str(), value)).collect(),
+                names => names.iter().filter_map(|name| Some((name.as_str(), columns::find(node, name)?))).collect(),
+            };
+            Ok(if shown.is_empty() { NOTHING.to_owned() } else { pairs(&shown, look) })
+        }
+        scalar if look.asked.is_empty() => Ok(format!("{}\n", cell(scalar))),
+        _ => Err(Unfit::Column { name: look.asked[0].clone(), known: Vec::new() }),
     }
 }
 
 type Pairs<'a> = Vec<(&'a str, &'a Node)>;
 
-/// The items of `{"items": [..], "next": ..}`, and what stands beside them: when the array is the only one, and it is alone, or
-/// it is named like a page's items or all beside it speaks of the page.
-fn unwrapped(node: &Node) -> Option<(&[Node], Pairs<'_>)> {
+/// The items of `{"items": [..], "next": ..}`, and what stands beside them: when it is known where they are, or when the array is the only
+/// one, and it is alone, or it is named like a page's items or all beside it speaks of the page.
+fn unwrapped<'a>(node: &'a Node, look: &Look<'_>) -> Option<(&'a [Node], Pairs<'a>)> {
     let Node::Object(members) = node else { return None };
+    if let [first, more @ ..] = look.list {
+        let found = more.iter().try_fold(node.member(first)?, |inner, name| inner.member(name));
+        if let Some(Node::List(items)) = found {
+            return Some((items, beside(members, first)));
+        }
+    }
     let mut arrays = members.iter().filter_map(|(name, value)| match value {
         Node::List(items) => Some((name, items)),
         _ => None,
@@ -65,91 +102,101 @@ fn unwrapped(node: &Node) -> Option<(&[Node], Pairs<'_>)> {
     if arrays.next().is_some() {
         return None;
     }
-    let rest: Pairs<'_> =
-        members.iter().filter(|(other, _)| other != name).map(|(name, value)| (name.as_str(), value)).collect();
-    let of_the_page = |name: &str| {
-        let name = name.to_lowercase();
-        PAGE.iter().any(|part| name.contains(part))
-    };
+    let rest = beside(members, name);
     let named = ITEMS.contains(&name.as_str()) && rest.iter().all(|(_, value)| value.is_scalar());
     let objects = items.iter().all(|item| matches!(item, Node::Object(_)));
-    let beside = objects && rest.iter().all(|(name, value)| value.is_scalar() && of_the_page(name));
-    (rest.is_empty() || named || beside).then_some((items, rest))
+    let is_page = objects && rest.iter().all(|(name, value)| value.is_scalar() && is_of_page(name));
+    (rest.is_empty() || named || is_page).then_some((items, rest))
 }
 
-fn list(items: &[Node], fields: &[String], width: Option<usize>) -> String {
+fn beside<'a>(members: &'a [(String, Node)], list: &str) -> Pairs<'a> {
+    members.iter().filter(|(name, _)| name != list).map(|(name, value)| (name.as_str(), value)).collect()
+}
+
+/// Whether a member only says something about a page.
+pub fn is_of_page(name: &str) -> bool {
+    let name = name.to_lowercase();
+    PAGE.iter().any(|part| name.contains(part))
+}
+
+fn list(items: &[Node], look: &Look<'_>) -> Result<String, Unfit> {
     if items.is_empty() {
-        return "(none)\n".to_owned();
+        return Ok(NOTHING.to_owned());
     }
-    if !items.iter().all(|item| matches!(item, Node::Object(_))) {
-        return items.iter().map(|item| format!("{}\n", fit(&cell(item), width.unwrap_or(usize::MAX)))).collect();
-    }
-    let columns = columns(items, fields);
+    let objects: Vec<&Node> = items.iter().filter(|item| matches!(item, Node::Object(_))).collect();
+    let columns = match look.asked {
+        [] if objects.len() < items.len() => Vec::new(),
+        [] => columns::chosen(&objects, look.usual),
+        asked if objects.is_empty() => {
+            return Err(Unfit::Column { name: asked[0].clone(), known: Vec::new() });
+        }
+        asked => columns::asked(&objects, asked)?,
+    };
     if columns.is_empty() {
-        return items.iter().map(|item| format!("{}\n", fit(&cell(item), width.unwrap_or(usize::MAX)))).collect();
+        let width = look.width.unwrap_or(usize::MAX);
+        return Ok(items.iter().map(|item| format!("{}\n", width::fit(&cell(item), width))).collect());
     }
-    let rows: Vec<Vec<String>> = items
-        .iter()
-        .map(|item| columns.iter().map(|name| find(item, name).map_or_else(String::new, cell)).collect())
-        .collect();
-    let heads: Vec<String> = columns.iter().map(|name| sanitize::line(name).to_uppercase()).collect();
-    grid(&heads, &rows, width)
+    Ok(grid(&columns.iter().map(|name| Column::of(name, items)).collect::<Vec<_>>(), look))
 }
 
-/// The fields asked for, else every member that is scalar wherever it is, in the order of first appearance.
-fn columns(items: &[Node], fields: &[String]) -> Vec<String> {
-    let asked: Vec<String> =
-        fields.iter().filter(|name| items.iter().any(|item| find(item, name).is_some())).cloned().collect();
-    if !asked.is_empty() {
-        return asked;
-    }
-    let mut names: Vec<(String, bool)> = Vec::new();
-    let mut places = std::collections::HashMap::new();
-    for item in items {
-        let Node::Object(members) = item else { continue };
-        for (name, value) in members {
-            let at = *places.entry(name.as_str()).or_insert_with(|| {
-                names.push((name.clone(), true));
-                names.len() - 1
-            });
-            names[at].1 &= value.is_scalar();
+/// One column, its cells made safe.
+struct Column {
+    head: String,
+    cells: Vec<String>,
+    /// Whether every cell is a number or empty.
+    is_numeric: bool,
+}
+
+impl Column {
+    fn of(name: &str, items: &[Node]) -> Self {
+        let found: Vec<Option<&Node>> = items.iter().map(|item| columns::find(item, name)).collect();
+        let is_number = |node: &Option<&Node>| matches!(node, None | Some(Node::Null | Node::Number(_)));
+        Self {
+            head: sanitize::line(name).to_uppercase(),
+            is_numeric: found.iter().all(is_number),
+            cells: found.into_iter().map(|node| node.map_or_else(String::new, cell)).collect(),
         }
     }
-    names.into_iter().filter(|(_, scalar)| *scalar).map(|(name, _)| name).collect()
-}
 
-/// A member by its whole name, else by the names between dots.
-fn find<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
-    if let Some(found) = node.member(name) {
-        return Some(found);
+    /// The columns of the terminal that it would like.
+    fn natural(&self) -> usize {
+        self.cells.iter().chain([&self.head]).map(|cell| width::of(cell)).max().unwrap_or(0)
     }
-    let (first, rest) = name.split_once('.')?;
-    find(node.member(first)?, rest)
+
+    fn cell(&self, text: &str, width: usize) -> String {
+        let text = width::fit(text, width);
+        if self.is_numeric { width::right(&text, width) } else { width::left(&text, width) }
+    }
 }
 
-fn pairs(members: &[(&str, &Node)], width: Option<usize>) -> String {
-    let names: Vec<String> = members.iter().map(|(name, _)| sanitize::line(name)).collect();
-    let widest = names.iter().map(|name| name.width()).max().unwrap_or(0);
-    let left = width.map_or(usize::MAX, |width| width.saturating_sub(widest + GAP).max(NARROW));
-    names
-        .iter()
-        .zip(members)
-        .map(|(name, (_, value))| {
-            format!("{}{}", pad(name, widest + GAP), fit(&cell(value), left)).trim_end().to_owned() + "\n"
-        })
-        .collect()
-}
-
-fn grid(heads: &[String], rows: &[Vec<String>], width: Option<usize>) -> String {
-    let natural: Vec<usize> = (0..heads.len())
-        .map(|at| rows.iter().map(|row| row[at].width()).chain([heads[at].width()]).max().unwrap_or(0))
-        .collect();
-    let widths = widths(&natural, width);
-    let mut out = String::new();
-    for row in std::iter::once(heads).chain(rows.iter().map(Vec::as_slice)) {
-        let line: String = row.iter().zip(&widths).map(|(text, &width)| pad(&fit(text, width), width + GAP)).collect();
-        out.push_str(line.trim_end());
+fn grid(columns: &[Column], look: &Look<'_>) -> String {
+    let natural: Vec<usize> = columns.iter().map(Column::natural).collect();
+    let widths = widths(&natural, look.width);
+    let line = |text: &dyn Fn(&Column) -> String| {
+        let cells = columns.iter().zip(&widths).map(|(column, &width)| column.cell(&text(column), width));
+        cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned()
+    };
+    let mut out = look.head(line(&|column| column.head.clone()));
+    out.push('\n');
+    for at in 0..columns.first().map_or(0, |column| column.cells.len()) {
+        out.push_str(&line(&|column| column.cells[at].clone()));
         out.push('\n');
+    }
+    out
+}
+
+fn pairs(members: &[(&str, &Node)], look: &Look<'_>) -> String {
+    let names: Vec<String> = members.iter().map(|(name, _)| sanitize::line(name)).collect();
+    let widest = names.iter().map(|name| width::of(name)).max().unwrap_or(0);
+    // A name that leaves no room for values is cut.
+    let widest = look.width.map_or(widest, |width| widest.min(width.saturating_sub(GAP + NARROW).max(1)));
+    let left = look.width.map_or(usize::MAX, |width| width.saturating_sub(widest + GAP).max(1));
+    let mut out = String::new();
+    for (name, (_, value)) in names.iter().zip(members) {
+        let value = width::fit(&cell(value), left);
+        let name = width::fit(name, widest);
+        let gap = if value.is_empty() { 0 } else { widest + GAP - width::of(&name) };
+        out.push_str(&format!("{}{}{value}\n", look.head(name), " ".repeat(gap)));
     }
     out
 }
@@ -187,70 +234,104 @@ fn cell(node: &Node) -> String {
     }
 }
 
-/// The text in at most `width` columns.
-fn fit(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut taken = 0;
-    let mut out = String::new();
-    for c in text.chars() {
-        taken += c.width().unwrap_or(0);
-        if taken + 1 > width {
-            break;
-        }
-        out.push(c);
-    }
-    out.push('…');
-    out
-}
-
-fn pad(text: &str, width: usize) -> String {
-    let mut out = text.to_owned();
-    out.extend(std::iter::repeat_n(' ', width.saturating_sub(text.width())));
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn table(json: &str, asked: &[&str], usual: &[&str], width: Option<usize>) -> Result<String, Unfit> {
+        let own = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let (asked, usual) = (own(asked), own(usual));
+        let look = Look { asked: &asked, usual: &usual, list: &[], width, colour: false };
+        write(&Node::parse(json).unwrap(), &look)
+    }
+
     #[track_caller]
-    fn check(json: &str, fields: &[&str], width: Option<usize>, expected: &str) {
-        let fields: Vec<String> = fields.iter().map(|&field| field.to_owned()).collect();
-        assert_eq!(write(&Node::parse(json).unwrap(), &fields, width), expected);
+    fn check(json: &str, usual: &[&str], width: Option<usize>, expected: &str) {
+        assert_eq!(table(json, &[], usual, width).as_deref(), Ok(expected));
     }
 
     #[test]
     fn lists_become_columns() {
-        let list = r#"[{"id":1,"name":"漢字","o":{"k":"deep"},"tags":[]},{"id":22,"name":"b\u001b[0m","more":true}]"#;
-        check(list, &[], None, "ID  NAME      MORE\n1   漢字\n22  b\\x1b[0m  true\n");
+        let list = r#"[{"id":1,"o":{"k":"deep"},"name":"漢字","tags":[]},{"id":22,"name":"b\u001b[0m","more":true}]"#;
+        let expected =
+            "ID  NAME      MORE  O             TAGS\n 1  漢字            {\"k\":\"deep\"}  []\n22  b\\x1b[0m  true\n";
+        check(list, &[], None, expected);
         check(list, &["name", "o.k", "nothing"], None, "NAME      O.K\n漢字      deep\nb\\x1b[0m\n");
         check("[1,\"two\",[3]]", &[], None, "1\ntwo\n[3]\n");
+        check("[{\"a\":1},2]", &[], None, "{\"a\":1}\n2\n");
+        check("[{},{}]", &[], None, "{}\n{}\n");
         check("[]", &[], None, "(none)\n");
+        check("{\"items\":[]}", &[], None, "(none)\n");
+        check("{}", &[], None, "(none)\n");
+    }
+
+    #[test]
+    fn numbers_stand_at_the_right() {
+        check(r#"[{"n":1.50,"m":1},{"n":12},{"n":null,"m":"x"}]"#, &[], None, "   N  M\n1.50  1\n  12\n      x\n");
     }
 
     #[test]
     fn pages_are_unwrapped_and_things_are_not() {
-        check(r#"{"items":[{"id":1}],"nextCursor":"c"}"#, &[], None, "ID\n1\n\nnextCursor  c\n");
-        check(r#"{"total_count":1,"workflows":[{"id":1}]}"#, &[], None, "ID\n1\n\ntotal_count  1\n");
+        check(r#"{"items":[{"id":1}],"nextCursor":"c"}"#, &[], None, "ID\n 1\n\nnextCursor  c\n");
+        check(r#"{"total_count":1,"workflows":[{"id":1}]}"#, &[], None, "ID\n 1\n\ntotal_count  1\n");
         check(r#"{"id":1,"labels":["a"]}"#, &[], None, "id      1\nlabels  [\"a\"]\n");
         check(r#"{"id":1,"labels":[{"n":1}]}"#, &[], None, "id      1\nlabels  [{\"n\":1}]\n");
         check(r#"{"id":1,"secret":2,"x":{"y":3}}"#, &["x.y", "id"], None, "x.y  3\nid   1\n");
+        check(r#"{"message":"gone"}"#, &["id"], None, "message  gone\n");
         check("\"a\\nb\"", &[], None, "a\\nb\n");
+        let list = ["data".to_owned(), "rows".to_owned()];
+        let look = Look { asked: &[], usual: &[], list: &list, width: None, colour: false };
+        let page = Node::parse(r#"{"data":{"rows":[{"id":1}],"x":[]},"n":2}"#).unwrap();
+        assert_eq!(write(&page, &look).as_deref(), Ok("ID\n 1\n\nn  2\n"));
+    }
+
+    #[test]
+    fn columns_that_are_asked_for_are_all_that_is_shown() {
+        let page = r#"{"items":[{"id":1,"user":{"name":"ann"}},{"id":20}],"next":"c"}"#;
+        assert_eq!(
+            table(page, &["user.name", "ID"], &["id"], None).as_deref(),
+            Ok("USER.NAME  ID\nann         1\n           20\n")
+        );
+        assert_eq!(table(r#"{"id":1,"n":2}"#, &["n"], &[], None).as_deref(), Ok("n  2\n"));
+        assert_eq!(table("[]", &["n"], &[], None).as_deref(), Ok("(none)\n"));
+        for (json, known) in [(page, 3), (r#"{"id":1}"#, 1), ("[1]", 0), ("1", 0)] {
+            match table(json, &["user.nmae"], &[], None) {
+                Err(Unfit::Column { name, known: names }) => {
+                    assert_eq!((name.as_str(), names.len()), ("user.nmae", known))
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn heads_may_be_coloured_and_nothing_else_changes() {
+        for json in [r#"[{"id":1,"name":"a"}]"#, r#"{"id":1,"none":null}"#] {
+            let look = Look { asked: &[], usual: &[], list: &[], width: Some(40), colour: true };
+            let coloured = write(&Node::parse(json).unwrap(), &look).unwrap();
+            assert!(coloured.starts_with("\u{1b}[1m"), "{coloured:?}");
+            assert_eq!(colour::stripped(&coloured), table(json, &[], &[], Some(40)).unwrap());
+        }
     }
 
     #[test]
     fn the_terminal_bounds_every_line() {
-        let row =
-            |i: usize| format!(r#"{{"id":{i},"text":"{}","more":"{}","last":"z"}}"#, "x".repeat(60), "y".repeat(60));
-        let list = Node::parse(&format!("[{},{}]", row(1), row(2))).unwrap();
-        for width in [1, 10, 20, 40, 80, 200] {
-            let table = write(&list, &[], Some(width));
-            let widest = table.lines().map(UnicodeWidthStr::width).max().unwrap();
-            assert!(widest <= width.max(2), "{width}: {widest}\n{table}");
+        let row = |i: usize| {
+            let (x, y, z) = ("x".repeat(60), "漢字".repeat(20), "e\u{301}".repeat(30));
+            format!(
+                r#"{{"id":{i},"text":"{x}","more":"{y}","marks":"{z}","last":"z","a very long name of a member":[{{}}]}}"#
+            )
+        };
+        let list = format!("[{},{}]", row(1), row(2));
+        for width in [1, 2, 10, 20, 40, 80, 200, 1000] {
+            for json in [&list, &row(1)] {
+                let table = table(json, &[], &[], Some(width)).unwrap();
+                let widest = table.lines().map(width::of).max().unwrap();
+                // A name and a value need a column each, and two between them.
+                let least = if json.starts_with('{') { 4 } else { 1 };
+                assert!(widest <= width.max(least), "{width}: {widest}\n{table}");
+            }
         }
-        let wide = write(&Node::parse(r#"{"k":"漢字漢字漢字漢字漢字"}"#).unwrap(), &[], Some(12));
-        assert_eq!(wide, "k  漢字漢字…\n");
+        check(r#"{"k":"漢字漢字漢字漢字漢字"}"#, &[], Some(12), "k  漢字漢字…\n");
     }
 }

@@ -129,7 +129,10 @@ fn outcome(
     let chosen = match asked::read(options, &|path| world.host.absolute(path))? {
         Asked::Mcp { id, transport } => mcp(id, &transport),
         Asked::Api { location, kind } => {
-            let found = probe::probe(world, &location, kind, options.value("service"))?;
+            let found = {
+                let _waits = world.console.progress("looking for an API description");
+                probe::probe(world, &location, kind, options.value("service"))?
+            };
             let directory = path.parent().filter(|_| scope == Scope::Project);
             // A variable that this very file names already, for the same source, is set for it.
             let known = String::from_utf8_lossy(known);
