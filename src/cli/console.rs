@@ -76,9 +76,9 @@ impl Console {
         }
     }
 
-    /// What `--verbose` tells.
+    /// What `--verbose` tells; `--quiet` is stronger.
     pub fn tell(&self, text: &str) {
-        if self.verbose.get() {
+        if self.verbose.get() && !self.quiet.get() {
             self.write_error(&format!("{}\n", sanitize::line(text)));
         }
     }

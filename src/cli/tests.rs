@@ -354,6 +354,27 @@ fn h40_a_runtime_that_is_away_or_other_is_told_apart() {
 }
 
 #[test]
+fn the_environment_says_what_flags_say() {
+    let mut world = World::new("environment");
+    world.env.push(("OPEN_CLI_FORMAT".to_owned(), "yaml".to_owned()));
+    world.run("status").has(0, "reachable: true", "");
+    world.run("status --format json").has(0, "\"reachable\":true", "");
+    world.env.push(("OPEN_CLI_TIMEOUT".to_owned(), "soon".to_owned()));
+    world.run("status").has(2, "", "OPEN_CLI_TIMEOUT: soon is no time");
+    world.run("status --timeout 3").has(0, "reachable: true", "");
+    world.env.push(("OPEN_CLI_FORMAT".to_owned(), "json".to_owned()));
+    world.run("status --no-such").has(2, "", "\"exit\":2");
+}
+
+#[test]
+fn quiet_leaves_errors_only() {
+    let world = World::new("quiet").answers("{}");
+    assert!(!world.run("catalog list --group nope").err.is_empty(), "there is something to leave out");
+    world.run("catalog list --group nope --quiet --verbose").is(0, "[]\n", "");
+    world.run("catalog list --group nope -q --service x").has(2, "", "error: ");
+}
+
+#[test]
 fn h41_help_and_version_need_no_runtime() {
     let world = World::with("help", Fake { away: true, ..Fake::default() });
     world.run("--version").is(0, &format!("open-cli {}\n", crate::VERSION), "");
