@@ -40,6 +40,7 @@ const SEAMS: &[(&str, &str)] = &[
     ("rustix::", "src/http/front"),
     ("rustix::", "src/base/disk.rs"),
     ("rustix::", "src/base/program.rs"),
+    ("rustix::", "src/base/host.rs"),
     ("httparse::", "src/http/front"),
     ("serde_saphyr::", "src/base/document.rs"),
     ("lexopt::", "src/cli/args.rs"),

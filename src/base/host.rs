@@ -211,7 +211,7 @@ impl Host {
             stdin: io::stdin().is_terminal(),
             stdout: io::stdout().is_terminal(),
             stderr: io::stderr().is_terminal(),
-            columns: env.var("COLUMNS").and_then(|columns| columns.parse().ok()),
+            columns: env.var("COLUMNS").and_then(|columns| columns.parse().ok()).or_else(columns),
         };
         Self {
             args: std::env::args_os().skip(1).collect(),
@@ -235,6 +235,18 @@ impl Host {
     pub fn absolute(&self, path: &Path) -> PathBuf {
         self.cwd.join(path)
     }
+}
+
+/// What the terminal of standard output says; shells tell only themselves.
+#[cfg(unix)]
+fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+#[cfg(not(unix))]
+fn columns() -> Option<usize> {
+    None
 }
 
 impl fmt::Debug for Host {
