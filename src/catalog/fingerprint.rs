@@ -47,10 +47,12 @@ fn told<'a>(tool: &'a Tool, digests: &mut Digests<'a>) -> Tool {
     let parameters = |tool: &'a Tool| tool.path_params.iter().chain(&tool.flags);
     for (to, from) in told.path_params.iter_mut().chain(&mut told.flags).zip(parameters(tool)) {
         to.schema = from.schema.as_ref().map(|schema| digests.schema(schema));
+        to.example = from.example.as_ref().map(|example| canonical(example).into());
     }
     if let (Some(to), Some(from)) = (&mut told.request_body, &tool.request_body) {
         for (to, from) in to.content_types.iter_mut().zip(&from.content_types) {
             to.schema = from.schema.as_ref().map(|schema| digests.schema(schema));
+            to.example = from.example.as_ref().map(|example| canonical(example).into());
         }
         to.content_types.sort_by(|a, b| a.media_type.cmp(&b.media_type));
     }

@@ -578,14 +578,14 @@ mod tests {
         assert_eq!(Value::Object(given.request.flags), json!({"idempotency-key-param": "k"}));
         let twice = vec![option("idempotency-key", "k"), option("Idempotency-Key", "k")];
         assert!(bind(twice).unwrap_err().message.contains("twice"));
-        let shown = crate::cli::help::tool(&tool, "s g c");
+        let shown = crate::cli::help::tool(&tool, "s g c", true).plain(200);
         assert!(shown.contains("made when neither is given") && shown.contains("--idempotency-key KEY"), "{shown}");
         assert!(!shown.contains("(required,"), "{shown}");
     }
 
     #[test]
     fn help_offers_an_idempotency_key_only_where_one_is_taken() {
-        assert!(!crate::cli::help::tool(&tool(), "s g c").contains("--idempotency-key"));
+        assert!(!crate::cli::help::tool(&tool(), "s g c", true).plain(200).contains("--idempotency-key"));
     }
 
     #[test]

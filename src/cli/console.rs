@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
 
 use crate::base::host::{Host, Terminal};
+use crate::base::page::Page;
 
 use super::output::sanitize;
 use super::report::Failure;
@@ -25,12 +26,18 @@ pub struct Console {
     pub verbose: Cell<bool>,
     /// Whether standard error is coloured.
     pub colour: Cell<bool>,
+    /// Whether headings on standard output are bold, where that is a terminal.
+    pub bold: Cell<bool>,
 }
+
+/// Terminals that do not say how wide they are, and what is none.
+const COLUMNS: usize = 80;
 
 impl Console {
     /// Takes the streams of `host`.
     pub fn of(host: &mut Host) -> Self {
-        let colour = host.terminal.stderr && host.env.var("NO_COLOR").is_none() && host.env.var("TERM") != Some("dumb");
+        let wanted = host.env.var("NO_COLOR").is_none() && host.env.var("TERM") != Some("dumb");
+        let colour = host.terminal.stderr && wanted;
         Self {
             out: RefCell::new(std::mem::replace(&mut host.stdout, Box::new(io::sink()))),
             err: RefCell::new(std::mem::replace(&mut host.stderr, Box::new(io::sink()))),
@@ -39,6 +46,7 @@ impl Console {
             quiet: Cell::new(false),
             verbose: Cell::new(false),
             colour: Cell::new(colour),
+            bold: Cell::new(wanted),
         }
     }
 
@@ -67,6 +75,22 @@ impl Console {
             true => self.answer(sanitize::lines(text).as_bytes()),
             false => self.answer(text.as_bytes()),
         }
+    }
+
+    /// Writes a page as wide as the terminal; on one, headings are bold unless colours are off. Whatever text it holds is made safe.
+    pub fn page(&self, page: &Page) -> Result<(), Failure> {
+        let bold = self.terminal.stdout && self.bold.get();
+        let mut out = String::new();
+        // A pipe gets the same whatever the terminal behind it (H40).
+        let columns = self.terminal.columns.filter(|_| self.terminal.stdout).unwrap_or(COLUMNS);
+        for line in page.lines(columns) {
+            let text = sanitize::line(&line.text);
+            match line.heading && bold {
+                true => out.push_str(&format!("\u{1b}[1m{text}\u{1b}[0m\n")),
+                false => out.push_str(&format!("{text}\n")),
+            }
+        }
+        self.answer(out.as_bytes())
     }
 
     /// A remark beside the answer.

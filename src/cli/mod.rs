@@ -53,6 +53,7 @@ pub fn run_with(host: &mut Host, transports: TransportFactory<'_>) -> u8 {
     console.quiet.set(line.globals.quiet);
     console.verbose.set(line.globals.verbose);
     console.colour.set(console.colour.get() && !line.globals.no_color);
+    console.bold.set(console.bold.get() && !line.globals.no_color);
     let format = world::format(&line.globals, &console);
     let result = parsed.map_err(Failure::from).and_then(|()| {
         let mut world = World { host, console: &console, globals: &line.globals, transports };

@@ -86,20 +86,25 @@ impl<'a> World<'a> {
     /// Everything that a call needs, nothing sent yet. Where a login at a browser is missing, a person at a terminal is asked.
     pub fn connect(&mut self) -> Result<Connection<'a>, Failure> {
         let terminal = self.console.terminal;
-        self.connect_with(terminal.stdin && terminal.stderr)
+        self.connect_with(terminal.stdin && terminal.stderr, None)
     }
 
     /// As [`World::connect`], for a person who came to log in.
     pub fn connect_to_log_in(&mut self) -> Result<Connection<'a>, Failure> {
-        self.connect_with(true)
+        self.connect_with(true, None)
     }
 
     /// As [`World::connect`], but nobody is asked for anything.
     pub fn connect_alone(&mut self) -> Result<Connection<'a>, Failure> {
-        self.connect_with(false)
+        self.connect_with(false, None)
     }
 
-    fn connect_with(&mut self, somebody: bool) -> Result<Connection<'a>, Failure> {
+    /// As [`World::connect_alone`], for what can do without: nothing takes longer than `limit`, unless `--timeout` says so.
+    pub fn connect_briefly(&mut self, limit: Duration) -> Result<Connection<'a>, Failure> {
+        self.connect_with(false, Some(limit))
+    }
+
+    fn connect_with(&mut self, somebody: bool, limit: Option<Duration>) -> Result<Connection<'a>, Failure> {
         let loaded = self.load()?;
         let remote = loaded.config.remote.as_ref();
         let variable = self.host.env.var(target::VARIABLE);
@@ -110,7 +115,7 @@ impl<'a> World<'a> {
         let transport = ways.to(&target.origin).map_err(|cause| {
             Failure::new(report::USAGE, "client", cause).hint("see --ca-cert, SSL_CERT_FILE and HTTPS_PROXY")
         })?;
-        let timeouts = self.globals.timeout.map_or(Timeouts::DEFAULT, Timeouts::all);
+        let timeouts = self.globals.timeout.or(limit).map_or(Timeouts::DEFAULT, Timeouts::all);
         let actor = instance.as_ref().map_or("open-cli", |instance| instance.id.as_str());
         let profile = self.globals.agent_profile.as_deref().or(loaded.config.default_profile.as_deref());
         let plan = auth::plan(remote, &target, actor, profile);

@@ -39,7 +39,7 @@ pub fn write(title: &Title<'_>, page: &Page) -> String {
     let mut fresh = true;
     for block in &page.0 {
         // A section begins with a paragraph of its own.
-        if !fresh && matches!(block, Block::Text(_) | Block::Lines(_)) {
+        if !fresh && matches!(block, Block::Text(_) | Block::Closing(_) | Block::Lines(_)) {
             out.push_str(".PP\n");
         }
         fresh = matches!(block, Block::Heading(_));
@@ -51,7 +51,7 @@ pub fn write(title: &Title<'_>, page: &Page) -> String {
 fn write_block(block: &Block, out: &mut String) {
     match block {
         Block::Heading(text) => out.push_str(&format!(".SH {}\n", escaped(&text.to_uppercase()))),
-        Block::Text(text) => {
+        Block::Text(text) | Block::Closing(text) => {
             for (at, line) in text.lines().filter(|line| !line.trim().is_empty()).enumerate() {
                 out.push_str(if at > 0 { ".br\n" } else { "" });
                 out.push_str(&format!("{}\n", line_of(line)));

@@ -35,6 +35,8 @@ pub enum Block {
     Rows(Vec<(String, String)>),
     /// A list.
     Items(Vec<String>),
+    /// A paragraph that is not about the heading before it.
+    Closing(String),
 }
 
 /// A text for people.
@@ -62,6 +64,11 @@ impl Page {
         if !text.trim().is_empty() {
             self.0.push(Block::Text(text));
         }
+    }
+
+    /// Adds a paragraph that is about the page, below its last section.
+    pub fn closing(&mut self, text: impl Into<String>) {
+        self.0.push(Block::Closing(text.into()));
     }
 
     /// Adds lines that are not wrapped.
@@ -118,6 +125,7 @@ fn laid_out(block: &Block, below: usize, width: usize) -> Vec<String> {
     let margin = " ".repeat(below);
     match block {
         Block::Heading(_) => Vec::new(),
+        Block::Closing(text) => wrapped(text, width),
         Block::Text(text) => {
             let lines = text.lines().flat_map(|line| wrapped(line, width - below));
             lines.map(|line| format!("{margin}{line}").trim_end().to_owned()).collect()
@@ -198,6 +206,7 @@ mod tests {
         );
         page.section("Nothing", Vec::new());
         page.list("Items", vec!["first of the list, which is long".to_owned(), "second".to_owned()]);
+        page.closing("That is all there is to say.");
         page
     }
 
@@ -220,6 +229,8 @@ Items:
   - first of the list, which is
     long
   - second
+
+That is all there is to say.
 ";
         assert_eq!(page().plain(31), expected);
         let wide = page().plain(500);

@@ -18,7 +18,6 @@ use crate::cli::tree::{self, Found};
 use crate::cli::world::World;
 use crate::cli::{commands, help};
 use crate::client::index::{Index, Row};
-use crate::client::runtime::ClientError;
 use crate::client::session::Session;
 use crate::contract::{
     CAPABILITY_CONTINUATIONS, CAPABILITY_REQUEST_FORMS, CAPABILITY_STREAMS, CAPABILITY_TOOL_DETAIL, ExecuteRequest,
@@ -32,26 +31,11 @@ const MAX_BODY: usize = 64 << 20;
 /// All files of a call together; the contract sends no larger body.
 const MAX_FILES: usize = 10 << 20;
 
-/// Runs the tool that `words` name, or explains it.
-pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token], explain: bool) -> Result<(), Failure> {
+/// Runs the tool that `words` name.
+pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token]) -> Result<(), Failure> {
     let connection = world.connect()?;
     let session = connection.session();
-    let index = match session.index() {
-        Err(error @ (ClientError::Unreachable { .. } | ClientError::Auth(_)))
-            if explain && session.remembered_index().is_some() =>
-        {
-            let why = match error {
-                ClientError::Auth(_) => "there is no token to ask the runtime with",
-                _ => "the runtime cannot be reached",
-            };
-            world.console.note(&format!("{why}; this is the catalog as it was last seen"));
-            return explained(world, None, session.remembered_index().as_ref(), words);
-        }
-        other => other?,
-    };
-    if explain {
-        return explained(world, Some(&session), Some(&index), words);
-    }
+    let index = session.index()?;
     match tree::find(&index, words)? {
         Found::Tool { row, used } => call(world, &session, &index, &row, &tokens[used..]),
         Found::Level(level) => match tokens.iter().find(|token| matches!(token, Token::Option { .. })) {
@@ -62,29 +46,8 @@ pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token], explain: boo
             ))
             .hint("a tool's flags stand after its command words")
             .into()),
-            _ => world.console.text(&help::level(&level)),
+            _ => world.console.page(&help::level(&level)),
         },
-    }
-}
-
-fn explained(
-    world: &World<'_>,
-    session: Option<&Session<'_>>,
-    index: Option<&Index>,
-    words: &[&str],
-) -> Result<(), Failure> {
-    let Some(index) = index else { return Ok(()) };
-    match tree::find(index, words)? {
-        Found::Level(level) => world.console.text(&help::level(&level)),
-        Found::Tool { row, .. } => {
-            let tool = match session {
-                Some(session) => whole_tool(session, index, &row)?,
-                None => read_tool(index, &row)?,
-            };
-            let service = index.service(row.service);
-            let words = service.map_or_else(|| row.command.to_owned(), |service| tree::words(service, &row));
-            world.console.text(&help::tool(&tool, &words))
-        }
     }
 }
 
