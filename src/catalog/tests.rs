@@ -182,7 +182,7 @@ fn what_is_deprecated_is_marked_and_examples_stay_out_of_summaries() {
     let gathered = World::new().source("s", &document).service("s", "s", |_| {}).gather(None);
     let [other, old] = &gathered.catalog.tools[..] else { panic!("two tools") };
     let content = |tool: &Tool| tool.request_body.as_ref().unwrap().content_types[0].clone();
-    let slim = crate::catalog::slim::tool(old);
+    let slim = slim::tool(old);
     for (tool, example) in [(old, Some(json!("a"))), (&slim, None)] {
         assert!(tool.deprecated && tool.flags[0].deprecated && !other.deprecated);
         assert_eq!((&tool.flags[0].example, content(tool).example.is_some()), (&example, example.is_some()));

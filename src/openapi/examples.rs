@@ -31,6 +31,7 @@ mod tests {
 
     use crate::base::url::Url;
 
+    #[expect(clippy::needless_pass_by_value, reason = "the rows below read better without references")]
     #[track_caller]
     fn check(said: &serde_json::Value, expected: Option<serde_json::Value>) {
         let mut parameter = json!({"name": "x", "in": "query", "schema": {"type": "string"}});

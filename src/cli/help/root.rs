@@ -95,10 +95,7 @@ mod tests {
     use crate::cli::commands::BuiltIn;
     use crate::cli::flags::Flag;
 
-    fn of_no_kind<'t, T>(
-        kinds: Vec<(&'static str, Vec<&'t T>)>,
-        name: impl Fn(&T) -> &'static str,
-    ) -> Vec<&'static str> {
+    fn of_no_kind<T>(kinds: Vec<(&'static str, Vec<&T>)>, name: impl Fn(&T) -> &'static str) -> Vec<&'static str> {
         let other = kinds.into_iter().filter(|(kind, _)| *kind == OTHER);
         other.flat_map(|(_, rows)| rows).map(name).collect()
     }
