@@ -2,7 +2,7 @@
 # (.ci/run).
 
 .DEFAULT_GOAL := help
-.PHONY: help build check fmt clippy test doc interop integration crash bench soak fuzz dist demo clean
+.PHONY: help build check fmt clippy test doc interop integration crash bench soak fuzz man dist demo clean
 
 help: ## Print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -28,7 +28,7 @@ doc: ## Check the API docs
 interop: ## Test against an issuer and a browser of others (needs Node.js and Chromium)
 	@scripts/interop.sh
 
-integration: build ## Test the built programs with others' tools (needs Python, Node.js, nginx, systemd-analyze, zsh, fish, tmux)
+integration: build ## Test the built programs with others' tools (.ci/run installs them)
 	@scripts/integration.sh
 
 crash: ## Kill the toolbox CRASHES times (50) under load and see that its audit trail lost nothing
@@ -43,8 +43,12 @@ soak: build ## Hold the toolbox under mixed load for SOAK seconds (1,800), see w
 fuzz: ## Feed made-up bytes to TARGET (all of fuzz/fuzz_targets) for FUZZ seconds each (60; needs cargo-fuzz)
 	@scripts/fuzz.sh
 
-dist: ## Build, check and checksum the programs into ./dist
+man: ## Write the manual pages into ./man
+	@scripts/man.sh man
+
+dist: ## Build, check and checksum the programs and their manual pages into ./dist
 	@scripts/build.sh dist
+	@scripts/man.sh dist/man
 	@scripts/check-dist.sh dist
 
 demo: build ## Show a real API behind a governed runtime, from start to stop
@@ -52,4 +56,4 @@ demo: build ## Show a real API behind a governed runtime, from start to stop
 
 clean: ## Remove what was built
 	cargo clean
-	rm -rf bin dist
+	rm -rf bin dist man

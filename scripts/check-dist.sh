@@ -28,5 +28,5 @@ for program in "${programs[@]}"; do
 done
 
 cd "$dist"
-sha256sum "${programs[@]}" > SHA256SUMS
+sha256sum "${programs[@]}" man/* > SHA256SUMS
 cat SHA256SUMS

@@ -9,6 +9,7 @@ steps=(
     replicas     # three toolboxes behind nginx lose nothing in a rolling restart
     prism        # a judge of others takes every request
     servers      # two servers of others do what they are asked, for whom they should
+    man          # groff and mandoc read the manual pages without a warning
     units        # systemd reads the units
     shells       # bash, zsh and fish complete what they should, whatever a catalog says
     terminal     # a terminal shows what it should while somebody is asked

@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 mod described;
 #[path = "corpus/golden.rs"]
 mod golden;
+#[path = "corpus/help.rs"]
+mod help;
 #[path = "corpus/permuted.rs"]
 mod permuted;
 

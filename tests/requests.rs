@@ -209,6 +209,8 @@ fn the_parser_sees_what_it_should() {
         explode,
         allow_reserved: false,
         content_type: None,
+        deprecated: false,
+        example: None,
     };
     let pairs = parse::pairs("c=a%2Cb,c&d=1&c%5Bx%5D=2");
     assert_eq!(parse::query(&parameter(Style::Form, false), &pairs, &json!(["", ""])), Some(json!(["a,b", "c"])));

@@ -18,9 +18,16 @@ const PATH: &str = "/rate_limit";
 const UPSTREAM: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n{\"rate\":{\"remaining\":4999}}";
 
-/// The start alone, what the tab key costs, one dynamic command, and a search.
+/// A tool with a body, whose help is longer than most.
+const EXPLAINED: &str = "github:issues/create";
+
+/// Help is there before anybody notices that it was waited for.
+const HELP_MS: f64 = 8.0;
+
+/// The start alone, help, what the tab key costs, one dynamic command, and a search.
 pub(crate) fn measure(scene: &Scene) -> Vec<Row> {
     let mut rows = vec![start(scene), completion(scene)];
+    rows.extend(help(scene));
     if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
         rows.push(dynamic(scene));
     } else {
@@ -55,12 +62,41 @@ fn completion(scene: &Scene) -> Row {
     Row::new("completion of open-cli github <TAB>", "ms", ours).peer("/bin/true", bare).at_most("ms:", median, 12.0)
 }
 
+/// Help with the GitHub catalog in the cache. The toolbox is gone by then, so that nothing can be asked.
+fn help(scene: &Scene) -> [Row; 2] {
+    let toolbox = scene.toolbox(plain_server(UPSTREAM));
+    toolbox.until_ready();
+    let words = command_words(&toolbox.ask("GET", "/v1/tools?id=github%3Aissues%2Fcreate").1, EXPLAINED);
+    let asking = |arguments: &[&str]| {
+        let mut command = scene.program("open-cli");
+        command.args(["--runtime", &toolbox.url]).args(arguments);
+        command
+    };
+    let mut root = asking(&["--help"]);
+    let mut one = asking(&["github", &words[0], &words[1], "--help"]);
+    for (command, shown) in [(&mut one, "--body BODY"), (&mut root, "github")] {
+        let answer = command.output().unwrap();
+        let text = String::from_utf8_lossy(&answer.stdout).into_owned();
+        assert!(answer.status.success() && text.contains(shown), "{text}{}", String::from_utf8_lossy(&answer.stderr));
+    }
+    drop(toolbox);
+    let [first, second, bare] =
+        interleaved(RUNS, [&mut || run(&mut root), &mut || run(&mut one), &mut || run(&mut Command::new("/bin/true"))]);
+    [("open-cli --help, GitHub catalog cached", first), ("a command's help, GitHub catalog cached", second)].map(
+        |(name, ours)| {
+            let row = Row::new(name, "ms", ours).peer("/bin/true", bare.clone());
+            let median = row.median();
+            row.at_most("ms:", median, HELP_MS)
+        },
+    )
+}
+
 /// The command's time, less what asking the upstream itself takes: curl's time less curl's own start-up.
 fn dynamic(scene: &Scene) -> Row {
     let upstream = plain_server(UPSTREAM);
     let toolbox = scene.toolbox(upstream);
     toolbox.until_ready();
-    let words = command_words(&toolbox.ask("GET", "/v1/tools?id=github%3Arate-limit%2Fget").1);
+    let words = command_words(&toolbox.ask("GET", "/v1/tools?id=github%3Arate-limit%2Fget").1, TOOL);
     let mut command = scene.program("open-cli");
     command.args(["--runtime", &toolbox.url, "github"]).args(words);
     let answer = command.output().unwrap();
@@ -97,10 +133,10 @@ fn search(scene: &Scene) -> Row {
 }
 
 /// Group and command of the tool, from its description.
-fn command_words(body: &[u8]) -> [String; 2] {
+fn command_words(body: &[u8], id: &str) -> [String; 2] {
     let tool: Value = serde_json::from_slice(body).unwrap();
     let tool = tool.get("tool").unwrap_or(&tool);
-    assert_eq!(tool["id"], TOOL);
+    assert_eq!(tool["id"], id);
     ["group", "command"].map(|key| tool[key].as_str().unwrap().to_owned())
 }
 

@@ -16,6 +16,7 @@ pub mod log;
 pub mod members;
 pub mod name;
 pub mod pace;
+pub mod page;
 pub mod pattern;
 pub mod places;
 pub mod process;

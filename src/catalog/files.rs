@@ -134,6 +134,7 @@ mod tests {
             media_type: "multipart/form-data".into(),
             schema: Some(Schema::new(schema)),
             encoding: serde_json::from_value(encoding).unwrap(),
+            ..BodyContent::default()
         };
         let found = members(&content);
         let found: Vec<_> = found.iter().map(|file| (file.name.as_str(), file.many, file.required)).collect();

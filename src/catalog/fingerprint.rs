@@ -40,10 +40,12 @@ fn told(tool: &Tool) -> Tool {
     let mut told = tool.clone();
     for parameter in told.path_params.iter_mut().chain(&mut told.flags) {
         parameter.schema = parameter.schema.as_ref().map(summed);
+        parameter.example = parameter.example.as_ref().map(|example| canonical(example).into());
     }
     if let Some(body) = &mut told.request_body {
         for content in &mut body.content_types {
             content.schema = content.schema.as_ref().map(summed);
+            content.example = content.example.as_ref().map(|example| canonical(example).into());
         }
         body.content_types.sort_by(|a, b| a.media_type.cmp(&b.media_type));
     }

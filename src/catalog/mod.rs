@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::base::id::{ServiceId, SourceId, ToolId};
 pub use crate::base::schema::Schema;
@@ -161,6 +162,9 @@ pub struct Tool {
     /// Left out of listings unless asked for.
     #[serde(default)]
     pub hidden: bool,
+    /// Its publisher advises against it (ours).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deprecated: bool,
     /// In the order of the template.
     #[serde(default)]
     pub path_params: Vec<Parameter>,
@@ -237,6 +241,12 @@ pub struct Parameter {
     /// The media type when the parameter is described by `content` instead of `schema`: its value is sent as that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
+    /// Its publisher advises against it (ours).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deprecated: bool,
+    /// One that the publisher gives beside the schema (ours); absent in summaries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<Value>,
 }
 
 /// The body an operation takes.
@@ -263,6 +273,9 @@ pub struct BodyContent {
     /// How properties of a form are written, by name (ours); only those of which the description says something.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub encoding: BTreeMap<String, Encoding>,
+    /// One that the publisher gives beside the schema (ours); absent in summaries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<Value>,
 }
 
 /// What calling a tool may do.

@@ -36,6 +36,7 @@ pub fn tool(tool: &Tool) -> Tool {
         summary: tool.summary.clone(),
         description: String::new(),
         hidden: tool.hidden,
+        deprecated: tool.deprecated,
         path_params: tool.path_params.iter().map(parameter).collect(),
         flags: tool.flags.iter().map(parameter).collect(),
         request_body: tool.request_body.as_ref().map(body),
@@ -69,6 +70,8 @@ fn parameter(parameter: &Parameter) -> Parameter {
         explode: parameter.explode,
         allow_reserved: parameter.allow_reserved,
         content_type: parameter.content_type.clone(),
+        deprecated: parameter.deprecated,
+        example: None,
     }
 }
 
@@ -81,6 +84,7 @@ fn body(body: &RequestBody) -> RequestBody {
             media_type: content.media_type.clone(),
             schema: schema.and_then(|schema| object_body(schema, multipart)),
             encoding: if multipart { content.encoding.clone() } else { BTreeMap::new() },
+            example: None,
         }
     });
     RequestBody { required: body.required, content_types: content_types.collect() }

@@ -172,6 +172,24 @@ fn h32_collisions_are_resolved_and_reported() {
 }
 
 #[test]
+fn what_is_deprecated_is_marked_and_examples_stay_out_of_summaries() {
+    let parameters =
+        json!([{"name": "q", "in": "query", "deprecated": true, "example": "a", "schema": {"type": "string"}}]);
+    let body = json!({"content": {"application/json": {"schema": {"type": "object"}, "example": {"b": 1, "a": 2}}}});
+    let document = described(&json!({
+        "/a": {"post": {"deprecated": true, "parameters": parameters, "requestBody": body}}, "/b": {"get": {}},
+    }));
+    let gathered = World::new().source("s", &document).service("s", "s", |_| {}).gather(None);
+    let [other, old] = &gathered.catalog.tools[..] else { panic!("two tools") };
+    let content = |tool: &Tool| tool.request_body.as_ref().unwrap().content_types[0].clone();
+    let slim = slim::tool(old);
+    for (tool, example) in [(old, Some(json!("a"))), (&slim, None)] {
+        assert!(tool.deprecated && tool.flags[0].deprecated && !other.deprecated);
+        assert_eq!((&tool.flags[0].example, content(tool).example.is_some()), (&example, example.is_some()));
+    }
+}
+
+#[test]
 fn ids_groups_commands_and_summaries_follow_the_contract() {
     let document = described(&json!({
         "/v1/pets/{petId}": {

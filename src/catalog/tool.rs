@@ -97,6 +97,7 @@ impl<'a> Drafts<'a> {
             command,
             aliases: extensions.aliases(),
             hidden: extensions.boolean("x-cli-hidden") || matches!(operation.method, Method::Head | Method::Options),
+            deprecated: operation.deprecated,
             safety: extensions.safety(self.target.granted),
             output: extensions.output(),
             pagination: extensions.pagination(),
@@ -238,6 +239,8 @@ fn as_parameter(parameter: &openapi::Parameter, name: String) -> Parameter {
         explode: parameter.explode,
         allow_reserved: parameter.allow_reserved,
         content_type: parameter.content_type.clone(),
+        deprecated: parameter.deprecated,
+        example: parameter.example.clone(),
     }
 }
 
@@ -246,6 +249,7 @@ fn body(body: &openapi::operations::Body) -> RequestBody {
         media_type: content.media_type.clone(),
         schema: content.schema.clone(),
         encoding: content.encoding.clone(),
+        example: content.example.clone(),
     });
     RequestBody { required: body.required, content_types: contents.collect() }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::base::host::Env;
 use crate::base::name::nearest;
 
 use super::flags::{self, Flag, Takes};
@@ -78,6 +79,8 @@ pub enum Token {
 pub struct Line {
     /// Global flags.
     pub globals: Globals,
+    /// Names of the global flags that were given.
+    pub given: Vec<&'static str>,
     /// The rest, in order.
     pub tokens: Vec<Token>,
 }
@@ -139,7 +142,7 @@ pub fn parse(args: &[OsString], line: &mut Line) -> Result<(), UsageError> {
                 line.tokens.push(if literal { Token::Literal(word) } else { Token::Word(word) });
             }
             lexopt::Arg::Short(letter) => match flags::GLOBAL.iter().find(|flag| flag.short == Some(letter)) {
-                Some(flag) => line.globals.set(flag, None)?,
+                Some(flag) => line.set(flag, None)?,
                 None => line.tokens.push(call_letter(letter).ok_or_else(|| unknown_letter(letter))?),
             },
             lexopt::Arg::Long(name) => {
@@ -147,7 +150,7 @@ pub fn parse(args: &[OsString], line: &mut Line) -> Result<(), UsageError> {
                 match flags::find(flags::GLOBAL, &name) {
                     Some(flag) => {
                         let value = global_value(flag, &mut parser)?;
-                        line.globals.set(flag, value)?;
+                        line.set(flag, value)?;
                     }
                     None => {
                         let value = parser.optional_value().map(text).transpose()?;
@@ -166,6 +169,36 @@ pub fn wanted_format(args: &[OsString]) -> Option<Format> {
     let joined = |word: &&str| word.strip_prefix("--format=").and_then(Format::parse);
     let apart = |at: usize| Format::parse(words.get(at + 1).filter(|_| words[at] == "--format")?);
     (0..words.len()).rev().find_map(|at| joined(&words[at]).or_else(|| apart(at)))
+}
+
+/// What the environment says of flags that are not given. Those with a name of their own are read where they count. Everything that is
+/// right is taken; the error is the first that is not.
+pub fn environment(env: &Env, line: &mut Line) -> Result<(), UsageError> {
+    let mut result = Ok(());
+    for flag in flags::GLOBAL.iter().filter(|flag| flag.env.is_none() && !line.given.contains(&flag.name)) {
+        let Some(variable) = flags::variable(flag) else { continue };
+        let Some(value) = env.var(&variable) else { continue };
+        let value = match (flag.takes, value) {
+            (Takes::Nothing, "1") => "true",
+            (Takes::Nothing, "0") => "false",
+            (_, value) => value,
+        };
+        let set = line.globals.set(flag, Some(value.into()));
+        result = result.and(set.map_err(|error| of_variable(error, flag, &variable)));
+    }
+    result
+}
+
+/// The same error, told of the variable.
+fn of_variable(error: UsageError, flag: &Flag, variable: &str) -> UsageError {
+    let flag_name = format!("--{}", flag.name);
+    let cause = error.message.strip_prefix(&flag_name).unwrap_or(&error.message);
+    let error = UsageError { message: format!("{variable}{cause}"), ..error };
+    match flag.takes {
+        Takes::Nothing => UsageError::new(format!("{variable}: the value is neither true nor false"))
+            .hint("known: true, false, 1, 0; empty is as if it were not set"),
+        _ => error,
+    }
 }
 
 /// The letter of a switch that every tool has, as if it were written out.
@@ -206,6 +239,13 @@ fn text(word: OsString) -> Result<String, UsageError> {
         let shown = word.to_string_lossy().escape_debug().to_string();
         UsageError::new(format!("the argument {shown} is not UTF-8")).hint("bytes go into a file: --body @FILE")
     })
+}
+
+impl Line {
+    fn set(&mut self, flag: &'static Flag, value: Option<OsString>) -> Result<(), UsageError> {
+        self.given.push(flag.name);
+        self.globals.set(flag, value)
+    }
 }
 
 impl Globals {
@@ -471,6 +511,87 @@ mod tests {
             assert_ne!(globals, Globals::default(), "--{} is taken in nowhere", flag.name);
             assert!(!globals.version || flag.name == "version", "--{}", flag.name);
             assert!(globals.timeout.is_none() || flag.name == "timeout", "--{}", flag.name);
+        }
+    }
+
+    fn with_environment(text: &str, variables: &[(&str, &str)]) -> (Line, Result<(), UsageError>) {
+        let (mut line, parsed) = pass(text);
+        parsed.unwrap();
+        let pairs = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        let result = environment(&Env::new(pairs), &mut line);
+        (line, result)
+    }
+
+    #[test]
+    fn every_global_of_the_table_has_its_variable() {
+        for flag in flags::GLOBAL {
+            let Some(variable) = flags::variable(flag) else {
+                let (line, result) = with_environment("", &[(&format!("OPEN_CLI_{}", flag.name.to_uppercase()), "1")]);
+                assert_eq!((line.globals, result), (Globals::default(), Ok(())), "--{}", flag.name);
+                continue;
+            };
+            assert!(variable.starts_with("OPEN_CLI_"), "{variable}");
+            // Read by the target and the instance, which tell them from flags.
+            if flag.env.is_some() {
+                continue;
+            }
+            let value = match flag.takes {
+                Takes::Nothing => "1",
+                Takes::OneOf(values) | Takes::MaybeOneOf(values) => values[0],
+                Takes::Value(_) if flag.name == "timeout" => "1.5s",
+                Takes::Value(_) => "/v",
+            };
+            let (line, result) = with_environment("", &[(&variable, value)]);
+            assert_eq!(result, Ok(()));
+            let mut by_flag = Globals::default();
+            let given = if flag.takes == Takes::Nothing { "true" } else { value };
+            by_flag.set(flag, Some(given.into())).unwrap();
+            assert_eq!(line.globals, by_flag, "{variable}");
+            assert_ne!(line.globals, Globals::default(), "{variable} says nothing");
+            let (line, result) = with_environment("", &[(&variable, "")]);
+            assert_eq!((line.globals, result), (Globals::default(), Ok(())), "empty is not set: {variable}");
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_its_variable() {
+        for (text, variables, expected) in [
+            (
+                "--format yaml",
+                [("OPEN_CLI_FORMAT", "json")],
+                Globals { format: Some(Format::Yaml), ..Globals::default() },
+            ),
+            (
+                "--format yaml",
+                [("OPEN_CLI_FORMAT", "jsno")],
+                Globals { format: Some(Format::Yaml), ..Globals::default() },
+            ),
+            ("--quiet=false", [("OPEN_CLI_QUIET", "1")], Globals::default()),
+            ("", [("OPEN_CLI_QUIET", "true")], Globals { quiet: true, ..Globals::default() }),
+            ("", [("OPEN_CLI_QUIET", "0")], Globals::default()),
+            ("", [("OPEN_CLI_APPROVAL", "1")], Globals::default()),
+        ] {
+            let (line, result) = with_environment(text, &variables);
+            assert_eq!((line.globals, result), (expected, Ok(())), "{text} {variables:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        for (variable, value, part) in [
+            ("OPEN_CLI_FORMAT", "jsno", "OPEN_CLI_FORMAT: the value jsno is unknown (did you mean json?"),
+            ("OPEN_CLI_TIMEOUT", "soon", "OPEN_CLI_TIMEOUT: soon is no time"),
+            ("OPEN_CLI_MODE", "all", "OPEN_CLI_MODE: the value all is unknown"),
+            (
+                "OPEN_CLI_VERBOSE",
+                "yes",
+                "OPEN_CLI_VERBOSE: the value is neither true nor false (known: true, false, 1, 0",
+            ),
+        ] {
+            let (_, result) = with_environment("", &[(variable, value)]);
+            let error = result.unwrap_err();
+            let whole = format!("{error} ({})", error.hint.as_deref().unwrap_or(""));
+            assert!(whole.contains(part), "{whole}");
         }
     }
 

@@ -240,8 +240,12 @@ fn body_source(text: String) -> Result<BodySource, UsageError> {
 
 /// What an option of the tool does with the word after it.
 pub fn wants(tool: &Tool, name: &str) -> Result<Wants, UsageError> {
-    let known = flags_of(tool);
-    wants_of(tool, &known, draft::shape_of(tool, &known, &[]).as_ref(), name)
+    wants_of(tool, &flags_of(tool), body_of(tool).as_ref(), name)
+}
+
+/// The body that is given by its members when nothing else is said.
+pub fn body_of(tool: &Tool) -> Option<Shape<'_>> {
+    draft::shape_of(tool, &flags_of(tool), &[])
 }
 
 /// The parameter that a flag of the tool gives.
@@ -519,14 +523,14 @@ mod tests {
         assert_eq!(Value::Object(given.request.flags), json!({"idempotency-key-param": "k"}));
         let twice = vec![option("idempotency-key", "k"), option("Idempotency-Key", "k")];
         assert!(bind(twice).unwrap_err().message.contains("twice"));
-        let shown = crate::cli::help::tool(&tool, "s g c");
+        let shown = crate::cli::help::tool(&tool, "s g c", true).plain(200);
         assert!(shown.contains("made when neither is given") && shown.contains("--idempotency-key KEY"), "{shown}");
         assert!(!shown.contains("(required,"), "{shown}");
     }
 
     #[test]
     fn help_offers_an_idempotency_key_only_where_one_is_taken() {
-        assert!(!crate::cli::help::tool(&tool(), "s g c").contains("--idempotency-key"));
+        assert!(!crate::cli::help::tool(&tool(), "s g c", true).plain(200).contains("--idempotency-key"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use crate::base::host::{self, Clock, Env, Host, Terminal};
+use crate::base::page::Page;
 
 use super::output::sanitize;
 use super::progress::{Progress, Screen};
@@ -105,6 +106,22 @@ impl Console {
         }
     }
 
+    /// Writes a page as wide as the terminal; on one, headings are bold unless colours are off. Whatever text it holds is made safe.
+    pub fn page(&self, page: &Page) -> Result<(), Failure> {
+        let bold = self.out_colour.get();
+        let mut out = String::new();
+        // A pipe gets the same whatever the terminal behind it (H40).
+        let columns = self.terminal.columns.filter(|_| self.terminal.stdout).unwrap_or(COLUMNS);
+        for line in page.lines(columns) {
+            let text = sanitize::line(&line.text);
+            match line.heading && bold {
+                true => out.push_str(&format!("\u{1b}[1m{text}\u{1b}[0m\n")),
+                false => out.push_str(&format!("{text}\n")),
+            }
+        }
+        self.answer(out.as_bytes())
+    }
+
     /// A remark beside the answer.
     pub fn note(&self, text: &str) {
         if !self.quiet.get() {
@@ -117,9 +134,9 @@ impl Console {
         self.write_error(&sanitize::lines(text));
     }
 
-    /// What `--verbose` tells.
+    /// What `--verbose` tells; `--quiet` is stronger.
     pub fn tell(&self, text: &str) {
-        if self.verbose.get() {
+        if self.verbose.get() && !self.quiet.get() {
             self.write_error(&format!("{}\n", sanitize::line(text)));
         }
     }

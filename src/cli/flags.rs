@@ -30,7 +30,7 @@ pub struct Flag {
     pub takes: Takes,
     /// One line.
     pub help: &'static str,
-    /// The environment variable that says the same.
+    /// The environment variable that says the same, where it is not called as [`variable`] says.
     pub env: Option<&'static str>,
 }
 
@@ -65,12 +65,44 @@ pub const GLOBAL: &[Flag] = &[
         "Log in without opening a browser: print the address, take the redirected one back",
     ),
     flag("no-input", Takes::Nothing, "Ask nothing: what is missing is an error, also at a terminal"),
-    env("SSL_CERT_FILE", flag("ca-cert", Takes::Value("FILE"), "Accept these certificate authorities too (PEM)")),
+    flag("ca-cert", Takes::Value("FILE"), "Accept these certificate authorities too (PEM)"),
     short('q', flag("quiet", Takes::Nothing, "Write nothing to standard error but errors")),
     short('v', flag("verbose", Takes::Nothing, "Tell each request and how long it took")),
-    env("NO_COLOR", flag("no-color", Takes::Nothing, "Write without colours")),
+    flag("no-color", Takes::Nothing, "Write without colours"),
     short('h', flag("help", Takes::Nothing, "Explain what the words before it do")),
     short('V', flag("version", Takes::Nothing, "Print the version")),
+];
+
+/// Global flags that no environment variable stands for, and why.
+pub const NOT_IN_THE_ENVIRONMENT: &[(&str, &str)] = &[
+    ("approval", "a person approves one call; a variable would go on approving whatever is called after it"),
+    ("help", "it asks for something else than what the words ask for"),
+    ("version", "it asks for something else than what the words ask for"),
+];
+
+/// The environment variable that stands for a global flag: `OPEN_CLI_` and its name, but for the few that had another one before.
+pub fn variable(flag: &Flag) -> Option<String> {
+    if NOT_IN_THE_ENVIRONMENT.iter().any(|(name, _)| *name == flag.name) {
+        return None;
+    }
+    let derived = || format!("OPEN_CLI_{}", flag.name.replace('-', "_").to_ascii_uppercase());
+    Some(flag.env.map_or_else(derived, str::to_owned))
+}
+
+/// Variables that are no flag's own, with what they do.
+pub const VARIABLES: &[(&str, &str)] = &[
+    ("NO_COLOR", "Write without colours, whatever its value"),
+    ("TERM", "`dumb` means no colours either"),
+    ("COLUMNS", "How wide the terminal is, where it does not say so itself"),
+    ("SSL_CERT_FILE", "Accept these certificate authorities too (PEM), beside those of --ca-cert"),
+    ("HTTPS_PROXY", "The proxy to go through; loopback addresses never are"),
+    ("NO_PROXY", "Hosts that are reached without the proxy"),
+    ("BROWSER", "The program that `auth login` opens an address with"),
+    ("TRACEPARENT", "The trace that the calls belong to, with TRACESTATE (W3C Trace Context)"),
+    ("TRACESTATE", "See TRACEPARENT"),
+    ("XDG_CONFIG_HOME", "Where your own configuration is, else ~/.config"),
+    ("XDG_STATE_HOME", "Where state is kept without --state-dir, else ~/.local/state"),
+    ("XDG_CACHE_HOME", "Where the catalog is kept without --state-dir, else ~/.cache"),
 ];
 
 /// Flags of every tool, beside those of its parameters.
@@ -153,7 +185,24 @@ mod tests {
         let page = include_str!("../../docs/cli.md");
         for flag in GLOBAL.iter().chain(CALL) {
             assert!(page.contains(&format!("| `{}` |", flag.usage().replace('|', "\\|"))), "{}", flag.usage());
-            assert!(flag.env.is_none_or(|variable| page.contains(variable)), "{:?}", flag.env);
+        }
+    }
+
+    #[test]
+    fn the_documentation_lists_every_variable() {
+        let page = include_str!("../../docs/cli.md");
+        for flag in GLOBAL {
+            if let Some(variable) = variable(flag) {
+                let row = format!("| `{variable}` | `--{}` |", flag.name);
+                assert!(page.contains(&row), "docs/cli.md has no row {row}");
+            }
+        }
+        for (name, help) in VARIABLES {
+            assert!(page.contains(&format!("| `{name}` | {help} |")), "docs/cli.md has no row for {name}");
+        }
+        for (name, why) in NOT_IN_THE_ENVIRONMENT {
+            assert!(find(GLOBAL, name).is_some(), "--{name} is a flag");
+            assert!(page.contains(&format!("| `--{name}` | {why} |")), "docs/cli.md does not say why not --{name}");
         }
     }
 }

@@ -62,6 +62,8 @@ pub fn run_with(host: &mut Host, transports: TransportFactory<'_>, hush: Hush<'_
     let console = Console::of(host);
     let mut line = Line::default();
     let parsed = args::parse(&host.args, &mut line);
+    // Also after an error, which is told in the format that the environment asks for.
+    let parsed = parsed.and(args::environment(&host.env, &mut line));
     console.quiet.set(line.globals.quiet);
     console.verbose.set(line.globals.verbose);
     if line.globals.no_color {

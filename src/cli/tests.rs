@@ -56,9 +56,14 @@ impl Fake {
                 (304, String::new(), String::new())
             }
             (Method::Get, path::CATALOG) => json(String::from_utf8(SUMMARY.to_vec()).unwrap()),
+            (Method::Get, path::TOOL) if self.tool.is_none() && self.capabilities.contains(&"catalog-summary") => {
+                let mut tool = index().tool(&index().rows().nth(2).unwrap()).unwrap();
+                tool.description = "The whole ticket.".to_owned();
+                json(serde_json::to_string(&tool).unwrap())
+            }
             (Method::Get, path::TOOL) => {
                 json(self.tool.as_ref().map_or_else(|| r#"{"id": "whole"}"#.to_owned(), Value::to_string))
-            },
+            }
             (Method::Get, path::AUDIT) => json(r#"[{"seq":1,"eventType":"a"},{"seq":2,"eventType":"b"}]"#.to_owned()),
             (Method::Post, path::REFRESH) => json(
                 r#"{"refreshedAt":"x","sources":[{"id":"hd","uri":"u","cacheOutcome":"miss","statusCode":500,"stale":true,"error":"it broke"}]}"#
@@ -388,15 +393,40 @@ fn h40_a_runtime_that_is_away_or_other_is_told_apart() {
 }
 
 #[test]
+fn the_environment_says_what_flags_say() {
+    let mut world = World::new("environment");
+    world.env.push(("OPEN_CLI_FORMAT".to_owned(), "yaml".to_owned()));
+    world.run("status").has(0, "reachable: true", "");
+    world.run("status --format json").has(0, "\"reachable\":true", "");
+    world.env.push(("OPEN_CLI_TIMEOUT".to_owned(), "soon".to_owned()));
+    world.run("status").has(2, "", "OPEN_CLI_TIMEOUT: soon is no time");
+    world.run("status --timeout 3").has(0, "reachable: true", "");
+    world.env.push(("OPEN_CLI_FORMAT".to_owned(), "json".to_owned()));
+    world.run("status --no-such").has(2, "", "\"exit\":2");
+}
+
+#[test]
+fn quiet_leaves_errors_only() {
+    let world = World::new("quiet").answers("{}");
+    assert!(!world.run("catalog list --group nope").err.is_empty(), "there is something to leave out");
+    world.run("catalog list --group nope --quiet --verbose").is(0, "[]\n", "");
+    world.run("catalog list --group nope -q --service x").has(2, "", "error: ");
+}
+
+#[test]
 fn h41_help_and_version_need_no_runtime() {
     let world = World::with("help", Fake { away: true, ..Fake::default() });
     world.run("--version").is(0, &format!("open-cli {}\n", crate::VERSION), "");
     for line in ["", "--help", "help", "-h"] {
-        world.run(line).has(0, "Global flags:", "");
+        world.run(line).has(0, "Flags for calls:", "");
     }
     world.run("catalog list --help").has(0, "--safety read-only|destructive", "");
     world.run("help config").has(0, "config schema", "");
+    world.run("help config").has(0, ".cli.local.json beside it", "");
     world.run("config").has(0, "config show", "");
+    world.run("help topics").has(0, "exit-codes", "");
+    world.run("help exit-codes").has(0, "  7   needs approval", "");
+    world.run("help environment").has(0, "OPEN_CLI_FORMAT", "");
     world.run("config schema").has(0, "$schema", "");
     assert!(world.calls().is_empty());
 }
@@ -422,7 +452,45 @@ fn help_is_there_at_every_level() {
         stdin: "",
         options: Arc::default(),
     };
-    away.run("hd tickets --help").has(0, "Lists tickets", "as it was last seen");
+    away.run("hd tickets --help").has(0, "Lists tickets", "");
+    assert!(away.run("hd tickets --help").err.is_empty(), "nobody was waited for");
+    away.run("help outptu").has(2, "", "did you mean `open-cli help output`?");
+    away.run("hd tikets --help").has(2, "", "did you mean tickets?");
+    let first = away.run("--help").out;
+    assert!(first.find("  helpdesk  Help Desk; 5 tools\n") < first.find("  catalog list"), "{first}");
+}
+
+/// A runtime that tells its tools whole.
+fn telling(name: &str) -> World {
+    World::with(name, Fake { capabilities: vec!["catalog", "catalog-summary", "tool-detail"], ..Fake::default() })
+}
+
+#[test]
+fn h41_help_comes_from_what_was_last_seen() {
+    let world = telling("at-once");
+    world.run("hd tickets get --help").has(0, "The whole ticket.", "");
+    let asked = world.calls();
+    assert_eq!(asked.iter().filter(|call| call.contains(path::TOOL)).count(), 1, "{asked:?}");
+    for line in ["hd tickets get --help", "help hd tickets get", "hd tickets --help", "help hd", "--help", ""] {
+        world.run(line).has(0, "", "");
+        assert_eq!(world.calls(), asked, "{line} asked the runtime");
+    }
+    world.run("hd nothing --help").has(2, "", "hd has no group or command `nothing`".trim_start_matches("hd "));
+    assert!(world.calls().len() > asked.len(), "the catalog may have something new");
+}
+
+#[test]
+fn h42_help_is_bold_on_a_terminal_and_nowhere_else() {
+    let mut world = World::new("bold").terminal();
+    let first = world.run("--help").out;
+    assert!(first.contains("\u{1b}[1mUsage:\u{1b}[0m\n"), "{first}");
+    assert!(first.lines().all(|line| line.chars().count() <= 80), "{first}");
+    for line in ["--help --no-color", "help output --no-color"] {
+        assert!(!world.run(line).out.contains('\u{1b}'));
+    }
+    world.env.push(("NO_COLOR".to_owned(), "1".to_owned()));
+    assert!(!world.run("--help").out.contains('\u{1b}'));
+    assert!(!World::new("not-bold").run("--help").out.contains('\u{1b}'));
 }
 
 #[test]

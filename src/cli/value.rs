@@ -468,18 +468,70 @@ pub struct Member {
     pub label: String,
     /// Whether it must be there.
     pub required: bool,
-    /// First line of its description.
+    /// First paragraph of its description.
     pub description: String,
-    /// What the API takes when it is not given.
-    pub default: Option<String>,
+    /// What else is to be known: see [`notes`].
+    pub notes: Vec<String>,
 }
+
+/// Values of an enumeration that a label has.
+const MAX_LABELS: usize = 8;
+
+/// Values of an enumeration that a note has.
+const MAX_ENUMERATED: usize = 24;
 
 /// Characters of a default that are shown.
 const DEFAULT_CHARS: usize = 60;
 
-/// What the API takes when nothing is given; for people, never sent.
-pub fn default(schema: &Schema) -> Option<String> {
-    default_of(&View::of(&schema.value()))
+/// What a person should know of a value beside its label: the default, a long enumeration, bounds, a format.
+pub fn notes(schema: &Schema) -> Vec<String> {
+    notes_of(&View::of(&schema.value()))
+}
+
+fn notes_of(view: &View<'_>) -> Vec<String> {
+    // The default of an optional value stands beside its variants.
+    let default = default_of(view).filter(|default| default != "\"\"").map(|default| format!("default {default}"));
+    let mut variants = view.variants();
+    variants.retain(|variant| variant.types() != ["null"]);
+    let one = if let [_] = variants.as_slice() { variants.pop() } else { None };
+    let narrow = one.as_ref().unwrap_or(view);
+    let items = narrow.schema.get("items").and_then(|items| narrow.at(items)).filter(|_| narrow.can_be("array"));
+    let deprecated = view.schema.get("deprecated") == Some(&Value::Bool(true));
+    let mut notes: Vec<String> = default.into_iter().collect();
+    notes.extend(enumerated(items.as_ref().unwrap_or(narrow)));
+    notes.extend(between(narrow, ["minimum", "maximum"], ""));
+    notes.extend(between(narrow, ["minLength", "maxLength"], " characters"));
+    notes.extend(between(narrow, ["minItems", "maxItems"], " of them"));
+    notes.extend(format_of(items.as_ref().unwrap_or(narrow)));
+    notes.extend(deprecated.then(|| "deprecated".to_owned()));
+    notes
+}
+
+/// What a label leaves out: an enumeration of more than a few.
+fn enumerated(view: &View<'_>) -> Option<String> {
+    let values = view.schema.get("enum").and_then(Value::as_array).filter(|values| values.len() > MAX_LABELS)?;
+    let shown: Vec<String> = values.iter().take(MAX_ENUMERATED).map(plain).collect();
+    let more = if values.len() > shown.len() { format!(", .. {} in all", values.len()) } else { String::new() };
+    Some(format!("one of {}{more}", shown.join(", ")))
+}
+
+fn between(view: &View<'_>, [least, most]: [&str; 2], what: &str) -> Option<String> {
+    let bound = |key: &str| view.schema.get(key).filter(|value| value.is_number());
+    match (bound(least), bound(most)) {
+        (Some(least), Some(most)) if least == most => Some(format!("{least}{what}")),
+        (Some(least), Some(most)) => Some(format!("{least} to {most}{what}")),
+        (Some(least), None) if what.is_empty() => Some(format!("at least {least}")),
+        (Some(least), None) => Some(format!("at least {least}{what}")).filter(|_| least.as_f64() != Some(0.0)),
+        (None, Some(most)) => Some(format!("at most {most}{what}")),
+        (None, None) => None,
+    }
+}
+
+/// Formats that tell how a text is written; those of numbers and bytes say nothing to a person.
+fn format_of(view: &View<'_>) -> Option<String> {
+    let format = view.schema.get("format").and_then(Value::as_str).filter(|_| view.can_be("string"))?;
+    let silent = ["int32", "int64", "float", "double", "binary", "byte", "string", "password"];
+    (!silent.contains(&format)).then(|| format.chars().take(DEFAULT_CHARS).collect())
 }
 
 fn default_of(view: &View<'_>) -> Option<String> {
@@ -522,21 +574,23 @@ fn members_of(view: &View<'_>, required: &[Value]) -> Vec<Member> {
             name: name.clone(),
             label: view.at(property).map_or_else(|| "TEXT".to_owned(), |view| view.flag_label()),
             required: required.iter().any(|other| other == name),
-            description: description.trim().lines().next().unwrap_or("").to_owned(),
-            default: view.at(property).and_then(|view| default_of(&view)),
+            description: description.trim().split("\n\n").next().unwrap_or("").to_owned(),
+            notes: view.at(property).map(|view| notes_of(&view)).unwrap_or_default(),
         }
     });
     members.collect()
 }
 
 fn word(view: &View<'_>) -> String {
-    if let Some(values) = view.schema.get("enum").and_then(Value::as_array).filter(|values| values.len() <= 8) {
+    if let Some(values) = view.schema.get("enum").and_then(Value::as_array).filter(|values| values.len() <= MAX_LABELS)
+    {
         return values.iter().map(plain).collect::<Vec<_>>().join("|");
     }
+    // What may be text takes every text.
     let known = [
+        ("string", "TEXT"),
         ("integer", "INTEGER"),
         ("number", "NUMBER"),
-        ("string", "TEXT"),
         ("boolean", "true|false"),
         ("array", "LIST"),
         ("object", "JSON"),
@@ -665,7 +719,7 @@ mod tests {
             .into_iter()
             .map(|member| format!("{} {} {} {}", member.name, member.label, member.required, member.description))
             .collect();
-        assert_eq!(found, ["id TEXT false ", "n INTEGER true How many", "l TEXT.. false "]);
+        assert_eq!(found, ["id TEXT false ", "n INTEGER true How many\nmore", "l TEXT.. false "]);
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl<'a> World<'a> {
 
     /// As [`World::connect`], for so many calls at a time.
     pub fn connect_for(&mut self, calls: usize) -> Result<Connection<'a>, Failure> {
-        self.connect_with(self.has_somebody(), calls)
+        self.connect_with(self.has_somebody(), calls, None)
     }
 
     /// Whether somebody is there who may be asked for what is missing.
@@ -109,25 +109,41 @@ impl<'a> World<'a> {
 
     /// As [`World::connect`], for a person who came to log in.
     pub fn connect_to_log_in(&mut self) -> Result<Connection<'a>, Failure> {
-        self.connect_with(true, 1)
+        self.connect_with(true, 1, None)
     }
 
     /// As [`World::connect`], but nobody is asked for anything.
     pub fn connect_alone(&mut self) -> Result<Connection<'a>, Failure> {
-        self.connect_with(false, 1)
+        self.connect_with(false, 1, None)
     }
 
-    fn connect_with(&mut self, somebody: bool, connections: usize) -> Result<Connection<'a>, Failure> {
+    /// As [`World::connect_alone`], for what can do without: nothing takes longer than `limit`, unless `--timeout` says so.
+    pub fn connect_briefly(&mut self, limit: Duration) -> Result<Connection<'a>, Failure> {
+        self.connect_with(false, 1, Some(limit))
+    }
+
+    fn connect_with(
+        &mut self,
+        somebody: bool,
+        connections: usize,
+        limit: Option<Duration>,
+    ) -> Result<Connection<'a>, Failure> {
         let loaded = self.load()?;
-        self.connect_as(loaded, somebody, connections)
+        self.connect_as(loaded, somebody, connections, limit)
     }
 
     /// As [`World::connect_alone`], with a configuration that is there already.
     pub fn connect_loaded(&mut self, loaded: Loaded) -> Result<Connection<'a>, Failure> {
-        self.connect_as(loaded, false, 1)
+        self.connect_as(loaded, false, 1, None)
     }
 
-    fn connect_as(&mut self, loaded: Loaded, somebody: bool, connections: usize) -> Result<Connection<'a>, Failure> {
+    fn connect_as(
+        &mut self,
+        loaded: Loaded,
+        somebody: bool,
+        connections: usize,
+        limit: Option<Duration>,
+    ) -> Result<Connection<'a>, Failure> {
         let remote = loaded.config.remote.as_ref();
         let target = self.target(&loaded).map_err(|error| environment::hinted(error, &self.host.env))?;
         let instance = self.instance(&loaded)?;
@@ -135,7 +151,7 @@ impl<'a> World<'a> {
         let transport = ways.to(&target.origin).map_err(|cause| {
             Failure::new(report::USAGE, "client", cause).hint("see --ca-cert, SSL_CERT_FILE and HTTPS_PROXY")
         })?;
-        let timeouts = self.globals.timeout.map_or(Timeouts::DEFAULT, Timeouts::all);
+        let timeouts = self.globals.timeout.or(limit).map_or(Timeouts::DEFAULT, Timeouts::all);
         let plan = self.plan(&loaded, &target, instance.as_ref());
         let store = instance.as_ref().map(|instance| Store::new(&instance.oauth_dir));
         let mut outside = self.outside(ways, timeouts, loaded.config.policy.allow_exec_secrets);

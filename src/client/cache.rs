@@ -23,6 +23,11 @@ const MAX_INDEXES: usize = 16;
 
 /// The largest file for searches that is read: far beyond a hundred thousand tools.
 const MAX_SEARCHABLE: usize = 256 << 20;
+/// How many tools are kept whole.
+const MAX_WHOLE: usize = 256;
+
+/// Bytes of one of them.
+const MAX_WHOLE_BYTES: usize = 1 << 20;
 
 /// How long a contract check is believed.
 const CONTRACT_AGE: Duration = Duration::from_secs(600);
@@ -97,7 +102,7 @@ impl Cache {
     pub fn keep_index(&self, target: &Target, who: &str, ask: &CatalogAsk, bytes: &[u8]) {
         let path = self.index_file(target, who, ask);
         self.keep(&path, bytes);
-        self.prune(&path);
+        self.prune(&path, "index", MAX_INDEXES);
     }
 
     /// What can be searched of the catalog that `ask` asks for.
@@ -109,16 +114,30 @@ impl Cache {
     pub fn keep_searchable(&self, target: &Target, who: &str, ask: &CatalogAsk, bytes: &[u8]) {
         let path = self.search_file(target, who, ask);
         self.keep(&path, bytes);
-        self.prune(&path);
+        self.prune(&path, "search", MAX_INDEXES);
     }
 
-    /// Removes the oldest indexes beyond [`MAX_INDEXES`], never the one just written.
-    fn prune(&self, newest: &Path) {
+    /// A tool with all that a summary leaves out, as it was when the catalog was the one that `state` names.
+    pub fn tool(&self, target: &Target, who: &str, ask: &CatalogAsk, state: &str, id: &str) -> Option<Vec<u8>> {
+        disk::read(&self.tool_file(target, who, ask, state, id), MAX_WHOLE_BYTES).ok()
+    }
+
+    /// Remembers a tool, unless it is very long.
+    pub fn keep_tool(&self, target: &Target, who: &str, ask: &CatalogAsk, state: &str, id: &str, bytes: &[u8]) {
+        if bytes.len() <= MAX_WHOLE_BYTES {
+            let path = self.tool_file(target, who, ask, state, id);
+            self.keep(&path, bytes);
+            self.prune(&path, "tool", MAX_WHOLE);
+        }
+    }
+
+    /// Removes the oldest files of a kind beyond so many, never the one just written.
+    fn prune(&self, newest: &Path, kind: &str, most: usize) {
         let files = disk::files(&self.directory).unwrap_or_default();
-        let mut indexes: Vec<_> =
-            files.into_iter().filter(|file| file.path.extension().is_some_and(|end| end == "index")).collect();
-        indexes.sort_by_key(|file| std::cmp::Reverse((file.path == newest, file.modified)));
-        for file in indexes.iter().skip(MAX_INDEXES) {
+        let mut found: Vec<_> =
+            files.into_iter().filter(|file| file.path.extension().is_some_and(|end| end == kind)).collect();
+        found.sort_by_key(|file| std::cmp::Reverse((file.path == newest, file.modified)));
+        for file in found.iter().skip(most) {
             disk::remove(&file.path).ok();
         }
     }
@@ -128,18 +147,16 @@ impl Cache {
     }
 
     fn index_file(&self, target: &Target, who: &str, ask: &CatalogAsk) -> PathBuf {
-        self.file(target, who, ask, if ask.summary { "summary" } else { "full" })
+        let detail = if ask.summary { "summary" } else { "full" };
+        self.directory.join(format!("{}.index", name(target, who, ask, &[detail])))
     }
 
     fn search_file(&self, target: &Target, who: &str, ask: &CatalogAsk) -> PathBuf {
-        self.file(target, who, ask, "search")
+        self.directory.join(format!("{}.search", name(target, who, ask, &["search"])))
     }
 
-    fn file(&self, target: &Target, who: &str, ask: &CatalogAsk, detail: &str) -> PathBuf {
-        let part = |value: &Option<String>| value.clone().map_or_else(String::new, |value| format!("={value}"));
-        let (config, mode, profile) = (part(&ask.config), part(&ask.mode), part(&ask.agent_profile));
-        let name = of_parts(&[target.as_str(), who, &config, &mode, &profile, detail]);
-        self.directory.join(format!("{name}.index"))
+    fn tool_file(&self, target: &Target, who: &str, ask: &CatalogAsk, state: &str, id: &str) -> PathBuf {
+        self.directory.join(format!("{}.tool", name(target, who, ask, &["tool", state, id])))
     }
 
     fn keep(&self, path: &Path, bytes: &[u8]) {
@@ -147,6 +164,13 @@ impl Cache {
         // A cache that cannot be written costs time, nothing else.
         kept.ok();
     }
+}
+
+/// What a file's content depends on, as a name.
+fn name(target: &Target, who: &str, ask: &CatalogAsk, more: &[&str]) -> String {
+    let part = |value: &Option<String>| value.clone().map_or_else(String::new, |value| format!("={value}"));
+    let (config, mode, profile) = (part(&ask.config), part(&ask.mode), part(&ask.agent_profile));
+    of_parts(&[&[target.as_str(), who, &config, &mode, &profile], more].concat())
 }
 
 #[cfg(test)]
@@ -175,6 +199,10 @@ mod tests {
             cache().index_file(&a, "", &CatalogAsk { summary: true, ..ask() }),
             cache().search_file(&a, "", &ask()),
             cache().search_file(&a, "1", &ask()),
+            cache().tool_file(&a, "", &ask(), "1", "s:a"),
+            cache().tool_file(&a, "", &ask(), "2", "s:a"),
+            cache().tool_file(&a, "", &ask(), "1", "s:b"),
+            cache().tool_file(&a, "1", &ask(), "1", "s:a"),
         ];
         let different: std::collections::BTreeSet<_> = files.iter().collect();
         assert_eq!(different.len(), files.len());

@@ -66,7 +66,7 @@ pub struct Row<'a> {
     aliases: &'a str,
     /// The tool's id.
     pub id: &'a str,
-    /// `o` outside the view, `h` hidden, `r` read-only, `d` destructive, `a` needs approval, `i` idempotent.
+    /// `o` outside the view, `h` hidden, `r` read-only, `d` destructive, `a` needs approval, `i` idempotent, `x` deprecated.
     marks: &'a str,
     /// HTTP method.
     pub method: &'a str,
@@ -97,6 +97,11 @@ impl<'a> Row<'a> {
     /// Whether listings leave it out.
     pub fn hidden(&self) -> bool {
         self.marks.contains('h')
+    }
+
+    /// Whether its publisher advises against it.
+    pub fn deprecated(&self) -> bool {
+        self.marks.contains('x')
     }
 
     /// What calling it may do.
@@ -335,6 +340,8 @@ struct Brief {
     #[serde(default)]
     hidden: bool,
     #[serde(default)]
+    deprecated: bool,
+    #[serde(default)]
     safety: Safety,
 }
 
@@ -409,6 +416,7 @@ fn write_row(rows: &mut String, brief: &Brief, outside: bool, at: usize, length:
         ('d', destructive),
         ('a', requires_approval),
         ('i', idempotent),
+        ('x', brief.deprecated),
     ];
     let marks: String = marks.into_iter().filter(|(_, set)| *set).map(|(mark, _)| mark).collect();
     let aliases = brief.aliases.iter().map(|alias| cell(alias).replace(' ', "-")).collect::<Vec<_>>().join(" ");

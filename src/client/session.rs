@@ -142,6 +142,19 @@ impl Session<'_> {
         }
     }
 
+    /// A tool with all that a summary leaves out, as it was last seen beside this index, without asking.
+    pub fn remembered_tool(&self, index: &Index, id: &str) -> Option<Vec<u8>> {
+        let who = self.runtime.caller.identity()?;
+        self.cache.as_ref()?.tool(self.runtime.target, &who, &self.ask, state(index), id)
+    }
+
+    /// Remembers a tool beside the index that led to it.
+    pub fn keep_tool(&self, index: &Index, id: &str, bytes: &[u8]) {
+        if let (Some(cache), Some(who)) = (&self.cache, self.runtime.caller.identity()) {
+            cache.keep_tool(self.runtime.target, &who, &self.ask, state(index), id, bytes);
+        }
+    }
+
     /// When what [`Session::index`] would compare with the runtime's was kept; `None` when nothing is.
     pub fn kept_at(&self) -> Option<SystemTime> {
         let cache = self.cache.as_ref()?;
@@ -157,11 +170,16 @@ impl Session<'_> {
         self.cache.as_ref()?.searchable(self.runtime.target, &who, &ask)
     }
 
-    /// The catalog as it was last seen, without asking: for help while the runtime is away.
+    /// The catalog as it was last seen, without asking: help is there at once.
     pub fn remembered_index(&self) -> Option<Index> {
         let who = self.runtime.caller.identity()?;
         self.cache.as_ref()?.remembered_index(self.runtime.target, &who, &self.ask)
     }
+}
+
+/// What names the catalog that an index is of.
+fn state(index: &Index) -> &str {
+    index.header().etag.as_deref().unwrap_or(&index.header().fingerprint)
 }
 
 fn garbled(cause: &str) -> ClientError {

@@ -11,6 +11,7 @@ use std::fmt;
 
 pub mod document;
 pub mod encoding;
+mod examples;
 mod names;
 pub mod operations;
 pub mod page;

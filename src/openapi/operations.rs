@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::{NotOpenApi, Version};
 use super::encoding::{self, Encoding};
+use super::examples;
 use super::parameters::{Listed, Parameter, Parameters, Place, Style, merged};
 use super::refs::{Node, Object, Reading, Resolver, Want};
 use super::schemas::Schemas;
@@ -74,6 +75,8 @@ pub struct Operation {
     pub security: Vec<AuthAlternative>,
     /// Absolute base URLs.
     pub servers: Vec<String>,
+    /// Whether its publisher advises against it.
+    pub deprecated: bool,
     /// Members that begin with `x-cli-`.
     pub extensions: Map<String, Value>,
     /// JSON pointer of the operation, for problems.
@@ -98,6 +101,8 @@ pub struct Content {
     pub schema: Option<Schema>,
     /// How properties of a form are written, by name.
     pub encoding: BTreeMap<String, Encoding>,
+    /// One that the publisher gives beside the schema.
+    pub example: Option<Value>,
 }
 
 /// Reads a description as far as its documents are there. With `servers_matter` false the config names a server for every
@@ -286,6 +291,7 @@ impl<'r> Reader<'r> {
             body,
             security: self.security.alternatives(object).unwrap_or_else(|| self.document_security.clone()),
             servers: servers.unwrap_or_else(|| self.document_servers.clone()),
+            deprecated: object.boolean("deprecated") == Some(true),
             extensions: extensions(object),
             pointer: object.node.pointer.clone(),
         };
@@ -307,6 +313,7 @@ impl<'r> Reader<'r> {
             Content {
                 media_type: media_type.trim().to_owned(),
                 schema: schema.map(|schema| self.schemas.standalone(&schema)),
+                example: media.as_ref().and_then(|media| examples::of(self.reading, media)),
                 encoding: media.map(|media| encoding::read(self.reading, media_type, &media)).unwrap_or_default(),
             }
         });
@@ -414,6 +421,8 @@ fn undescribed(name: &str) -> Parameter {
         explode: false,
         allow_reserved: false,
         content_type: None,
+        deprecated: false,
+        example: None,
         cli_name: None,
     }
 }

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::document::Version;
 use super::refs::{Node, Object, Reading};
 use super::schemas::Schemas;
-use super::{Severity, swagger2};
+use super::{Severity, examples, swagger2};
 use crate::base::schema::Schema;
 
 /// One parameter of an operation.
@@ -33,6 +34,10 @@ pub struct Parameter {
     pub allow_reserved: bool,
     /// The media type when the parameter is described by `content`.
     pub content_type: Option<String>,
+    /// Whether its publisher advises against it.
+    pub deprecated: bool,
+    /// One that the publisher gives beside the schema.
+    pub example: Option<Value>,
     /// `x-cli-name`.
     pub cli_name: Option<String>,
 }
@@ -244,6 +249,8 @@ impl<'r> Parameters<'r> {
             description: object.string("description").unwrap_or_default(),
             explode,
             allow_reserved: object.boolean("allowReserved") == Some(true),
+            deprecated: object.boolean("deprecated") == Some(true),
+            example: examples::of(self.reading, object),
             cli_name: object.string("x-cli-name").filter(|name| !name.is_empty()),
             name,
             place,

@@ -209,7 +209,7 @@ fn payload<'r>(schemas: &Schemas<'r>, consumes: Vec<String>, whole: &Object<'r>)
         Some(schema) => Some(schemas.standalone(&schema)),
         None => schema(schemas, whole),
     };
-    let content = |media_type| Content { media_type, schema: schema.clone(), encoding: BTreeMap::new() };
+    let content = |media_type| Content { media_type, schema: schema.clone(), encoding: BTreeMap::new(), example: None };
     Body { required: is_required(whole), contents: media_types.into_iter().map(content).collect() }
 }
 
@@ -231,7 +231,8 @@ fn form<'r>(
     let schema = schemas.of_template(&operation.node, &Template::of_properties(properties, &required));
     let encoding: BTreeMap<String, Encoding> =
         members.iter().filter_map(|(name, member)| Some((name.clone(), encoding(reading, member)?))).collect();
-    let content = |media_type| Content { media_type, schema: Some(schema.clone()), encoding: encoding.clone() };
+    let content =
+        |media_type| Content { media_type, schema: Some(schema.clone()), encoding: encoding.clone(), example: None };
     Body { required: !required.is_empty(), contents: forms(consumes, has_files).into_iter().map(content).collect() }
 }
 

@@ -20,7 +20,7 @@ fn url(text: &str) -> Url {
 }
 
 /// Reads `root`, answering what it wants from `others`; also what was wanted in all.
-fn read_with(root: &Url, text: &str, others: &BTreeMap<Url, String>) -> (Description, Vec<Want>) {
+pub(super) fn read_with(root: &Url, text: &str, others: &BTreeMap<Url, String>) -> (Description, Vec<Want>) {
     let mut resolver = Resolver::new(root, Document::parse(text.as_bytes().to_vec()).unwrap());
     let mut wanted = Vec::new();
     loop {

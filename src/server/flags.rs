@@ -1,7 +1,6 @@
 //! The flags of the toolbox: one table that parsing, help and the documentation test read.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +11,8 @@ use super::access_log::Requests;
 use crate::audit::Rotation;
 use crate::base::log::Format;
 use crate::base::name::nearest;
+use crate::base::page::Page;
+use crate::base::page::manual::{self, Title};
 use crate::base::time::parse_span;
 use crate::base::url::Url;
 use crate::http::server;
@@ -422,27 +423,35 @@ fn public_url(text: &str) -> Result<Url, String> {
     }
 }
 
-/// The text of `--help`.
-pub fn help() -> String {
-    let mut text = String::from(
-        "Serves the tools that API descriptions describe: one catalog, one policy, one audit trail.\n\n\
-         Usage:\n  open-cli-toolbox [--config FILE] [flags]\n\nFlags:\n",
-    );
-    for row in FLAGS {
-        let left = match row.value {
-            Some(value) => format!("--{} {value}", row.name),
-            None => format!("--{}", row.name),
-        };
-        writeln!(text, "  {left:<26} {}", row.help).expect("writing to a String does not fail");
-    }
+/// What `--help` and the manual page say.
+pub fn page() -> Page {
+    let mut page = Page::default();
+    page.text("Serves the tools that API descriptions describe: one catalog, one policy, one audit trail.");
+    page.heading("Usage");
+    page.fixed(["open-cli-toolbox [--config FILE] [flags]"]);
+    let row = |row: &Flag| {
+        let value = row.value.map_or_else(String::new, |value| format!(" {value}"));
+        (format!("--{}{value}", row.name), row.help.to_owned())
+    };
+    page.section("Flags", FLAGS.iter().map(row).collect());
     if !server::SERVES_ANY_ADDRESS {
-        text.push_str("\nThis build has no front, so it serves loopback addresses only.\n");
+        page.text("This build has no front, so it serves loopback addresses only.");
     }
-    text.push_str(
-        "\nSIGTERM and SIGINT stop it, SIGHUP reloads the configuration.\n\
-         Exit codes: 0 ok, 1 other failure, 2 usage, 3 configuration.\n",
-    );
-    text
+    page.text("SIGTERM and SIGINT stop it, SIGHUP reloads the configuration.");
+    let exits = [("0", "ok"), ("1", "other failure"), ("2", "usage"), ("3", "configuration")];
+    page.section("Exit codes", exits.map(|(code, meaning)| (code.to_owned(), meaning.to_owned())).to_vec());
+    page
+}
+
+/// The manual page: its file's name, and its text.
+pub fn manual() -> (String, String) {
+    let version = format!("open-cli-toolbox {}", crate::VERSION);
+    let title =
+        Title { name: "open-cli-toolbox", section: 1, what: "serve the tools of API descriptions", version: &version };
+    let mut page = page();
+    page.heading("See also");
+    page.text("open-cli(1)");
+    (title.file_name(), manual::write(&title, &page))
 }
 
 #[cfg(test)]
@@ -560,7 +569,11 @@ mod tests {
 
     #[test]
     fn help_names_every_flag() {
-        let help = help();
+        let (name, text) = manual();
+        assert_eq!(name, "open-cli-toolbox.1");
+        let text = text.replace("\\-", "-");
+        assert!(FLAGS.iter().all(|row| text.contains(&format!("--{}", row.name))), "{text}");
+        let help = page().plain(80);
         assert!(FLAGS.iter().all(|row| help.contains(&format!("--{}", row.name))), "{help}");
     }
 }

@@ -82,6 +82,9 @@ const TELL_TROUBLE: Duration = Duration::from_secs(60);
 /// At most one line about clients that are turned away in this time.
 const TELL_PRESSURE: Duration = Duration::from_secs(10);
 
+/// Columns of what does not say how wide it is.
+const COLUMNS: usize = 80;
+
 const USAGE: u8 = 2;
 const CONFIG: u8 = 3;
 
@@ -108,7 +111,10 @@ pub fn main() -> ExitCode {
 /// Does what the arguments say; serves until SIGTERM, SIGINT or `POST /v1/runtime/stop`.
 pub fn run(mut host: Host) -> ExitCode {
     let flags = match flags::parse(&host.args) {
-        Ok(Wish::Help) => return print(&mut host, &flags::help()),
+        Ok(Wish::Help) => {
+            let columns = host.terminal.columns.filter(|_| host.terminal.stdout).unwrap_or(COLUMNS);
+            return print(&mut host, &flags::page().plain(columns));
+        }
         Ok(Wish::Version) => return print(&mut host, &format!("open-cli-toolbox {}\n", crate::VERSION)),
         Ok(Wish::Serve(flags)) => *flags,
         Err(message) => {

@@ -98,7 +98,7 @@ fn help_shows_files_and_defaults() {
     let world = serving();
     world.run("open-cli forms upload --help").stdout_has(&[
         "--file photo=PATH ",
-        "(required, default none)",
+        "(required, default none, at most 10 characters)",
         "--file [NAME=]PATH",
     ]);
     world.run("open-cli explain forms upload --format table").stdout_has(&["open-cli forms upload --file photo=PATH"]);

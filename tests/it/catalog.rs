@@ -66,7 +66,7 @@ fn an_explanation_says_how_to_call_it() {
 #[test]
 fn help_is_there_at_every_level() {
     let world = World::serving(&json!({}));
-    world.run("open-cli --help").stdout_has(&["catalog list", "--runtime", "--dry-run"]);
+    world.run("open-cli --help").stdout_has(&["catalog list", "--runtime", "exit-codes"]);
     world.run("open-cli demo --help").stdout_has(&["items", "search", "echo"]);
     world.run("open-cli demo items --help").stdout_has(&["list", "create", "delete"]);
     world.run("open-cli demo items list --help").stdout_has(&["--limit", "--cursor", "Items per page"]);

@@ -19,7 +19,6 @@ use crate::cli::tree::{self, Found};
 use crate::cli::world::World;
 use crate::cli::{commands, flags, help, prompt};
 use crate::client::index::{Index, Row};
-use crate::client::runtime::ClientError;
 use crate::client::session::Session;
 use crate::contract::{
     CAPABILITY_CONTINUATIONS, CAPABILITY_REQUEST_FORMS, CAPABILITY_STREAMS, CAPABILITY_TOOL_DETAIL, ErrorCode,
@@ -36,41 +35,26 @@ const MAX_FILES: usize = 10 << 20;
 /// What is sent is worth telling from this size on.
 const LARGE: usize = 1 << 20;
 
-/// Runs the tool that `words` name, or explains it.
-pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token], explain: bool) -> Result<(), Failure> {
+/// Runs the tool that `words` name.
+pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token]) -> Result<(), Failure> {
     let connection = world.connect().map_err(|failure| or_a_slip(failure, words))?;
     let session = connection.session();
     let asked = {
         let _asks = world.console.progress("asking the runtime for its catalog");
         session.index()
     };
-    let index = match asked {
-        Err(error @ (ClientError::Unreachable { .. } | ClientError::Auth(_)))
-            if explain && session.remembered_index().is_some() =>
-        {
-            let why = match error {
-                ClientError::Auth(_) => "there is no token to ask the runtime with",
-                _ => "the runtime cannot be reached",
-            };
-            world.console.note(&format!("{why}; this is the catalog as it was last seen"));
-            return explained(world, None, session.remembered_index().as_ref(), words);
-        }
-        other => other.map_err(|error| or_a_slip(error.into(), words))?,
-    };
-    if explain {
-        return explained(world, Some(&session), Some(&index), words);
-    }
+    let index = asked.map_err(|error| or_a_slip(error.into(), words))?;
     match tree::find(&index, words)? {
         Found::Tool { row, used } => call(world, &session, &index, &row, &tokens[used..]),
         Found::Level(level) => match tokens.iter().find(|token| matches!(token, Token::Option { .. })) {
             Some(Token::Option { name, .. }) => Err(no_global(name, words).into()),
-            _ => world.console.text(&help::level(&level)),
+            _ => world.console.page(&help::level(&level)),
         },
     }
 }
 
 /// Without a catalog nobody can say whether there is such a service; that the word is nearly a command of our own can be said.
-fn or_a_slip(failure: Failure, words: &[&str]) -> Failure {
+pub fn or_a_slip(failure: Failure, words: &[&str]) -> Failure {
     let word = words.first().copied().unwrap_or_default();
     let known = || commands::BUILT_IN.iter().map(|command| command.words[0]);
     let near = nearest(word, known()).filter(|near| edits(word, near, 2).is_some());
@@ -92,27 +76,6 @@ fn no_global(name: &str, words: &[&str]) -> UsageError {
     match nearest(name, flags::GLOBAL.iter().map(|flag| flag.name)) {
         Some(near) => error.hint(format!("did you mean --{near}? a tool's flags stand after its command words")),
         None => error.hint("a tool's flags stand after its command words"),
-    }
-}
-
-fn explained(
-    world: &World<'_>,
-    session: Option<&Session<'_>>,
-    index: Option<&Index>,
-    words: &[&str],
-) -> Result<(), Failure> {
-    let Some(index) = index else { return Ok(()) };
-    match tree::find(index, words)? {
-        Found::Level(level) => world.console.text(&help::level(&level)),
-        Found::Tool { row, .. } => {
-            let tool = match session {
-                Some(session) => whole_tool(session, index, &row)?,
-                None => read_tool(index, &row)?,
-            };
-            let service = index.service(row.service);
-            let words = service.map_or_else(|| row.command.to_owned(), |service| tree::words(service, &row));
-            world.console.text(&help::tool(&tool, &words))
-        }
     }
 }
 

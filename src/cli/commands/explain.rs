@@ -67,7 +67,8 @@ fn server(tool: &Tool) -> &str {
     tool.servers.first().map_or("", |server| server.trim_end_matches('/'))
 }
 
-fn safety(tool: &Tool) -> &'static str {
+/// What calling it may change.
+pub fn safety(tool: &Tool) -> &'static str {
     match tool.safety {
         safety if safety.read_only => "nothing: it only reads",
         safety if safety.destructive => "it may destroy something",

@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod dry_run;
 pub mod edit;
 pub mod explain;
+pub mod explained;
 pub mod filter;
 pub mod follow;
 pub mod init;
@@ -386,10 +387,15 @@ pub fn run(world: &mut World<'_>, line: &Line) -> Result<(), Failure> {
     }
     let mut words = line.words();
     let mut tokens = line.tokens.as_slice();
-    let help = line.globals.help || words.first() == Some(&"help");
-    if words.first() == Some(&"help") {
+    let by_word = words.first() == Some(&"help");
+    let help = line.globals.help || by_word;
+    if by_word {
         words.remove(0);
         tokens = &tokens[1..];
+        let topic = if let [word] = words[..] { help::topic::page(word) } else { None };
+        if let Some(page) = topic {
+            return world.console.page(&page);
+        }
     }
     let Some(&first) = words.first() else { return nothing(world, tokens) };
     if LATER.iter().any(|later| words.starts_with(later)) {
@@ -397,12 +403,16 @@ pub fn run(world: &mut World<'_>, line: &Line) -> Result<(), Failure> {
     }
     let family: Vec<&BuiltIn> = BUILT_IN.iter().filter(|command| command.words[0] == first).collect();
     if family.is_empty() {
-        return call::run(world, &words, tokens, help);
+        return match (help, &words[..]) {
+            (true, [word]) if by_word => explained::word(world, word),
+            (true, words) => explained::words(world, words),
+            (false, words) => call::run(world, words, tokens),
+        };
     }
     let command = family.iter().find(|command| words.starts_with(command.words)).copied();
     match command {
-        Some(command) if help => world.console.text(&help::built_in(&[command])),
-        None if help || words.len() == 1 => world.console.text(&help::built_in(&family)),
+        Some(command) if help => world.console.page(&help::built_in(&[command])),
+        None if help || words.len() == 1 => world.console.page(&help::built_in(&family)),
         Some(command) => {
             let options = bind(command, &tokens[command.words.len()..])?;
             (command.run)(world, &options)
@@ -411,7 +421,7 @@ pub fn run(world: &mut World<'_>, line: &Line) -> Result<(), Failure> {
             let below: Vec<&BuiltIn> =
                 family.iter().filter(|one| one.words.len() > 2 && one.words[1] == words[1]).copied().collect();
             match words.get(2) {
-                None if !below.is_empty() => world.console.text(&help::built_in(&below)),
+                None if !below.is_empty() => world.console.page(&help::built_in(&below)),
                 Some(word) if !below.is_empty() => Err(no_command(&below, 2, word).into()),
                 _ => Err(no_command(&family, 1, words[1]).into()),
             }
@@ -420,7 +430,7 @@ pub fn run(world: &mut World<'_>, line: &Line) -> Result<(), Failure> {
 }
 
 /// No words: help, unless flags stand where words should.
-fn nothing(world: &World<'_>, tokens: &[Token]) -> Result<(), Failure> {
+fn nothing(world: &mut World<'_>, tokens: &[Token]) -> Result<(), Failure> {
     match tokens.first() {
         Some(Token::Option { name, .. }) => {
             let shown = name.escape_debug();
@@ -432,7 +442,7 @@ fn nothing(world: &World<'_>, tokens: &[Token]) -> Result<(), Failure> {
             })
         }
         Some(_) => Err(UsageError::new("a command begins with a word, not with --").into()),
-        None => world.console.text(&help::root()),
+        None => explained::root(world),
     }
 }
 

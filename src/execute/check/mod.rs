@@ -35,6 +35,11 @@ const MAX_BYTES: usize = 8 << 20;
 /// Largest JSON body that is checked; of a larger one the toolbox would have to keep a tree.
 pub(super) const MAX_CHECKED: usize = 1 << 20;
 
+/// Whether a schema allows a value. Compiles it anew: for a value that is looked at once.
+pub fn allows(schema: Value, value: &Value) -> bool {
+    walk::problems(&Compiled::new(schema), value, false).is_empty()
+}
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {

@@ -21,6 +21,7 @@ fn content(media: &str, schema: Value, encoding: Value) -> BodyContent {
         media_type: media.to_owned(),
         schema: Some(Schema::new(&schema)),
         encoding: serde_json::from_value(encoding).unwrap(),
+        ..BodyContent::default()
     }
 }
 

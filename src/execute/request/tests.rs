@@ -17,6 +17,8 @@ fn parameter(name: &str, location: Place, schema: &Value) -> Parameter {
         explode: matches!(location, Place::Query | Place::Cookie),
         allow_reserved: false,
         content_type: None,
+        deprecated: false,
+        example: None,
     }
 }
 
