@@ -539,6 +539,7 @@ mod tests {
                 Takes::Nothing => "1",
                 Takes::OneOf(values) | Takes::MaybeOneOf(values) => values[0],
                 Takes::Value(_) if flag.name == "timeout" => "1.5s",
+                Takes::Value(_) if flag.name == "query" => "a.b",
                 Takes::Value(_) => "/v",
             };
             let (line, result) = with_environment("", &[(&variable, value)]);

@@ -92,6 +92,11 @@ impl<'t> Shape<'t> {
         value::wants_at(&self.root, &place(flag))
     }
 
+    /// The values that a member's flag takes, where its schema names them.
+    pub fn choices(&self, name: &str) -> Vec<String> {
+        self.flag(name).map_or_else(Vec::new, |flag| value::choices_at(&self.root, &place(flag)))
+    }
+
     /// How a person is asked for a member.
     pub fn asked(&self, flag: &BodyFlag) -> value::Asked {
         value::asked(&self.root, &place(flag))

@@ -6,7 +6,7 @@ use crate::base::host::Env;
 use crate::base::name::edits;
 use crate::client::target::{TargetError, VARIABLE};
 
-use super::flags::GLOBAL;
+use super::flags::{self, GLOBAL};
 use super::report::Failure;
 
 /// How every name of ours begins; slips in that part are not looked for.
@@ -16,16 +16,17 @@ const PREFIX: &str = "OPEN_CLI_";
 const MOST: usize = 2;
 
 /// Each variable whose name is nearly that of one that is read, with that one.
-pub fn slips(env: &Env) -> Vec<(&str, &'static str)> {
-    let known = || GLOBAL.iter().filter_map(|flag| flag.env);
-    let unknown = env.names().filter(|name| name.starts_with(PREFIX) && known().all(|known| known != *name));
+pub fn slips(env: &Env) -> Vec<(&str, String)> {
+    let known: Vec<String> = GLOBAL.iter().filter_map(flags::variable).collect();
+    let unknown = env.names().filter(|name| name.starts_with(PREFIX) && !known.iter().any(|known| known == name));
     let near = |name: &str| {
-        let found = known().filter_map(|known| Some((edits(name, known, MOST)?, known)));
+        let found = known.iter().filter_map(|known| Some((edits(name, known, MOST)?, known)));
         found.min_by_key(|(edits, _)| *edits).map(|(_, known)| known)
     };
     // A name without its last word is a slip too: OPEN_CLI_RUNTIME.
-    let cut = |name: &str| known().find(|known| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('_')));
-    unknown.filter_map(|name| Some((name, near(name).or_else(|| cut(name))?))).collect()
+    let cut =
+        |name: &str| known.iter().find(|known| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('_')));
+    unknown.filter_map(|name| Some((name, near(name).or_else(|| cut(name))?.clone()))).collect()
 }
 
 /// That no runtime is named, with the variable that perhaps was to name it.
@@ -63,9 +64,9 @@ mod tests {
         assert_eq!(
             slips(&env),
             [
-                ("OPEN_CLI_INSTANCE_IDS", "OPEN_CLI_INSTANCE_ID"),
-                ("OPEN_CLI_RUNTIME", "OPEN_CLI_RUNTIME_URL"),
-                ("OPEN_CLI_RUNTME_URL", "OPEN_CLI_RUNTIME_URL"),
+                ("OPEN_CLI_INSTANCE_IDS", "OPEN_CLI_INSTANCE_ID".to_owned()),
+                ("OPEN_CLI_RUNTIME", "OPEN_CLI_RUNTIME_URL".to_owned()),
+                ("OPEN_CLI_RUNTME_URL", "OPEN_CLI_RUNTIME_URL".to_owned()),
             ]
         );
     }

@@ -408,9 +408,9 @@ fn the_environment_says_what_flags_say() {
 #[test]
 fn quiet_leaves_errors_only() {
     let world = World::new("quiet").answers("{}");
-    assert!(!world.run("catalog list --group nope").err.is_empty(), "there is something to leave out");
-    world.run("catalog list --group nope --quiet --verbose").is(0, "[]\n", "");
-    world.run("catalog list --group nope -q --service x").has(2, "", "error: ");
+    assert!(!world.run("catalog list --text nope").err.is_empty(), "there is something to leave out");
+    world.run("catalog list --text nope --quiet --verbose").is(0, "[]\n", "");
+    world.run("catalog list --text nope -q --service x").has(2, "", "error: ");
 }
 
 #[test]
@@ -482,6 +482,7 @@ fn h41_help_comes_from_what_was_last_seen() {
 #[test]
 fn h42_help_is_bold_on_a_terminal_and_nowhere_else() {
     let mut world = World::new("bold").terminal();
+    world.env.retain(|(name, _)| name != "NO_COLOR");
     let first = world.run("--help").out;
     assert!(first.contains("\u{1b}[1mUsage:\u{1b}[0m\n"), "{first}");
     assert!(first.lines().all(|line| line.chars().count() <= 80), "{first}");

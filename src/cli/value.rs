@@ -385,8 +385,15 @@ pub fn is_by_member(schema: &Schema) -> bool {
 
 /// The values that this schema names: of an enumeration, of a constant, `true` and `false`; for a list, those of its items.
 pub fn choices(schema: &Schema) -> Vec<String> {
+    choices_at(&schema.value(), &[])
+}
+
+/// As [`choices`], of a place in a body.
+pub fn choices_at(root: &Value, path: &[Step]) -> Vec<String> {
     let (mut found, mut left) = (Vec::new(), MAX_PARTS);
-    View::of(&schema.value()).choices(&mut found, &mut left);
+    if let Some(view) = View::down(root, path) {
+        view.choices(&mut found, &mut left);
+    }
     found
 }
 

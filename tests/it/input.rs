@@ -181,7 +181,7 @@ fn members_of_forms_are_flags_and_words_too() {
 fn help_lists_the_flags_of_a_body() {
     let world = serving();
     world.run("open-cli helpdesk tickets create --help").stdout_has(&[
-        "Usage: open-cli helpdesk tickets create [member=value..] [flags]",
+        "open-cli helpdesk tickets create [member=value..] [flags]",
         "Members of a JSON body:\n",
         "--size NUMBER\n",
         "--title TEXT  ",

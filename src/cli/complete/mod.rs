@@ -11,6 +11,7 @@ use crate::base::host::Host;
 use crate::client::index::Index;
 use crate::config::load::Loaded;
 
+use super::args;
 use super::console::Console;
 use super::prompt::Hush;
 use super::world::{TransportFactory, World};
@@ -46,7 +47,9 @@ pub trait Known {
 pub fn run(host: &mut Host, transports: TransportFactory<'_>, hush: Hush<'_>) {
     let words: Option<Vec<&str>> = host.args[1..].iter().map(|word| word.to_str()).collect();
     let Some(asked) = words.and_then(|words| Asked::parse(&words)) else { return };
-    let Some(read) = Read::of(&asked.typed) else { return };
+    let Some(mut read) = Read::of(&asked.typed) else { return };
+    // What is wrong in the environment is for a command to say.
+    args::environment(&host.env, &mut read.line).ok();
     let console = Console::of(host);
     let world = World { host, console: &console, globals: &read.line.globals, transports, hush };
     let remembered = Remembered { world, found: OnceCell::new() };

@@ -48,7 +48,10 @@ pub fn offers(read: &Read, known: &dyn Known) -> Offers {
         }
         if names.is_empty() && whole {
             words::services(offers, known.index());
-            words::help(offers, help);
+            match help {
+                true => words::topics(offers),
+                false => words::help(offers),
+            }
         }
     })
 }
@@ -238,6 +241,14 @@ impl Place<'_> {
                 offers.flag(format!("--{name}"), &format!("{needed}{about}"));
             }
         }
+        for flag in bind::body_of(tool).iter().flat_map(|shape| &shape.flags) {
+            let member = &flag.member;
+            if !behind.has(&flag.name) && !behind.has(&member.name) || member.label.ends_with("..") {
+                let about = if member.description.is_empty() { &member.label } else { &member.description };
+                let needed = if member.required { "required: " } else { "" };
+                offers.flag(format!("--{}", flag.name), &format!("{needed}{about}"));
+            }
+        }
         for flag in flags::CALL.iter().filter(|flag| bind::has_use(tool, flag)) {
             if REPEATED.contains(&flag.name) || !behind.has(flag.name) {
                 self.flag(offers, flag);
@@ -256,7 +267,10 @@ impl Place<'_> {
             };
         }
         if let Some(parameter) = bind::flag_of(tool, name) {
-            arguments::of_schema(offers, parameter.schema.as_ref(), "");
+            return arguments::of_schema(offers, parameter.schema.as_ref(), "");
+        }
+        if let Some(shape) = bind::body_of(tool) {
+            shape.choices(name).iter().for_each(|choice| offers.word(choice, ""));
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::name::counted;
 use crate::cli::commands::{BUILT_IN, BuiltIn};
+use crate::cli::help::topic::{self, TOPICS};
 use crate::cli::tree::{self, Found, Level};
 use crate::client::index::{Index, Row};
 
@@ -41,11 +42,15 @@ fn about(family: &[&BuiltIn], at: usize) -> String {
     words.join(", ")
 }
 
-/// `help`, except behind itself.
-pub fn help(offers: &mut Offers, there: bool) {
-    if !there {
-        offers.word("help", "Explain what the words behind it do");
-    }
+/// `help`.
+pub fn help(offers: &mut Offers) {
+    offers.word("help", "Explain what the words behind it do");
+}
+
+/// What there is help on besides commands.
+pub fn topics(offers: &mut Offers) {
+    TOPICS.iter().for_each(|topic| offers.word(topic.name, topic.help));
+    offers.word(topic::LIST, "List the topics");
 }
 
 /// Services by alias and id.

@@ -38,9 +38,11 @@ pub const LIST: &str = "topics";
 /// What each format does.
 const FORMATS: &[(&str, &str)] = &[
     ("json", "The upstream's JSON, byte for byte, and nothing else"),
+    ("jsonl", "One JSON value a line: the items of a list, else the whole"),
     ("yaml", "YAML 1.2"),
     ("pretty", "Indented JSON, numbers as they were written"),
     ("table", "A list as columns, one object as rows of name and value"),
+    ("raw", "Texts without quotes, one a line; other answers byte for byte"),
 ];
 
 /// The page of a word; `None` when it is no topic.
