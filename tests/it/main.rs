@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests that start processes and read their files")]
 
 mod heard;
+mod page;
 mod program;
 mod publisher;
 mod ran;
@@ -42,5 +43,6 @@ mod sessions;
 mod sources;
 mod start;
 mod terminal;
+mod tour;
 mod upstream_login;
 mod wire;

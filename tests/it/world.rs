@@ -71,8 +71,13 @@ impl World {
 
     /// Sets a variable for everything started from now on.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.to_owned(), value.to_owned()));
+        self.set_env(name, value);
         self
+    }
+
+    /// As [`World::env`], later in a test.
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
+        self.env.push((name.to_owned(), value.to_owned()));
     }
 
     /// Writes `.cli.json`: the demo API as service `demo`, merged with `more`.
@@ -124,7 +129,13 @@ impl World {
     /// Starts the world's toolbox on a free port; commands run from now on find it.
     #[track_caller]
     pub(crate) fn start_toolbox(&mut self, args: &[&str]) {
-        let program = self.toolbox_with(&[&["--instance-id", "world"], args].concat());
+        self.start_toolbox_with(&[&["--instance-id", "world"], args].concat());
+    }
+
+    /// As [`World::start_toolbox`], as the instance that its configuration leads to.
+    #[track_caller]
+    pub(crate) fn start_toolbox_with(&mut self, args: &[&str]) {
+        let program = self.toolbox_with(args);
         let url = program.url();
         self.names.retain(|(name, _)| *name != "[RUNTIME]");
         self.names.push(("[RUNTIME]", url));
