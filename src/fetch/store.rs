@@ -99,7 +99,7 @@ impl Store {
         }
         self.alone(|_| {
             let (meta_path, body_path) = self.paths(url);
-            let json = serde_json::to_vec(meta).unwrap_or_default();
+            let json = disk::roomy(serde_json::to_vec(meta).unwrap_or_default());
             let kept = disk::create_private_dir(&self.dir)
                 .and_then(|()| disk::write_private(&body_path, body))
                 .and_then(|()| disk::write_private(&meta_path, &json));
@@ -116,15 +116,18 @@ impl Store {
         });
     }
 
-    /// Renews what is kept beside a body, unless another body has come meanwhile. It is replaced whole, but not waited for until it is
-    /// durable: hundreds are confirmed at once, and one that a power failure takes is fetched again.
+    /// Renews what is kept beside a body, unless another body has come meanwhile. It is written in one piece, but not waited for until it
+    /// is durable: hundreds are confirmed at once, and one that a power failure takes is fetched again.
     pub fn confirm(&self, url: &Url, meta: &Meta) {
         self.alone(|_| {
             let same = self.peek(url).is_some_and(|kept| kept.body_sha256 == meta.body_sha256);
             let json = serde_json::to_vec(meta).unwrap_or_default();
             if same {
+                let path = self.paths(url).0;
                 // Failing, the old one stays, which is only checked again earlier.
-                disk::replace_private(&self.paths(url).0, &json).ok();
+                if !disk::renew(&path, &json).unwrap_or(false) {
+                    disk::write_private(&path, &disk::roomy(json)).ok();
+                }
             }
         });
     }
