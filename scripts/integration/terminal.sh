@@ -136,6 +136,7 @@ helpdesk:createTicket needs 4 more values; Ctrl-D ends this, and nothing is sent
 --title (TEXT)  What it is about
 >
 error: ended without an answer; nothing was sent
+hint: what is asked for can stand on the command line; --help says how
 $ echo $?
 2
 $ open-cli helpdesk tickets create state=open

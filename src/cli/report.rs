@@ -156,6 +156,7 @@ impl Failure {
 fn next_step(code: &str, exit: u8) -> &'static str {
     match code {
         "config_invalid" => "each problem stands on standard output with its place",
+        "cancelled" => "what is asked for can stand on the command line; --help says how",
         "config_unreadable" => "check the path, and who may read and write there",
         "page_loop" => "--max-pages N stops before; x-cli-pagination in an overlay says how the next page is found",
         "forbidden_origin" => "a page in a browser may not call a toolbox; call it from a program",
