@@ -171,6 +171,7 @@ helpdesk:createTicket needs 1 more value; Ctrl-D ends this, and nothing is sent
 --pass (TEXT)  Yours, to sign it
 >
 error: ended without an answer; nothing was sent
+hint: what is asked for can stand on the command line; --help says how
 $ echo $?, and shown
 2, and shown
 $
