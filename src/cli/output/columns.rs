@@ -169,7 +169,7 @@ mod tests {
             assert!(chosen.len() * items.len() <= MOST_CELLS && chosen[0] == "k0", "{}", chosen.len());
         }
         let wide = Node::Object((0..500).map(|at| (format!("k{at}"), Node::Null)).collect());
-        assert_eq!(super::chosen(&[&wide], &[]).len(), MOST_CHOSEN);
+        assert_eq!(chosen(&[&wide], &[]).len(), MOST_CHOSEN);
     }
 
     #[test]

@@ -177,7 +177,8 @@ fn grid(columns: &[Column], look: &Look<'_>) -> String {
     let natural: Vec<usize> = columns.iter().map(Column::natural).collect();
     let widths = widths(&natural, look.width);
     let line = |text: &dyn Fn(&Column) -> String| {
-        let cells = columns.iter().zip(&widths).map(|(column, &width)| column.cell(&text(column), width, look.width.is_some()));
+        let cells =
+            columns.iter().zip(&widths).map(|(column, &width)| column.cell(&text(column), width, look.width.is_some()));
         cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned()
     };
     let mut out = look.head(line(&|column| column.head.clone()));
