@@ -66,9 +66,9 @@ pub fn written(asked: &Asked, offers: &Offers, paths: &[NamedPath]) -> String {
             lines(offers, |candidate| Some(format!("{}:{}", colons_escaped(&candidate.text), candidate.about)))
         }
         // It puts a `~` in without quotes, and would send a name of a directory instead.
-        Shell::Fish => lines(offers, |Candidate { text, about, .. }| {
-            (!text.starts_with('~')).then(|| format!("{text}\t{about}"))
-        }),
+        Shell::Fish => {
+            lines(offers, |Candidate { text, about, .. }| (!text.starts_with('~')).then(|| format!("{text}\t{about}")))
+        }
     }
 }
 
