@@ -206,11 +206,13 @@ fn choice(question: &Question, text: &str) -> Result<String, String> {
 }
 
 fn is_secret(question: &Question) -> bool {
-    let name = kebab(&question.name);
-    question.asked.is_secret
-        || name.split('-').any(|word| SECRETS.contains(&word))
-        || name.ends_with("api-key")
-        || name.ends_with("apikey")
+    question.asked.is_secret || names_a_secret(&question.name)
+}
+
+/// Whether what is called so looks like a secret.
+pub fn names_a_secret(name: &str) -> bool {
+    let name = kebab(name);
+    name.split('-').any(|word| SECRETS.contains(&word)) || name.ends_with("api-key") || name.ends_with("apikey")
 }
 
 /// Reads a line; `raw` when no terminal edits it, so that what its keys mean is done here.
