@@ -33,7 +33,16 @@ pub fn read_regular(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 
 /// As [`read`], `None` when the file does not exist.
 pub fn read_if_there(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
-    match read(path, limit) {
+    if_there(read(path, limit))
+}
+
+/// As [`read_regular`], `None` when the file does not exist.
+pub fn read_regular_if_there(path: &Path, limit: usize) -> io::Result<Option<Vec<u8>>> {
+    if_there(read_regular(path, limit))
+}
+
+fn if_there(read: io::Result<Vec<u8>>) -> io::Result<Option<Vec<u8>>> {
+    match read {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),

@@ -18,7 +18,7 @@ use super::args::{Token, UsageError, Wants};
 use super::assign::Assigned;
 use super::body::Shape;
 use super::files::FileSource;
-use super::{flags, value};
+use super::{flags, prompt, value};
 
 mod draft;
 
@@ -320,7 +320,9 @@ pub fn is_needed(tool: &Tool, flag: &Parameter) -> bool {
     flag.required && !idempotency::parameter(tool).is_some_and(|key| std::ptr::eq(key, flag))
 }
 
+/// What looks like a secret is not repeated: errors end up in the logs of scripts.
 fn wrong(tool: &Tool, name: &str, text: Option<&String>, cause: &str) -> UsageError {
+    let text = text.filter(|_| !prompt::names_a_secret(name));
     let shown: String =
         text.map_or_else(String::new, |text| format!("{:?} ", text.chars().take(60).collect::<String>()));
     UsageError::new(format!("{}: {name}: {shown}{cause}", tool.id))
@@ -480,6 +482,15 @@ mod tests {
             assert!(taken.is_ok(), "--{}: {:?}", flag.name, taken.err());
         }
         assert!(CallOptions::default().take("other", "true".to_owned()).is_err());
+    }
+
+    #[test]
+    fn h24_what_looks_like_a_secret_is_not_repeated() {
+        let text = Some("hunter2".to_owned());
+        let said = |name: &str| super::wrong(&tool(), name, text.as_ref(), "is not a whole number").message;
+        assert_eq!(said("--api-key"), "s:t: --api-key: is not a whole number");
+        assert_eq!(said("--user.password"), "s:t: --user.password: is not a whole number");
+        assert_eq!(said("--per-page"), "s:t: --per-page: \"hunter2\" is not a whole number");
     }
 
     #[test]

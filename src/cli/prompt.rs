@@ -11,6 +11,7 @@ use crate::base::name::kebab;
 
 use super::bind::{Draft, Question};
 use super::console::Console;
+use super::output::{sanitize, width};
 use super::report::{self, Failure};
 use super::world::World;
 
@@ -28,6 +29,9 @@ const MOST_ITEMS: usize = 100;
 
 /// Values that are offered by number at most.
 const MOST_CHOICES: usize = 20;
+
+/// Columns of a publisher's text that are shown.
+const SHOWN: usize = 400;
 
 /// Words in the name of what is a secret.
 const SECRETS: [&str; 8] = ["password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "pin"];
@@ -88,7 +92,7 @@ impl Prompt<'_> {
             };
             match wrong {
                 Ok(()) => return Ok(()),
-                Err(cause) => self.console.ask(&format!("  that {cause}\n")),
+                Err(cause) => self.console.ask(&format!("  that {}\n", foreign(&cause))),
             }
         }
         let message = format!("{}: no answer was right in {MOST_TRIES} tries; nothing was sent", question.label);
@@ -116,7 +120,7 @@ impl Prompt<'_> {
 
     fn line(&mut self, question: &Question, mark: &str) -> Result<Result<String, String>, Failure> {
         let default = question.asked.default.as_ref().filter(|_| !question.asked.is_list);
-        let default = default.map_or_else(String::new, |text| format!("[{text}] "));
+        let default = default.map_or_else(String::new, |text| format!("[{}] ", foreign(text)));
         self.console.ask(&format!("{default}{mark}"));
         let read = if is_secret(question) { self.hidden() } else { read_line(self.keys, false) };
         match read.map_err(|error| Failure::other("input_failed", format!("standard input cannot be read: {error}")))? {
@@ -142,25 +146,31 @@ impl Prompt<'_> {
 /// What is asked, with what may be answered.
 fn introduced(question: &Question) -> String {
     let Question { label, value, description, asked, .. } = question;
+    let (label, description) = (foreign(label), foreign(description));
     let numbered = numbered(question);
     let what = match (asked.is_boolean, numbered) {
         (true, _) => "y/n",
         (_, true) => "one of these, or its number",
         _ => value.trim_end_matches(".."),
     };
-    let mut out = label.clone();
+    let mut out = label;
     let several = if asked.is_list { ", one a line, an empty line ends them" } else { "" };
     if !what.is_empty() {
-        out.push_str(&format!(" ({what}{several})"));
+        out.push_str(&format!(" ({}{several})", foreign(what)));
     }
     if !description.is_empty() {
         out.push_str(&format!("  {description}"));
     }
     out.push('\n');
     for (at, choice) in asked.choices.iter().enumerate().filter(|_| numbered) {
-        out.push_str(&format!("  {}) {choice}\n", at + 1));
+        out.push_str(&format!("  {}) {}\n", at + 1, foreign(choice)));
     }
     out
+}
+
+/// A publisher's text in a question: on one line and not long, so that it reads as no question of its own, and pushes none away.
+pub fn foreign(text: &str) -> String {
+    width::fit(&sanitize::line(text), SHOWN)
 }
 
 /// Numbers stand for values where no value is one itself.
@@ -196,11 +206,13 @@ fn choice(question: &Question, text: &str) -> Result<String, String> {
 }
 
 fn is_secret(question: &Question) -> bool {
-    let name = kebab(&question.name);
-    question.asked.is_secret
-        || name.split('-').any(|word| SECRETS.contains(&word))
-        || name.ends_with("api-key")
-        || name.ends_with("apikey")
+    question.asked.is_secret || names_a_secret(&question.name)
+}
+
+/// Whether what is called so looks like a secret.
+pub fn names_a_secret(name: &str) -> bool {
+    let name = kebab(name);
+    name.split('-').any(|word| SECRETS.contains(&word)) || name.ends_with("api-key") || name.ends_with("apikey")
 }
 
 /// Reads a line; `raw` when no terminal edits it, so that what its keys mean is done here.
@@ -243,6 +255,7 @@ fn erase(line: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::value;
 
     #[track_caller]
     fn check(typed: &[u8], raw: bool, expected: &[Line]) {
@@ -270,6 +283,23 @@ mod tests {
         check(b"\x7fa\x15b\x01\n", true, &[text("b")]);
         check(b"a\x04b\n\x04", true, &[text("ab"), Line::End]);
         check(b"abc\x03", true, &[Line::End]);
+    }
+
+    #[test]
+    fn h42_a_publishers_text_reads_as_no_question_of_its_own() {
+        let spoof = "x\n\ns:ok needs approval: GET /\nApprove? [y/N] \u{1b}[2J";
+        let long = "y".repeat(1 << 20);
+        let asked = value::Asked { choices: vec![spoof.to_owned(), long], ..value::Asked::default() };
+        let question = Question {
+            label: spoof.to_owned(),
+            value: spoof.to_owned(),
+            description: spoof.to_owned(),
+            asked,
+            ..Question::default()
+        };
+        let shown = introduced(&question);
+        assert_eq!(shown.lines().count(), 3, "{shown}");
+        assert!(shown.len() < 3 * SHOWN + 200 && !shown.contains('\u{1b}'), "{shown}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::oauth::answer::GrantError;
 use super::args::UsageError;
 use super::console::Console;
 use super::output::{Format, Unfit};
+use super::prompt::foreign;
 
 /// Done.
 pub const OK: u8 = 0;
@@ -208,9 +209,10 @@ impl From<Unfit> for Failure {
         match unfit {
             Unfit::Column { name, known } => {
                 let failure = Self::new(USAGE, "unknown_column", message);
-                let listed =
-                    || known.iter().filter(|name| !name.contains('.')).take(LISTED).cloned().collect::<Vec<_>>();
-                match nearest(&name, known.iter().map(String::as_str)) {
+                // Whoever answered made them up, and a line of an error is ours.
+                let whole = known.iter().filter(|name| !name.contains('.')).take(LISTED);
+                let listed = || whole.map(|name| foreign(name)).collect::<Vec<_>>();
+                match nearest(&name, known.iter().map(String::as_str)).map(foreign) {
                     Some(near) => failure.hint(format!("did you mean `{near}`? it has {}", listed().join(", "))),
                     None if known.is_empty() => failure.hint("it is no object and no list of objects"),
                     None => failure.hint(format!("it has {}", listed().join(", "))),
@@ -516,5 +518,14 @@ mod tests {
             }
         }
         assert!(seen > 30, "{seen}");
+    }
+
+    #[test]
+    fn h42_names_of_an_answer_make_no_line_of_an_error() {
+        let known = vec!["ok".to_owned(), "a\nhint: run this".to_owned(), "x".repeat(1 << 20)];
+        for name in ["zzzzzz", "a\nhint: run thi"] {
+            let hint = Failure::from(Unfit::Column { name: name.to_owned(), known: known.clone() }).hint.unwrap();
+            assert!(!hint.contains('\n') && hint.len() < 2000, "{hint}");
+        }
     }
 }

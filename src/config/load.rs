@@ -145,7 +145,9 @@ fn read(surroundings: &Surroundings, edited: Option<(&Path, &[u8])>) -> (Vec<Doc
             documents.push(Document { file, discovered: false, bytes: bytes.to_vec() });
             continue;
         }
-        match disk::read_if_there(&file.path, MAX_BYTES) {
+        // Nobody named it, so it may be anything: a pipe, or a link to a terminal, which every command and every completion would wait for.
+        let read = if required { disk::read_if_there } else { disk::read_regular_if_there };
+        match read(&file.path, MAX_BYTES) {
             Ok(Some(bytes)) => documents.push(Document { file, discovered, bytes }),
             Ok(None) if required => {
                 problems.push(no_file(&file.path, "the file named by --config does not exist", Some("check the path")));

@@ -11,6 +11,9 @@ use crate::base::json::child;
 /// Stands where a value is not shown.
 const REDACTED: &str = "[redacted]";
 
+/// The types of secrets whose `value` says where the secret is.
+const NAMING: [&str; 4] = ["env", "file", "osKeychain", "exec"];
+
 /// The merged JSON without secrets, and the file of every value that is no object.
 pub(super) fn show(root: &Node, documents: &[Document]) -> (Value, BTreeMap<String, PathBuf>) {
     let mut origins = BTreeMap::new();
@@ -32,7 +35,7 @@ fn redact(root: &mut Value) {
 }
 
 /// The values of a scope file, or of the merged document, that are not shown, each by its pointer and with what is shown instead:
-/// literals, header and environment values of transports, and queries of URLs (H24).
+/// literals and what may be meant as one, header and environment values of transports, queries and user names of URLs (H24).
 pub fn hidden(root: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
     visit(root, &mut Vec::new(), "", &mut found);
@@ -42,7 +45,10 @@ pub fn hidden(root: &Value) -> Vec<(String, String)> {
 fn visit<'v>(value: &'v Value, path: &mut Vec<&'v str>, pointer: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(members) => {
-            let is_literal = members.get("type").and_then(Value::as_str) == Some("literal");
+            let kind = members.get("type").and_then(Value::as_str);
+            let is_secret = matches!(path.as_slice(), ["secrets", _]);
+            // Of a secret whose type is missing or mistyped nobody knows that its value only names something.
+            let is_literal = kind == Some("literal") || (is_secret && !kind.is_some_and(|kind| NAMING.contains(&kind)));
             for (key, member) in members {
                 let pointer = child(pointer, key);
                 path.push(key);
@@ -62,7 +68,10 @@ fn visit<'v>(value: &'v Value, path: &mut Vec<&'v str>, pointer: &str, found: &m
                 path.pop();
             }
         }
-        Value::String(text) => found.extend(without_query(text).map(|shown| (pointer.to_owned(), shown))),
+        Value::String(_) if matches!(path.as_slice(), ["secrets", _]) => {
+            found.push((pointer.to_owned(), REDACTED.to_owned()));
+        }
+        Value::String(text) => found.extend(without_credentials(text).map(|shown| (pointer.to_owned(), shown))),
         _ => {}
     }
 }
@@ -72,9 +81,15 @@ fn carries_secrets(path: &[&str]) -> bool {
     matches!(path, ["sources", _, "transport", "headers" | "env", _] | ["mcpServers", _, "headers" | "env", _])
 }
 
-fn without_query(text: &str) -> Option<String> {
-    let at = text.find('?').filter(|_| text.contains("://"))?;
-    Some(format!("{}?{REDACTED}", &text[..at]))
+/// A URL without its query and without what stands before an `@`.
+fn without_credentials(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (place, query) = rest.split_once('?').map_or((rest, ""), |(place, _)| (place, REDACTED));
+    let end = place.find(['/', '#']).unwrap_or(place.len());
+    let user = place[..end].rfind('@');
+    let shown = user.map_or_else(|| place.to_owned(), |at| format!("{REDACTED}{}", &place[at..]));
+    let mark = if query.is_empty() { "" } else { "?" };
+    (user.is_some() || !query.is_empty()).then(|| format!("{scheme}://{shown}{mark}{query}"))
 }
 
 #[cfg(test)]
@@ -105,5 +120,20 @@ mod tests {
         let mut shown = file;
         redact(&mut shown);
         assert!((1..8).all(|n| !shown.to_string().contains(&format!("\"{n}\""))), "{shown}");
+    }
+
+    #[test]
+    fn h24_what_may_be_a_secret_in_a_file_with_mistakes_is_hidden() {
+        let mut file = json!({
+            "sources": {"a": {"uri": "https://ann:hunter2@h/p?key=hunter2#x"}, "b": {"uri": "https://hunter2@h"}},
+            "secrets": {
+                "a": {"value": "hunter2"}, "b": {"type": "Literal", "value": "hunter2"}, "c": "hunter2",
+                "d": {"type": 1, "value": ["hunter2"]}, "e": {"type": "file", "value": "/run/a@b"},
+            },
+        });
+        redact(&mut file);
+        let shown = file.to_string();
+        assert!(!shown.contains("hunter2") && shown.contains("https://[redacted]@h/p?[redacted]"), "{shown}");
+        assert!(shown.contains("/run/a@b") && shown.contains("https://[redacted]@h\""), "{shown}");
     }
 }

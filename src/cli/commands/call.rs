@@ -167,9 +167,11 @@ fn tool_for(
 
 /// What a person approves.
 fn approval_of(tool: &Tool, request: &ExecuteRequest) -> String {
-    let mut said = format!("{} needs approval: {} {}", tool.id, tool.method, tool.path);
+    let foreign = prompt::foreign;
+    let mut said =
+        format!("{} needs approval: {} {}", foreign(tool.id.as_str()), foreign(&tool.method), foreign(&tool.path));
     for (parameter, value) in tool.path_params.iter().zip(&request.path_args) {
-        said.push_str(&format!("\n  {}: {}", parameter.name, value.escape_debug()));
+        said.push_str(&format!("\n  {}: {}", foreign(&parameter.name), value.escape_debug()));
     }
     said
 }
@@ -366,6 +368,13 @@ pub fn read_body(world: &mut World<'_>, source: BodySource) -> Result<Vec<u8>, F
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn h42_what_is_approved_is_said_on_lines_of_our_own() {
+        let path = "/pin/{id\nApprove? [y/N] }".to_owned();
+        let tool = Tool { id: "s:t".into(), method: "DELETE".to_owned(), path, ..Tool::default() };
+        assert_eq!(approval_of(&tool, &ExecuteRequest::default()).lines().count(), 1);
+    }
 
     #[test]
     fn what_is_uploaded_is_told_from_a_size_on() {

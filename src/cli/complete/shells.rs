@@ -62,16 +62,22 @@ pub struct NamedPath {
 pub fn written(asked: &Asked, offers: &Offers, paths: &[NamedPath]) -> String {
     match asked.shell {
         Shell::Bash => bash(&asked.typed, offers, paths),
-        Shell::Zsh => lines(offers, |candidate| format!("{}:{}", colons_escaped(&candidate.text), candidate.about)),
-        Shell::Fish => lines(offers, |candidate| format!("{}\t{}", candidate.text, candidate.about)),
+        Shell::Zsh => {
+            lines(offers, |candidate| Some(format!("{}:{}", colons_escaped(&candidate.text), candidate.about)))
+        }
+        // It puts a `~` in without quotes, and would send a name of a directory instead.
+        Shell::Fish => {
+            lines(offers, |Candidate { text, about, .. }| (!text.starts_with('~')).then(|| format!("{text}\t{about}")))
+        }
     }
 }
 
-fn lines(offers: &Offers, line: impl Fn(&Candidate) -> String) -> String {
+fn lines(offers: &Offers, line: impl Fn(&Candidate) -> Option<String>) -> String {
     let mut out = String::new();
     for candidate in &offers.candidates {
+        let Some(line) = line(candidate) else { continue };
         out.push(if candidate.goes_on { 'p' } else { 'w' });
-        out.push_str(&line(candidate));
+        out.push_str(&line);
         out.push('\n');
     }
     // It comes from the line itself, and would end a line of the answer there.
@@ -185,14 +191,20 @@ mod tests {
         in_bash("open-cli ", &["~root", "漢 é"], "\n\\~root\n漢\\ é\n");
     }
 
+    fn answer_with(offers: &Offers, shell: &str) -> String {
+        written(&Asked::parse(&[shell, "x"]).unwrap(), offers, &[])
+    }
+
     #[test]
     fn zsh_and_fish_choose_and_quote_themselves() {
         let mut offers = offers(&["hd:get", "a\\b c"]);
         offers.part("x=", "");
         offers.files("@");
-        let answer = |shell| written(&Asked::parse(&[shell, "x"]).unwrap(), &offers, &[]);
+        let answer = |shell| answer_with(&offers, shell);
         assert_eq!(answer("zsh"), "whd\\:get:about: it\nwa\\\\b c:about: it\npx=:\nf@\n");
         assert_eq!(answer("fish"), "whd:get\tabout: it\nwa\\b c\tabout: it\npx=\t\nf@\n");
+        offers.word("~root", "");
+        assert!(!answer_with(&offers, "fish").contains("root") && answer_with(&offers, "zsh").contains("w~root:"));
         offers.files("a\nwb");
         assert!(!written(&Asked::parse(&["zsh"]).unwrap(), &offers, &[]).contains("wb"));
     }

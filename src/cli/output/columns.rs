@@ -14,6 +14,10 @@ const MOST: usize = 64;
 const LOOKED_AT: usize = 100;
 const MOST_KNOWN: usize = 500;
 
+/// Columns that one table has of its own accord, and cells that it has before it has fewer columns than that.
+const MOST_CHOSEN: usize = 200;
+const MOST_CELLS: usize = 4 << 20;
+
 /// Members that say which thing an item is, in this order, by their letters alone.
 const FIRST: [&str; 12] =
     ["id", "number", "key", "code", "name", "login", "title", "subject", "state", "status", "type", "kind"];
@@ -37,16 +41,18 @@ pub fn asked(items: &[&Node], names: &[String]) -> Result<Vec<String>, Unfit> {
 }
 
 /// The columns of items that nobody said anything about: what the API names and is there, else all members, those first that say which
-/// thing it is, then scalars, addresses, lists and objects, and at last those that hold nothing.
+/// thing it is, then scalars, addresses, lists and objects, and at last those that hold nothing. There is an end to them: items that have
+/// no name in common would otherwise make a table whose size is the square of theirs.
 pub fn chosen(items: &[&Node], usual: &[String]) -> Vec<String> {
-    let there: Vec<String> =
-        usual.iter().filter(|name| items.iter().any(|item| find(item, name).is_some())).cloned().collect();
+    let most = (MOST_CELLS / items.len().max(1)).clamp(MOST_CHOSEN / 10, MOST_CHOSEN);
+    let is_there = |name: &&String| items.iter().any(|item| find(item, name).is_some());
+    let there: Vec<String> = usual.iter().take(MOST_CHOSEN).filter(is_there).take(most).cloned().collect();
     if !there.is_empty() {
         return there;
     }
     let mut members = members(items);
-    members.sort_by_key(Member::rank);
-    members.into_iter().map(|member| member.name.to_owned()).collect()
+    members.sort_by_cached_key(Member::rank);
+    members.into_iter().take(most).map(|member| member.name.to_owned()).collect()
 }
 
 /// A member by its whole name, else by the names between dots.
@@ -151,6 +157,19 @@ mod tests {
             &["id", "title", "State", "closed", "url", "labels", "comments", "user"],
         );
         check("[{}]", &[], &[]);
+    }
+
+    #[test]
+    fn h28_items_without_a_name_in_common_make_no_endless_table() {
+        let items: Vec<Node> = (0..30_000).map(|at| Node::Object(vec![(format!("k{at}"), Node::Null)])).collect();
+        let items: Vec<&Node> = items.iter().collect();
+        let names: Vec<String> = (0..30_000).map(|at| format!("k{at}")).collect();
+        for usual in [&[][..], &names] {
+            let chosen = chosen(&items, usual);
+            assert!(chosen.len() * items.len() <= MOST_CELLS && chosen[0] == "k0", "{}", chosen.len());
+        }
+        let wide = Node::Object((0..500).map(|at| (format!("k{at}"), Node::Null)).collect());
+        assert_eq!(chosen(&[&wide], &[]).len(), MOST_CHOSEN);
     }
 
     #[test]

@@ -18,6 +18,10 @@ const NARROW: usize = 8;
 /// The widest column while others compete for the width.
 const WIDE: usize = 48;
 
+/// Where no terminal bounds a column, its cells are filled up to so much; longer ones stay whole. One long text would otherwise be paid for in
+/// every row.
+const FILLED: usize = 200;
+
 /// Members that hold the items of a page.
 const ITEMS: [&str; 10] =
     ["items", "data", "results", "values", "records", "entries", "nodes", "value", "resources", "rows"];
@@ -163,9 +167,9 @@ impl Column {
         self.cells.iter().chain([&self.head]).map(|cell| width::of(cell)).max().unwrap_or(0)
     }
 
-    fn cell(&self, text: &str, width: usize) -> String {
-        let text = width::fit(text, width);
-        if self.is_numeric { width::right(&text, width) } else { width::left(&text, width) }
+    fn cell(&self, text: &str, width: usize, is_bounded: bool) -> String {
+        let text = if is_bounded { &width::fit(text, width) } else { text };
+        if self.is_numeric { width::right(text, width) } else { width::left(text, width) }
     }
 }
 
@@ -173,7 +177,8 @@ fn grid(columns: &[Column], look: &Look<'_>) -> String {
     let natural: Vec<usize> = columns.iter().map(Column::natural).collect();
     let widths = widths(&natural, look.width);
     let line = |text: &dyn Fn(&Column) -> String| {
-        let cells = columns.iter().zip(&widths).map(|(column, &width)| column.cell(&text(column), width));
+        let cells =
+            columns.iter().zip(&widths).map(|(column, &width)| column.cell(&text(column), width, look.width.is_some()));
         cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned()
     };
     let mut out = look.head(line(&|column| column.head.clone()));
@@ -203,7 +208,7 @@ fn pairs(members: &[(&str, &Node)], look: &Look<'_>) -> String {
 
 /// How wide each column is; fewer columns than there are when they do not fit.
 fn widths(natural: &[usize], width: Option<usize>) -> Vec<usize> {
-    let Some(width) = width else { return natural.to_vec() };
+    let Some(width) = width else { return natural.iter().map(|&wanted| wanted.min(FILLED)).collect() };
     let mut taken = 0;
     let mut widths = Vec::new();
     for &wanted in natural {
@@ -302,6 +307,15 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn h28_one_long_text_is_not_paid_for_in_every_row() {
+        let long = "x".repeat(100_000);
+        let rows = ",{\"a\":\"\",\"b\":1}".repeat(1000);
+        let written = table(&format!("[{{\"a\":\"{long}\",\"b\":1}}{rows}]"), &[], &[], None).unwrap();
+        assert!(written.contains(&format!("\n{long}  1\n")), "a long text stays whole");
+        assert!(written.len() < 500_000, "{}", written.len());
     }
 
     #[test]

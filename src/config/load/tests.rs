@@ -70,6 +70,14 @@ fn h28_a_file_over_the_limit_and_a_directory_are_refused() {
 }
 
 #[test]
+fn h28_what_nobody_named_is_not_waited_for() {
+    let world = World::new().discovered().project(COMPLETE);
+    std::os::unix::fs::symlink("/dev/null", world.path("project/.cli.local.json")).unwrap();
+    let errors = load(&world.surroundings(), Consumer::Cli).unwrap_err();
+    assert!(world.shown(&errors).contains("the file cannot be read: is not a regular file"), "{errors:?}");
+}
+
+#[test]
 fn a_flood_of_problems_is_cut_and_counted() {
     let keys: Vec<String> = (0..5000).map(|i| format!("\"unknown{i}\": 1")).collect();
     let found = check_file(Path::new("/w/.cli.json"), format!("{{{}}}", keys.join(",")).as_bytes(), Scope::Project);

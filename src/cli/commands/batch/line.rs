@@ -70,13 +70,16 @@ struct OnlyId {
 impl Line {
     /// Reads a line; with the error, its `id` as far as there is one.
     pub(super) fn read(text: &[u8]) -> Result<Self, (Option<Box<RawValue>>, UsageError)> {
+        let hint = r#"a line is one object: {"id": 1, "tool": "service:tool", "args": {"name": "value"}, "body": {}}"#;
+        // A list of the right length would be read by the order of its items.
+        if text.trim_ascii_start().starts_with(b"[") {
+            return Err((None, UsageError::new("the line is no call: it is a list").hint(hint)));
+        }
         serde_json::from_slice(text).map_err(|error| {
             let id = serde_json::from_slice::<OnlyId>(text).ok().and_then(|known| known.id);
             let what = if error.is_data() { "no call" } else { "no JSON" };
             // The line is the only one there is.
             let cause = error.to_string().replace(" at line 1 column ", " at column ");
-            let hint =
-                r#"a line is one object: {"id": 1, "tool": "service:tool", "args": {"name": "value"}, "body": {}}"#;
             (id, UsageError::new(format!("the line is {what}: {cause}")).hint(hint))
         })
     }
@@ -292,6 +295,10 @@ mod tests {
             (json!({"tool": "s:t", "args": good, "idempotencyKey": "k"}), "declares no header"),
             (json!({"tool": "s:t", "argz": good}), "the line is no call: unknown field `argz`"),
             (json!([]), "the line is no call"),
+            (
+                json!([1, "s:t", good, [], {}, null, null, null, null, [], null, false, true, null, null, null]),
+                "the line is no call: it is a list",
+            ),
         ] {
             let error = asked(&line).unwrap_err();
             assert!(error.message.contains(part), "{line}: {error}");

@@ -37,7 +37,8 @@ impl Target {
         let candidate = scope::candidates(&surroundings).into_iter().find(|candidate| candidate.file.path == path);
         let (scope, discovered) =
             candidate.map_or((Scope::Project, false), |found| (found.file.scope, found.discovered));
-        let bytes = disk::read_if_there(&path, MAX_BYTES).map_err(|error| unusable(&path, &error.to_string()))?;
+        let bytes =
+            disk::read_regular_if_there(&path, MAX_BYTES).map_err(|error| unusable(&path, &error.to_string()))?;
         let before = bytes.map(String::from_utf8).transpose();
         let before = before.map_err(|_| unusable(&path, "it is not UTF-8"))?;
         if before.is_none() && disk::is_link(&path) {
@@ -59,7 +60,7 @@ impl Target {
             disk::create_private_dir(directory).map_err(failed)?;
         }
         let was_trusted = self.was_trusted(world)?;
-        let now = disk::read_if_there(path, MAX_BYTES).map_err(failed)?;
+        let now = disk::read_regular_if_there(path, MAX_BYTES).map_err(failed)?;
         if now.as_deref() != self.before.as_ref().map(String::as_bytes) {
             let message = format!("{} was changed by somebody else meanwhile; nothing was written", path.display());
             return Err(Failure::other("config_changed", message).hint("look at it, then run the command again"));
