@@ -1,10 +1,10 @@
-//! Holds the pages to the code: every configuration in them and in `examples` loads; the fields of `docs/configuration.md` are all there,
+//! Holds the pages to the code: their JSON is JSON, every configuration in them and in `examples` loads; the fields of `docs/configuration.md` are all there,
 //! its tables say what the rules say; every test that `docs/enterprise-readiness.md` names exists.
 #![expect(clippy::disallowed_methods, reason = "reads the sources that a page names")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::load::Consumer;
 use super::lock::LOCKS;
@@ -15,15 +15,6 @@ const PAGE: &str = include_str!("../../docs/configuration.md");
 
 const MAKEFILE: &str = include_str!("../../Makefile");
 const DEPLOYMENT: &str = include_str!("../../docs/deployment.md");
-
-/// Pages with configurations, and how many they have at least.
-const PAGES: [(&str, usize); 5] = [
-    (PAGE, 4),
-    (DEPLOYMENT, 9),
-    (include_str!("../../docs/auth.md"), 4),
-    (include_str!("../../docs/authentik.md"), 1),
-    (include_str!("../../docs/policy.md"), 1),
-];
 
 /// The models of `docs/deployment.md`.
 const HOSTING: [&str; 9] = [
@@ -47,31 +38,80 @@ const EXAMPLES: [&str; 5] = [
     include_str!("../../examples/local-authentik/compose/browser.cli.json"),
 ];
 
-/// The JSON of a page that is configuration; the rest are answers and records.
-fn configurations(page: &'static str) -> impl Iterator<Item = &'static str> {
-    let blocks = page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    blocks.filter(|text| {
-        let Ok(Value::Object(root)) = serde_json::from_str(text) else { return false };
-        ["cli", "runtime", "secrets", "mcpServers"].iter().any(|key| root.contains_key(*key))
-    })
+/// The pages of `docs`, and those beside examples.
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let listed = |name: &str| std::fs::read_dir(root.join(name)).unwrap().map(|entry| entry.unwrap().path());
+    let beside = listed("examples").map(|path| path.join("README.md")).filter(|path| path.exists());
+    listed("docs").filter(|path| path.extension().is_some_and(|end| end == "md")).chain(beside).collect()
 }
 
-/// Loads it for whom it is: a whole one for the toolbox, a part for the CLI.
+/// Whether it is a configuration or a part of one; the rest are answers and records.
+fn is_configuration(value: &Value) -> bool {
+    let schema: Value = serde_json::from_str(super::schema::json()).unwrap();
+    let known = schema["properties"].as_object().unwrap();
+    // An answer may have a member that is called like a setting; a part has nothing else.
+    let is_part = |members: &serde_json::Map<String, Value>| {
+        members.keys().all(|key| known.contains_key(key)) && members.values().all(|value| !value.is_string())
+    };
+    value.as_object().is_some_and(|members| members.contains_key("cli") || is_part(members))
+}
+
+/// A part of a configuration with what it needs around it: sources, and the services that its secrets are for.
+fn whole(part: &Value) -> String {
+    let mut all = json!({ "cli": "1.0.0", "mode": { "default": "discover" }, "sources": {} });
+    all["sources"]["any"] = json!({ "type": "openapi", "uri": "any.json" });
+    for service in part["services"].as_object().into_iter().flat_map(serde_json::Map::values) {
+        all["sources"][service["source"].as_str().unwrap()] = json!({ "type": "openapi", "uri": "api.json" });
+    }
+    for (key, secret) in part["secrets"].as_object().into_iter().flatten() {
+        let named = secret["services"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        for service in key.split_once('.').map(|(service, _)| service).into_iter().chain(named) {
+            all["services"][service] = json!({ "source": "any" });
+        }
+    }
+    for (key, value) in part.as_object().unwrap() {
+        all[key] = value.clone();
+    }
+    all.to_string()
+}
+
+/// Loads it as the toolbox does, and as the CLI does.
 #[track_caller]
 fn check(text: &str) {
-    let world = World::new().project(text);
-    let whole = text.trim_start_matches(['{', '\n', ' ']).starts_with("\"cli\"");
-    let loaded = world.load(if whole { Consumer::Toolbox } else { Consumer::Cli });
-    let loaded = loaded.unwrap_or_else(|errors| panic!("{}\n{text}", world.shown(&errors)));
-    assert!(loaded.warnings.is_empty(), "{:?}\n{text}", loaded.warnings);
+    let value: Value = serde_json::from_str(text).unwrap();
+    let is_whole = value.get("cli").is_some();
+    let text = if is_whole { text.to_owned() } else { whole(&value) };
+    let world = World::new().project(&text);
+    for consumer in [Consumer::Toolbox, Consumer::Cli] {
+        let loaded = world.load(consumer).unwrap_or_else(|errors| panic!("{}\n{text}", world.shown(&errors)));
+        assert!(loaded.warnings.is_empty(), "{:?}\n{text}", loaded.warnings);
+    }
 }
 
 #[test]
-fn every_configuration_of_every_page_loads() {
-    for (page, least) in PAGES {
-        let title = page.lines().next().unwrap();
-        assert!(configurations(page).count() >= least, "{title}");
-        configurations(page).for_each(check);
+fn every_json_of_every_page_is_json_and_loads_when_it_is_a_configuration() {
+    let mut loaded = Vec::new();
+    for path in pages() {
+        let page = std::fs::read_to_string(&path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        for block in page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
+            // Several values are lines of a stream.
+            let values: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(block).into_iter().collect();
+            let values = values.unwrap_or_else(|error| panic!("{name}: {error}\n{block}"));
+            if let [value] = values.as_slice()
+                && is_configuration(value)
+            {
+                check(block);
+                loaded.push(name.clone());
+            }
+        }
+    }
+    for (name, count) in [("configuration.md", 4), ("deployment.md", 9), ("auth.md", 4), ("secrets.md", 4)] {
+        assert!(loaded.iter().filter(|page| *page == name).count() >= count, "{name}: {loaded:?}");
+    }
+    for name in ["authentik.md", "cli.md", "init.md", "installing.md", "overlays.md", "policy.md", "workflows.md"] {
+        assert!(loaded.iter().any(|page| page == name), "{name}: {loaded:?}");
     }
 }
 

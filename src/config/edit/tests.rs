@@ -50,6 +50,12 @@ fn a_new_member_looks_like_its_neighbours() {
 }
 
 #[test]
+fn a_list_that_is_not_there_begins_with_what_is_appended_to_it() {
+    check("{}", "/policy/deny/-", &json!("a"), "{\n  \"policy\": {\n    \"deny\": [\"a\"]\n  }\n}");
+    check("{\"deny\": {}}", "/deny/-", &json!(1), "{\"deny\": {\"-\": 1}}");
+}
+
+#[test]
 fn a_value_is_replaced_where_it_stands() {
     check("{\"a\" : 1 , \"b\":2}", "/a", &json!("x"), "{\"a\" : \"x\" , \"b\":2}");
     check(
