@@ -92,6 +92,8 @@ pub fn variable(flag: &Flag) -> Option<String> {
 /// Variables that are no flag's own, with what they do.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("NO_COLOR", "Write without colours, whatever its value"),
+    ("CLICOLOR_FORCE", "Write with colours also where no terminal is, unless it is `0`"),
+    ("CLICOLOR", "`0` means no colours"),
     ("TERM", "`dumb` means no colours either"),
     ("COLUMNS", "How wide the terminal is, where it does not say so itself"),
     ("SSL_CERT_FILE", "Accept these certificate authorities too (PEM), beside those of --ca-cert"),
@@ -200,6 +202,11 @@ mod tests {
         for (name, help) in VARIABLES {
             assert!(page.contains(&format!("| `{name}` | {help} |")), "docs/cli.md has no row for {name}");
         }
+        let (_, table) = page.split_once("Other variables that are honoured:").unwrap();
+        let rows = table.trim_start().lines().take_while(|line| line.starts_with('|')).skip(2);
+        let named: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+        let known: Vec<&str> = VARIABLES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(named, known, "help and manual pages tell what docs/cli.md tells");
         for (name, why) in NOT_IN_THE_ENVIRONMENT {
             assert!(find(GLOBAL, name).is_some(), "--{name} is a flag");
             assert!(page.contains(&format!("| `--{name}` | {why} |")), "docs/cli.md does not say why not --{name}");
