@@ -15,7 +15,7 @@ use crate::base::serial::Serial;
 use crate::base::trace::Trace;
 use crate::base::url::Origin;
 use crate::client::auth::{self, Caller, Plan};
-use crate::client::cache::Cache;
+use crate::client::cache::{Cache, CatalogKey};
 use crate::client::index::Index;
 use crate::client::login::AtBrowser;
 use crate::client::runtime::{self, CatalogAsk, Exchange, Runtime, Timeouts, Trail};
@@ -200,7 +200,8 @@ impl<'a> World<'a> {
             allow_exec: false,
         };
         let who = Tokens::new(plan, target.clone(), Some(Store::new(&instance.oauth_dir)), outside).identity()?;
-        cache_of(&instance).remembered_index(&target, &who, &self.ask(loaded.config.remote.as_ref()))
+        let ask = self.ask(loaded.config.remote.as_ref());
+        cache_of(&instance).remembered_index(CatalogKey { target: &target, who: &who, ask: &ask })
     }
 
     fn target(&self, loaded: &Loaded) -> Result<Target, TargetError> {
