@@ -172,9 +172,12 @@ impl<'a> View<'a> {
     fn asked(&self) -> Asked {
         let list = self.can_be("array").then(|| self.item());
         let one = list.as_ref().and_then(Option::as_ref).unwrap_or(self);
-        let values = one.schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+        let mut choices = Vec::new();
+        if one.is_closed(&mut { MAX_PARTS }) {
+            one.choices(&mut choices, &mut { MAX_PARTS });
+        }
         Asked {
-            choices: values.filter(|value| !value.is_null()).map(plain).collect(),
+            choices,
             is_boolean: self.wants() == Wants::MaybeBool,
             is_list: list.is_some(),
             default: self.schema.get("default").filter(|default| !default.is_null()).map(plain),
@@ -207,6 +210,17 @@ impl<'a> View<'a> {
         for part in self.list("allOf").into_iter().chain(self.variants()).chain(items) {
             part.choices(found, left);
         }
+    }
+
+    /// Whether the values that it names are all that it takes, but for `null`.
+    fn is_closed(&self, left: &mut usize) -> bool {
+        let Some(less) = left.checked_sub(1) else { return false };
+        *left = less;
+        let named = self.schema.get("enum").is_some_and(Value::is_array) || self.schema.get("const").is_some();
+        let variants = self.variants();
+        named
+            || self.list("allOf").iter().any(|part| part.is_closed(left))
+            || (!variants.is_empty() && variants.iter().all(|one| one.types() == ["null"] || one.is_closed(left)))
     }
 
     fn flag_label(&self) -> String {
@@ -437,7 +451,7 @@ pub fn json_of_flag(root: &Value, path: &[Step], values: &[String]) -> Result<St
 /// How a person is asked for a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// What it may be, when that is a list of values.
+    /// All that it may be, when the schema names that: see [`choices`], which also has values beside which there are others.
     pub choices: Vec<String>,
     /// Whether it is yes or no.
     pub is_boolean: bool,
@@ -638,6 +652,20 @@ mod tests {
         let again = |schema: Value| repeats(Some(&Schema::new(&schema)));
         assert!(again(json!({"type": "array"})) && again(json!({"type": "object"})));
         assert!(!again(json!({"type": "string"})) && !repeats(None));
+    }
+
+    #[test]
+    fn a_person_chooses_where_the_schema_names_all_there_is() {
+        let offered = |schema: Value| asked(&schema, &[]).choices.join(" ");
+        assert_eq!(offered(json!({"enum": ["a", "b", null]})), "a b");
+        assert_eq!(offered(json!({"oneOf": [{"const": "a"}, {"const": "b"}]})), "a b");
+        assert_eq!(offered(json!({"anyOf": [{"allOf": [{"enum": ["a"]}]}, {"type": "null"}]})), "a");
+        assert_eq!(offered(json!({"type": "array", "items": {"oneOf": [{"const": "a"}, {"const": "b"}]}})), "a b");
+        assert_eq!(offered(json!({"anyOf": [{"enum": ["all"]}, {"type": "integer"}]})), "", "an integer is one, too");
+        assert_eq!(offered(json!({"type": "boolean"})), "", "that is yes or no");
+        let around = json!({"$ref": "#/$defs/x"});
+        let wild = json!({"$ref": "#/$defs/x", "$defs": {"x": {"anyOf": vec![around; 60]}}});
+        assert_eq!(offered(wild), "", "in bounded time");
     }
 
     #[test]
