@@ -524,7 +524,7 @@ fn the_catalog_is_listed_and_filtered() {
     world.run("catalog list --service nope").has(2, "", "services: helpdesk");
     world.run("catalog list --safety none").has(2, "", "known: read-only");
     world.run("tool schema hd:status").has(0, "\"id\": \"hd:status\"", "");
-    world.run("explain helpdesk tickets delete").has(0, "open-cli helpdesk tickets delete <ticketId> --approval", "");
+    world.run("explain helpdesk tickets delete").has(0, "open-cli helpdesk tickets delete ticketId --approval", "");
     let detailed = World::with("detail", Fake { capabilities: vec!["catalog", "tool-detail"], ..Fake::default() });
     detailed.run("tool schema hd tickets show").is(0, "{\"id\": \"whole\"}\n", "");
 }
