@@ -5,8 +5,7 @@
 use crate::base::name::{counted, nearest};
 use crate::catalog::Safety;
 use crate::cli::args::{Options, UsageError};
-use crate::cli::commands::option;
-use crate::cli::flags::{Flag, Takes};
+use crate::cli::flags::{Flag, Takes, option};
 use crate::cli::tree;
 use crate::client::index::{Index, Row, Service};
 use crate::http::Method;

@@ -19,12 +19,11 @@ use serde_json::{Value, json};
 use crate::base::json::child;
 use crate::base::name::nearest;
 use crate::cli::args::{Options, UsageError};
-use crate::cli::flags::{Flag, Takes};
+use crate::cli::flags::{Flag, Takes, option};
 use crate::cli::report::Failure;
 use crate::cli::world::World;
 use crate::config::edit;
 
-use super::option;
 use change::{Change, finish, not_set, parsed, place, redacted, unchangeable};
 use target::Target;
 
