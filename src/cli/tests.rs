@@ -18,6 +18,7 @@ use crate::contract::path;
 use crate::http::client::{ClientOptions, ProxyChoice};
 use crate::http::{Headers, Limits, Method, Request, Response, TransportError, TransportErrorKind};
 
+mod answers;
 mod input;
 mod shown;
 
