@@ -34,6 +34,7 @@ pub mod report;
 pub mod shorthand;
 pub mod tree;
 pub mod value;
+pub mod ways;
 pub mod world;
 
 #[cfg(test)]
@@ -43,7 +44,8 @@ use args::Line;
 use console::Console;
 use prompt::Hush;
 use report::Failure;
-use world::{TransportFactory, World};
+use ways::TransportFactory;
+use world::World;
 
 /// Runs the command line on this process.
 pub fn main() -> ExitCode {
