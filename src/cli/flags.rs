@@ -32,10 +32,18 @@ pub struct Flag {
     pub help: &'static str,
     /// The environment variable that says the same, where it is not called as [`variable`] says.
     pub env: Option<&'static str>,
+    /// Whether it says more when it is given again; of any other flag the last one counts, or a second one is an error.
+    pub repeats: bool,
 }
 
-const fn flag(name: &'static str, takes: Takes, help: &'static str) -> Flag {
-    Flag { name, short: None, takes, help, env: None }
+/// A flag of a table.
+pub const fn option(name: &'static str, takes: Takes, help: &'static str) -> Flag {
+    Flag { name, short: None, takes, help, env: None, repeats: false }
+}
+
+/// The same, as often as there are values.
+pub const fn repeated(flag: Flag) -> Flag {
+    Flag { repeats: true, ..flag }
 }
 
 const fn short(letter: char, flag: Flag) -> Flag {
@@ -48,29 +56,29 @@ const fn env(variable: &'static str, flag: Flag) -> Flag {
 
 /// Flags that stand anywhere.
 pub const GLOBAL: &[Flag] = &[
-    env("OPEN_CLI_RUNTIME_URL", flag("runtime", Takes::Value("URL"), "The toolbox to talk to")),
-    flag("config", Takes::Value("FILE"), "The project's configuration, instead of ./.cli.json"),
-    flag("mode", Takes::OneOf(&["discover", "curated"]), "See every tool, or those of a tool set"),
-    flag("agent-profile", Takes::Value("NAME"), "See and run what this profile may"),
-    flag("format", Takes::OneOf(Format::NAMES), "How answers are written"),
-    flag("query", Takes::Value("EXPR"), "Show only this of the answer (JMESPath)"),
-    flag("columns", Takes::Value("LIST"), "Show a table of these columns: id,author.name"),
-    flag("approval", Takes::Nothing, "Say that a person approved this call"),
-    env("OPEN_CLI_INSTANCE_ID", flag("instance-id", Takes::Value("ID"), "Keep the cache apart under this name")),
-    env("OPEN_CLI_STATE_DIR", flag("state-dir", Takes::Value("DIR"), "Keep state and cache here")),
-    flag("timeout", Takes::Value("TIME"), "Give up after this long: 30, 30s, 500ms, 2m"),
-    flag(
+    env("OPEN_CLI_RUNTIME_URL", option("runtime", Takes::Value("URL"), "The toolbox to talk to")),
+    option("config", Takes::Value("FILE"), "The project's configuration, instead of ./.cli.json"),
+    option("mode", Takes::OneOf(&["discover", "curated"]), "See every tool, or those of a tool set"),
+    option("agent-profile", Takes::Value("NAME"), "See and run what this profile may"),
+    option("format", Takes::OneOf(Format::NAMES), "How answers are written"),
+    option("query", Takes::Value("EXPR"), "Show only this of the answer (JMESPath)"),
+    option("columns", Takes::Value("LIST"), "Show a table of these columns: id,author.name"),
+    option("approval", Takes::Nothing, "Say that a person approved this call"),
+    env("OPEN_CLI_INSTANCE_ID", option("instance-id", Takes::Value("ID"), "Keep the cache apart under this name")),
+    env("OPEN_CLI_STATE_DIR", option("state-dir", Takes::Value("DIR"), "Keep state and cache here")),
+    option("timeout", Takes::Value("TIME"), "Give up after this long: 30, 30s, 500ms, 2m"),
+    option(
         "no-browser",
         Takes::Nothing,
         "Log in without opening a browser: print the address, take the redirected one back",
     ),
-    flag("no-input", Takes::Nothing, "Ask nothing: what is missing is an error, also at a terminal"),
-    flag("ca-cert", Takes::Value("FILE"), "Accept these certificate authorities too (PEM)"),
-    short('q', flag("quiet", Takes::Nothing, "Write nothing to standard error but errors")),
-    short('v', flag("verbose", Takes::Nothing, "Tell each request and how long it took")),
-    flag("no-color", Takes::Nothing, "Write without colours"),
-    short('h', flag("help", Takes::Nothing, "Explain what the words before it do")),
-    short('V', flag("version", Takes::Nothing, "Print the version")),
+    option("no-input", Takes::Nothing, "Ask nothing: what is missing is an error, also at a terminal"),
+    option("ca-cert", Takes::Value("FILE"), "Accept these certificate authorities too (PEM)"),
+    short('q', option("quiet", Takes::Nothing, "Write nothing to standard error but errors")),
+    short('v', option("verbose", Takes::Nothing, "Tell each request and how long it took")),
+    option("no-color", Takes::Nothing, "Write without colours"),
+    short('h', option("help", Takes::Nothing, "Explain what the words before it do")),
+    short('V', option("version", Takes::Nothing, "Print the version")),
 ];
 
 /// Global flags that no environment variable stands for, and why.
@@ -92,6 +100,8 @@ pub fn variable(flag: &Flag) -> Option<String> {
 /// Variables that are no flag's own, with what they do.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("NO_COLOR", "Write without colours, whatever its value"),
+    ("CLICOLOR_FORCE", "Write with colours also where no terminal is, unless it is `0`"),
+    ("CLICOLOR", "`0` means no colours"),
     ("TERM", "`dumb` means no colours either"),
     ("COLUMNS", "How wide the terminal is, where it does not say so itself"),
     ("SSL_CERT_FILE", "Accept these certificate authorities too (PEM), beside those of --ca-cert"),
@@ -107,23 +117,27 @@ pub const VARIABLES: &[(&str, &str)] = &[
 
 /// Flags of every tool, beside those of its parameters.
 pub const CALL: &[Flag] = &[
-    flag("body", Takes::Value("BODY"), "The request's body: text, @FILE, or - for standard input"),
-    flag("content-type", Takes::Value("TYPE"), "Which of the tool's media types the body is"),
-    flag("file", Takes::Value("[NAME=]PATH"), "A file of a multipart body; ;type=TYPE and ;filename=NAME may follow"),
-    flag("accept", Takes::Value("TYPE"), "The media type to ask for, instead of JSON first"),
-    flag("no-validate", Takes::Nothing, "Send what the tool's schemas do not allow"),
-    flag(
+    option("body", Takes::Value("BODY"), "The request's body: text, @FILE, or - for standard input"),
+    option("content-type", Takes::Value("TYPE"), "Which of the tool's media types the body is"),
+    repeated(option(
+        "file",
+        Takes::Value("[NAME=]PATH"),
+        "A file of a multipart body; ;type=TYPE and ;filename=NAME may follow",
+    )),
+    option("accept", Takes::Value("TYPE"), "The media type to ask for, instead of JSON first"),
+    option("no-validate", Takes::Nothing, "Send what the tool's schemas do not allow"),
+    option(
         "dry-run",
         Takes::MaybeOneOf(&["curl", "http", "json"]),
         "Show the request that would be sent, and send nothing",
     ),
-    flag("output", Takes::Value("FILE"), "Write the answer's bytes to this file; - is standard output"),
-    flag("stream", Takes::Nothing, "Write the answer as it comes, piece by piece"),
-    short('i', flag("include", Takes::Nothing, "Show the answer's status and headers too")),
-    flag("all", Takes::Nothing, "Fetch every page, and join them into one answer"),
-    flag("max-pages", Takes::Value("N"), "As --all, but no more pages than this"),
-    flag("wait", Takes::Nothing, "Wait until what the call began has come to an end"),
-    flag("idempotency-key", Takes::Value("KEY"), "The key by which the upstream knows a repeated call"),
+    option("output", Takes::Value("FILE"), "Write the answer's bytes to this file; - is standard output"),
+    option("stream", Takes::Nothing, "Write the answer as it comes, piece by piece"),
+    short('i', option("include", Takes::Nothing, "Show the answer's status and headers too")),
+    option("all", Takes::Nothing, "Fetch every page, and join them into one answer"),
+    option("max-pages", Takes::Value("N"), "As --all, but no more pages than this"),
+    option("wait", Takes::Nothing, "Wait until what the call began has come to an end"),
+    option("idempotency-key", Takes::Value("KEY"), "The key by which the upstream knows a repeated call"),
 ];
 
 /// What a tool's flag gets behind its name when the name is taken here.
@@ -200,6 +214,11 @@ mod tests {
         for (name, help) in VARIABLES {
             assert!(page.contains(&format!("| `{name}` | {help} |")), "docs/cli.md has no row for {name}");
         }
+        let (_, table) = page.split_once("Other variables that are honoured:").unwrap();
+        let rows = table.trim_start().lines().take_while(|line| line.starts_with('|')).skip(2);
+        let named: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+        let known: Vec<&str> = VARIABLES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(named, known, "help and manual pages tell what docs/cli.md tells");
         for (name, why) in NOT_IN_THE_ENVIRONMENT {
             assert!(find(GLOBAL, name).is_some(), "--{name} is a flag");
             assert!(page.contains(&format!("| `--{name}` | {why} |")), "docs/cli.md does not say why not --{name}");

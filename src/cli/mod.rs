@@ -1,8 +1,10 @@
 //! The command line: words to a built-in command or a tool, an answer to standard output, a failure to an exit code.
 //!
 //! [`main`] reads the process; [`run_with`] does everything and is what tests call, with another host and another way out. `args`
-//! is the first pass over the arguments, `tree` and `bind` the second one, once the catalog is there; `commands` does the work;
-//! `output` writes; `report` decides exit codes.
+//! is the first pass over the arguments, by the tables of `flags`; `tree` and `bind` are the second one, once the catalog is there, with
+//! `value`, `body`, `shorthand` and `assign` for what is typed and `prompt` for what is not. `commands` does the work in a `world`;
+//! `output` and `query` write, `console` and `progress` say the rest; `report` decides exit codes. `help` and `complete` read the same
+//! tables and the catalog as it was last seen.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,6 +34,7 @@ pub mod report;
 pub mod shorthand;
 pub mod tree;
 pub mod value;
+pub mod ways;
 pub mod world;
 
 #[cfg(test)]
@@ -41,7 +44,8 @@ use args::Line;
 use console::Console;
 use prompt::Hush;
 use report::Failure;
-use world::{TransportFactory, World};
+use ways::TransportFactory;
+use world::World;
 
 /// Runs the command line on this process.
 pub fn main() -> ExitCode {

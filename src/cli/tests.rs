@@ -18,6 +18,7 @@ use crate::contract::path;
 use crate::http::client::{ClientOptions, ProxyChoice};
 use crate::http::{Headers, Limits, Method, Request, Response, TransportError, TransportErrorKind};
 
+mod answers;
 mod input;
 mod shown;
 
@@ -524,7 +525,7 @@ fn the_catalog_is_listed_and_filtered() {
     world.run("catalog list --service nope").has(2, "", "services: helpdesk");
     world.run("catalog list --safety none").has(2, "", "known: read-only");
     world.run("tool schema hd:status").has(0, "\"id\": \"hd:status\"", "");
-    world.run("explain helpdesk tickets delete").has(0, "open-cli helpdesk tickets delete <ticketId> --approval", "");
+    world.run("explain helpdesk tickets delete").has(0, "open-cli helpdesk tickets delete ticketId --approval", "");
     let detailed = World::with("detail", Fake { capabilities: vec!["catalog", "tool-detail"], ..Fake::default() });
     detailed.run("tool schema hd tickets show").is(0, "{\"id\": \"whole\"}\n", "");
 }

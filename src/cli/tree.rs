@@ -73,6 +73,11 @@ pub fn words(service: &Service, row: &Row<'_>) -> String {
     }
 }
 
+/// As [`words`], of a tool whose service the index knows, or of a runtime that tells of none.
+pub fn words_in(index: &Index, row: &Row<'_>) -> String {
+    index.service(row.service).map_or_else(|| row.command.to_owned(), |service| words(service, row))
+}
+
 /// A tool by its id, or by the words of its command.
 pub fn tool<'a>(index: &'a Index, words: &[&str]) -> Result<Row<'a>, UsageError> {
     if let &[word] = words

@@ -10,12 +10,11 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::base::host::{self, Env, Host};
+use crate::base::host::{self, Host};
 use crate::base::serial::Serial;
 use crate::base::trace::Trace;
-use crate::base::url::Origin;
 use crate::client::auth::{self, Caller, Plan};
-use crate::client::cache::Cache;
+use crate::client::cache::{Cache, CatalogKey};
 use crate::client::index::Index;
 use crate::client::login::AtBrowser;
 use crate::client::runtime::{self, CatalogAsk, Exchange, Runtime, Timeouts, Trail};
@@ -24,8 +23,7 @@ use crate::client::target::{self, Target, TargetError};
 use crate::client::tokens::{Outside, Tokens};
 use crate::config::Remote;
 use crate::config::load::{self, Consumer, Loaded, Surroundings};
-use crate::http::client::{ClientOptions, ProxyChoice};
-use crate::http::{Limits, Request, Response, Transport, TransportError, TransportErrorKind};
+use crate::http::{Limits, Request, Transport};
 use crate::instance::{Choice, Instance, InstanceError};
 use crate::oauth::store::Store;
 
@@ -35,9 +33,7 @@ use super::environment;
 use super::output::{self, Format, Shape};
 use super::prompt::Hush;
 use super::report::{self, Failure};
-
-/// Makes the way out; tests hand in another.
-pub type TransportFactory<'a> = &'a dyn Fn(ClientOptions) -> Result<Arc<dyn Transport>, String>;
+use super::ways::{TransportFactory, Ways, unusable};
 
 /// One run.
 pub struct World<'a> {
@@ -148,9 +144,7 @@ impl<'a> World<'a> {
         let target = self.target(&loaded).map_err(|error| environment::hinted(error, &self.host.env))?;
         let instance = self.instance(&loaded)?;
         let ways = Ways { connections, ..self.ways() };
-        let transport = ways.to(&target.origin).map_err(|cause| {
-            Failure::new(report::USAGE, "client", cause).hint("see --ca-cert, SSL_CERT_FILE and HTTPS_PROXY")
-        })?;
+        let transport = ways.to_or_fail(&target.origin)?;
         let timeouts = self.globals.timeout.or(limit).map_or(Timeouts::DEFAULT, Timeouts::all);
         let plan = self.plan(&loaded, &target, instance.as_ref());
         let store = instance.as_ref().map(|instance| Store::new(&instance.oauth_dir));
@@ -200,7 +194,8 @@ impl<'a> World<'a> {
             allow_exec: false,
         };
         let who = Tokens::new(plan, target.clone(), Some(Store::new(&instance.oauth_dir)), outside).identity()?;
-        cache_of(&instance).remembered_index(&target, &who, &self.ask(loaded.config.remote.as_ref()))
+        let ask = self.ask(loaded.config.remote.as_ref());
+        cache_of(&instance).remembered_index(CatalogKey { target: &target, who: &who, ask: &ask })
     }
 
     fn target(&self, loaded: &Loaded) -> Result<Target, TargetError> {
@@ -298,14 +293,7 @@ impl<'a> World<'a> {
 
     /// The way out to any address, for what this program fetches itself.
     pub fn way_out(&self) -> Result<Arc<dyn Transport>, Failure> {
-        let ways = self.ways();
-        let to = |host: &str| {
-            let origin = Origin { scheme: "https".to_owned(), host: host.to_owned(), port: 443 };
-            ways.to(&origin).map_err(|cause| {
-                Failure::new(report::USAGE, "client", cause).hint("see --ca-cert, SSL_CERT_FILE and HTTPS_PROXY")
-            })
-        };
-        Ok(Arc::new(ByPlace { here: to("localhost")?, elsewhere: to("elsewhere.invalid")? }))
+        self.ways().to_all()
     }
 
     fn outside(&self, ways: Ways<'a>, timeouts: Timeouts, allow_exec: bool) -> Outside<'a> {
@@ -389,47 +377,6 @@ impl<'a> World<'a> {
 
 fn cache_of(instance: &Instance) -> Cache {
     Cache::new(&instance.cache_dir.join("client"))
-}
-
-fn unusable(message: String) -> TransportError {
-    TransportError { kind: TransportErrorKind::Connect, may_have_been_sent: false, message }
-}
-
-/// Loopback addresses are never proxied; all others are reached as the environment says.
-struct ByPlace {
-    here: Arc<dyn Transport>,
-    elsewhere: Arc<dyn Transport>,
-}
-
-impl Transport for ByPlace {
-    fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
-        let is_here = request.url.origin().is_some_and(|origin| origin.is_loopback());
-        if is_here { self.here.send(request, limits) } else { self.elsewhere.send(request, limits) }
-    }
-}
-
-/// The ways out, each as its destination wants it.
-struct Ways<'a> {
-    transports: TransportFactory<'a>,
-    env: Env,
-    ca_file: Option<PathBuf>,
-    /// Idle connections that are kept.
-    connections: usize,
-}
-
-impl Ways<'_> {
-    fn to(&self, origin: &Origin) -> Result<Arc<dyn Transport>, String> {
-        let proxy = match origin.is_loopback() {
-            true => ProxyChoice::None,
-            false => ProxyChoice::from_env(&self.env),
-        };
-        // The system's authorities cost half a millisecond to read; without TLS and without a proxy nobody needs them.
-        let plain = origin.scheme == "http" && proxy == ProxyChoice::None;
-        let env_ca = self.env.var("SSL_CERT_FILE").filter(|_| !plain).map(PathBuf::from);
-        let ca_file = self.ca_file.clone();
-        let connections = self.connections;
-        (self.transports)(ClientOptions { ca_file, env_ca, proxy, connections, ..ClientOptions::default() })
-    }
 }
 
 impl Connection<'_> {

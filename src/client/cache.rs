@@ -18,15 +18,10 @@ use super::runtime::CatalogAsk;
 use super::search::Searchable;
 use super::target::Target;
 
-/// How many indexes are kept: callers that come and go must not fill the disk.
-const MAX_INDEXES: usize = 16;
-
 /// The largest file for searches that is read: far beyond a hundred thousand tools.
 const MAX_SEARCHABLE: usize = 256 << 20;
-/// How many tools are kept whole.
-const MAX_WHOLE: usize = 256;
 
-/// Bytes of one of them.
+/// Bytes of a tool that is kept whole.
 const MAX_WHOLE_BYTES: usize = 1 << 20;
 
 /// How long a contract check is believed.
@@ -36,6 +31,43 @@ const CONTRACT_AGE: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug)]
 pub struct Cache {
     directory: PathBuf,
+}
+
+/// Which catalog: of what runtime, as whom, and what was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct CatalogKey<'a> {
+    /// The runtime.
+    pub target: &'a Target,
+    /// The caller's identity; empty without a token.
+    pub who: &'a str,
+    /// Mode, profile, config path and form.
+    pub ask: &'a CatalogAsk,
+}
+
+/// Files that come and go with catalogs and callers, who must not fill the disk.
+#[derive(Clone, Copy)]
+enum Kind {
+    Index,
+    Search,
+    Tool,
+}
+
+impl Kind {
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Search => "search",
+            Self::Tool => "tool",
+        }
+    }
+
+    /// How many are kept.
+    fn most(self) -> usize {
+        match self {
+            Self::Index | Self::Search => 16,
+            Self::Tool => 256,
+        }
+    }
 }
 
 /// What a runtime said about itself.
@@ -82,62 +114,57 @@ impl Cache {
         disk::remove(&self.contract_file(target)).ok();
     }
 
-    /// The index of what `ask` asks for, as the caller of this identity; empty for callers without a token.
-    pub fn index(&self, target: &Target, who: &str, ask: &CatalogAsk) -> Option<Index> {
-        Index::from_file(disk::open(&self.index_file(target, who, ask)).ok()?)
+    /// The index of a catalog.
+    pub fn index(&self, of: CatalogKey<'_>) -> Option<Index> {
+        Index::from_file(disk::open(&self.index_file(of)).ok()?)
     }
 
     /// When the index was kept that [`Cache::index`] would read.
-    pub fn kept_at(&self, target: &Target, who: &str, ask: &CatalogAsk) -> Option<SystemTime> {
-        disk::open(&self.index_file(target, who, ask)).ok()?.metadata().ok()?.modified().ok()
+    pub fn kept_at(&self, of: CatalogKey<'_>) -> Option<SystemTime> {
+        disk::open(&self.index_file(of)).ok()?.metadata().ok()?.modified().ok()
     }
 
     /// As [`Cache::index`], in the form in which the runtime tells it, whichever that was.
-    pub fn remembered_index(&self, target: &Target, who: &str, ask: &CatalogAsk) -> Option<Index> {
-        let in_form = |summary| self.index(target, who, &CatalogAsk { summary, ..ask.clone() });
+    pub fn remembered_index(&self, of: CatalogKey<'_>) -> Option<Index> {
+        let in_form = |summary| self.index(CatalogKey { ask: &CatalogAsk { summary, ..of.ask.clone() }, ..of });
         [true, false].into_iter().find_map(in_form)
     }
 
     /// Remembers an index.
-    pub fn keep_index(&self, target: &Target, who: &str, ask: &CatalogAsk, bytes: &[u8]) {
-        let path = self.index_file(target, who, ask);
-        self.keep(&path, bytes);
-        self.prune(&path, "index", MAX_INDEXES);
+    pub fn keep_index(&self, of: CatalogKey<'_>, bytes: &[u8]) {
+        self.keep_some(Kind::Index, &self.index_file(of), bytes);
     }
 
-    /// What can be searched of the catalog that `ask` asks for.
-    pub fn searchable(&self, target: &Target, who: &str, ask: &CatalogAsk) -> Option<Searchable> {
-        Searchable::from_bytes(&disk::read(&self.search_file(target, who, ask), MAX_SEARCHABLE).ok()?)
+    /// What can be searched of a catalog.
+    pub fn searchable(&self, of: CatalogKey<'_>) -> Option<Searchable> {
+        Searchable::from_bytes(&disk::read(&self.search_file(of), MAX_SEARCHABLE).ok()?)
     }
 
     /// Remembers it.
-    pub fn keep_searchable(&self, target: &Target, who: &str, ask: &CatalogAsk, bytes: &[u8]) {
-        let path = self.search_file(target, who, ask);
-        self.keep(&path, bytes);
-        self.prune(&path, "search", MAX_INDEXES);
+    pub fn keep_searchable(&self, of: CatalogKey<'_>, bytes: &[u8]) {
+        self.keep_some(Kind::Search, &self.search_file(of), bytes);
     }
 
     /// A tool with all that a summary leaves out, as it was when the catalog was the one that `state` names.
-    pub fn tool(&self, target: &Target, who: &str, ask: &CatalogAsk, state: &str, id: &str) -> Option<Vec<u8>> {
-        disk::read(&self.tool_file(target, who, ask, state, id), MAX_WHOLE_BYTES).ok()
+    pub fn tool(&self, of: CatalogKey<'_>, state: &str, id: &str) -> Option<Vec<u8>> {
+        disk::read(&self.tool_file(of, state, id), MAX_WHOLE_BYTES).ok()
     }
 
     /// Remembers a tool, unless it is very long.
-    pub fn keep_tool(&self, target: &Target, who: &str, ask: &CatalogAsk, state: &str, id: &str, bytes: &[u8]) {
+    pub fn keep_tool(&self, of: CatalogKey<'_>, state: &str, id: &str, bytes: &[u8]) {
         if bytes.len() <= MAX_WHOLE_BYTES {
-            let path = self.tool_file(target, who, ask, state, id);
-            self.keep(&path, bytes);
-            self.prune(&path, "tool", MAX_WHOLE);
+            self.keep_some(Kind::Tool, &self.tool_file(of, state, id), bytes);
         }
     }
 
-    /// Removes the oldest files of a kind beyond so many, never the one just written.
-    fn prune(&self, newest: &Path, kind: &str, most: usize) {
+    /// Remembers one file of a kind; the oldest ones make room, never the one just written.
+    fn keep_some(&self, kind: Kind, newest: &Path, bytes: &[u8]) {
+        self.keep(newest, bytes);
         let files = disk::files(&self.directory).unwrap_or_default();
-        let mut found: Vec<_> =
-            files.into_iter().filter(|file| file.path.extension().is_some_and(|end| end == kind)).collect();
+        let is_of_kind = |path: &Path| path.extension().is_some_and(|end| end == kind.ending());
+        let mut found: Vec<_> = files.into_iter().filter(|file| is_of_kind(&file.path)).collect();
         found.sort_by_key(|file| std::cmp::Reverse((file.path == newest, file.modified)));
-        for file in found.iter().skip(most) {
+        for file in found.iter().skip(kind.most()) {
             disk::remove(&file.path).ok();
         }
     }
@@ -146,17 +173,21 @@ impl Cache {
         self.directory.join(format!("{}.contract", of_parts(&[target.as_str()])))
     }
 
-    fn index_file(&self, target: &Target, who: &str, ask: &CatalogAsk) -> PathBuf {
-        let detail = if ask.summary { "summary" } else { "full" };
-        self.directory.join(format!("{}.index", name(target, who, ask, &[detail])))
+    fn index_file(&self, of: CatalogKey<'_>) -> PathBuf {
+        let detail = if of.ask.summary { "summary" } else { "full" };
+        self.file(Kind::Index, of, &[detail])
     }
 
-    fn search_file(&self, target: &Target, who: &str, ask: &CatalogAsk) -> PathBuf {
-        self.directory.join(format!("{}.search", name(target, who, ask, &["search"])))
+    fn search_file(&self, of: CatalogKey<'_>) -> PathBuf {
+        self.file(Kind::Search, of, &["search"])
     }
 
-    fn tool_file(&self, target: &Target, who: &str, ask: &CatalogAsk, state: &str, id: &str) -> PathBuf {
-        self.directory.join(format!("{}.tool", name(target, who, ask, &["tool", state, id])))
+    fn tool_file(&self, of: CatalogKey<'_>, state: &str, id: &str) -> PathBuf {
+        self.file(Kind::Tool, of, &["tool", state, id])
+    }
+
+    fn file(&self, kind: Kind, of: CatalogKey<'_>, more: &[&str]) -> PathBuf {
+        self.directory.join(format!("{}.{}", name(of, more), kind.ending()))
     }
 
     fn keep(&self, path: &Path, bytes: &[u8]) {
@@ -167,10 +198,10 @@ impl Cache {
 }
 
 /// What a file's content depends on, as a name.
-fn name(target: &Target, who: &str, ask: &CatalogAsk, more: &[&str]) -> String {
+fn name(of: CatalogKey<'_>, more: &[&str]) -> String {
     let part = |value: &Option<String>| value.clone().map_or_else(String::new, |value| format!("={value}"));
-    let (config, mode, profile) = (part(&ask.config), part(&ask.mode), part(&ask.agent_profile));
-    of_parts(&[&[target.as_str(), who, &config, &mode, &profile], more].concat())
+    let (config, mode, profile) = (part(&of.ask.config), part(&of.ask.mode), part(&of.ask.agent_profile));
+    of_parts(&[&[of.target.as_str(), of.who, &config, &mode, &profile], more].concat())
 }
 
 #[cfg(test)]
@@ -186,23 +217,26 @@ mod tests {
     fn every_difference_is_another_file() {
         let a = target::resolve(Some("http://a/"), None, None).unwrap();
         let b = target::resolve(Some("http://a/b"), None, None).unwrap();
-        let ask = CatalogAsk::default;
-        let curated = CatalogAsk { mode: Some("curated".to_owned()), ..ask() };
-        let profile = CatalogAsk { agent_profile: Some("curated".to_owned()), ..ask() };
+        let ask = CatalogAsk::default();
+        let curated = CatalogAsk { mode: Some("curated".to_owned()), ..ask.clone() };
+        let profile = CatalogAsk { agent_profile: Some("curated".to_owned()), ..ask.clone() };
+        let summary = CatalogAsk { summary: true, ..ask.clone() };
+        let key = CatalogKey { target: &a, who: "", ask: &ask };
+        let one = CatalogKey { who: "1", ..key };
         let files = [
-            cache().index_file(&a, "", &ask()),
-            cache().index_file(&b, "", &ask()),
-            cache().index_file(&a, "1", &ask()),
-            cache().index_file(&a, "2", &ask()),
-            cache().index_file(&a, "", &curated),
-            cache().index_file(&a, "", &profile),
-            cache().index_file(&a, "", &CatalogAsk { summary: true, ..ask() }),
-            cache().search_file(&a, "", &ask()),
-            cache().search_file(&a, "1", &ask()),
-            cache().tool_file(&a, "", &ask(), "1", "s:a"),
-            cache().tool_file(&a, "", &ask(), "2", "s:a"),
-            cache().tool_file(&a, "", &ask(), "1", "s:b"),
-            cache().tool_file(&a, "1", &ask(), "1", "s:a"),
+            cache().index_file(key),
+            cache().index_file(CatalogKey { target: &b, ..key }),
+            cache().index_file(one),
+            cache().index_file(CatalogKey { who: "2", ..key }),
+            cache().index_file(CatalogKey { ask: &curated, ..key }),
+            cache().index_file(CatalogKey { ask: &profile, ..key }),
+            cache().index_file(CatalogKey { ask: &summary, ..key }),
+            cache().search_file(key),
+            cache().search_file(one),
+            cache().tool_file(key, "1", "s:a"),
+            cache().tool_file(key, "2", "s:a"),
+            cache().tool_file(key, "1", "s:b"),
+            cache().tool_file(one, "1", "s:a"),
         ];
         let different: std::collections::BTreeSet<_> = files.iter().collect();
         assert_eq!(different.len(), files.len());
@@ -214,13 +248,13 @@ mod tests {
         let directory = std::env::temp_dir().join(format!("open-cli-indexes-{}", std::process::id()));
         let cache = Cache::new(&directory);
         let target = target::resolve(Some("http://a/"), None, None).unwrap();
-        let who = |i: usize| format!("t-{i}");
-        for i in 0..MAX_INDEXES + 3 {
-            cache.keep_index(&target, &who(i), &CatalogAsk::default(), b"x");
-        }
+        let (ask, most) = (CatalogAsk::default(), Kind::Index.most());
+        let callers: Vec<String> = (0..most + 3).map(|i| format!("t-{i}")).collect();
+        let key = |who| CatalogKey { target: &target, who, ask: &ask };
+        callers.iter().for_each(|who| cache.keep_index(key(who), b"x"));
         let kept = disk::files(&directory).unwrap();
-        assert_eq!(kept.len(), MAX_INDEXES);
-        let newest = cache.index_file(&target, &who(MAX_INDEXES + 2), &CatalogAsk::default());
+        assert_eq!(kept.len(), most);
+        let newest = cache.index_file(key(&callers[most + 2]));
         assert!(kept.iter().any(|file| file.path == newest));
         kept.iter().for_each(|file| disk::remove(&file.path).unwrap());
     }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use crate::base::time::unix_millis;
 use crate::contract::{CAPABILITY_CATALOG_SUMMARY, CONTRACT_VERSION, ErrorCode, RuntimeInfo};
 
-use super::cache::{Cache, Contract};
+use super::cache::{Cache, CatalogKey, Contract};
 use super::index::{self, Index};
 use super::runtime::{CatalogAnswer, CatalogAsk, ClientError, Runtime};
 use super::search::{self, Searchable};
@@ -105,7 +105,8 @@ impl Session<'_> {
         let ask = self.ask(contract);
         let target = self.runtime.target;
         let who = self.runtime.caller.credential()?;
-        let cached = self.cache.as_ref().and_then(|cache| cache.index(target, who.identity(), &ask));
+        let cached =
+            self.cache.as_ref().and_then(|cache| cache.index(CatalogKey { target, who: who.identity(), ask: &ask }));
         let etag = cached.as_ref().and_then(|index| index.header().etag.clone());
         match (self.runtime.catalog(&ask, etag.as_deref())?, cached) {
             (CatalogAnswer::Unchanged, Some(index)) => Ok(index),
@@ -114,7 +115,8 @@ impl Session<'_> {
                 let bytes = index::encode(&body, etag.as_deref()).map_err(|cause| garbled(&cause))?;
                 if let (Some(cache), true) = (&self.cache, etag.is_some()) {
                     // The token may be another one than before the question.
-                    cache.keep_index(target, self.runtime.caller.credential()?.identity(), &ask, &bytes);
+                    let who = self.runtime.caller.credential()?;
+                    cache.keep_index(CatalogKey { target, who: who.identity(), ask: &ask }, &bytes);
                 }
                 Index::from_bytes(bytes).ok_or_else(|| garbled("it has names that cannot be kept"))
             }
@@ -126,7 +128,10 @@ impl Session<'_> {
         let ask = CatalogAsk { summary: false, ..self.ask.clone() };
         let target = self.runtime.target;
         let who = self.runtime.caller.credential()?;
-        let cached = self.cache.as_ref().and_then(|cache| cache.searchable(target, who.identity(), &ask));
+        let cached = self
+            .cache
+            .as_ref()
+            .and_then(|cache| cache.searchable(CatalogKey { target, who: who.identity(), ask: &ask }));
         let etag = cached.as_ref().and_then(|cached| cached.index.header().etag.clone());
         match (self.runtime.catalog(&ask, etag.as_deref())?, cached) {
             (CatalogAnswer::Unchanged, Some(cached)) => Ok(cached),
@@ -135,7 +140,8 @@ impl Session<'_> {
                 let bytes = search::encode(&body, etag.as_deref()).map_err(|cause| garbled(&cause))?;
                 if let (Some(cache), true) = (&self.cache, etag.is_some()) {
                     // The token may be another one than before the question.
-                    cache.keep_searchable(target, self.runtime.caller.credential()?.identity(), &ask, &bytes);
+                    let who = self.runtime.caller.credential()?;
+                    cache.keep_searchable(CatalogKey { target, who: who.identity(), ask: &ask }, &bytes);
                 }
                 Searchable::from_bytes(&bytes).ok_or_else(|| garbled("it has names that cannot be kept"))
             }
@@ -145,13 +151,13 @@ impl Session<'_> {
     /// A tool with all that a summary leaves out, as it was last seen beside this index, without asking.
     pub fn remembered_tool(&self, index: &Index, id: &str) -> Option<Vec<u8>> {
         let who = self.runtime.caller.identity()?;
-        self.cache.as_ref()?.tool(self.runtime.target, &who, &self.ask, state(index), id)
+        self.cache.as_ref()?.tool(self.key(&who), state(index), id)
     }
 
     /// Remembers a tool beside the index that led to it.
     pub fn keep_tool(&self, index: &Index, id: &str, bytes: &[u8]) {
         if let (Some(cache), Some(who)) = (&self.cache, self.runtime.caller.identity()) {
-            cache.keep_tool(self.runtime.target, &who, &self.ask, state(index), id, bytes);
+            cache.keep_tool(self.key(&who), state(index), id, bytes);
         }
     }
 
@@ -159,7 +165,10 @@ impl Session<'_> {
     pub fn kept_at(&self) -> Option<SystemTime> {
         let cache = self.cache.as_ref()?;
         let who = self.runtime.caller.identity()?;
-        let kept = |summary| cache.kept_at(self.runtime.target, &who, &CatalogAsk { summary, ..self.ask.clone() });
+        let kept = |summary| {
+            let ask = CatalogAsk { summary, ..self.ask.clone() };
+            cache.kept_at(CatalogKey { ask: &ask, ..self.key(&who) })
+        };
         kept(true).or_else(|| kept(false))
     }
 
@@ -167,13 +176,17 @@ impl Session<'_> {
     pub fn remembered_searchable(&self) -> Option<Searchable> {
         let who = self.runtime.caller.identity()?;
         let ask = CatalogAsk { summary: false, ..self.ask.clone() };
-        self.cache.as_ref()?.searchable(self.runtime.target, &who, &ask)
+        self.cache.as_ref()?.searchable(CatalogKey { ask: &ask, ..self.key(&who) })
     }
 
     /// The catalog as it was last seen, without asking: help is there at once.
     pub fn remembered_index(&self) -> Option<Index> {
         let who = self.runtime.caller.identity()?;
-        self.cache.as_ref()?.remembered_index(self.runtime.target, &who, &self.ask)
+        self.cache.as_ref()?.remembered_index(self.key(&who))
+    }
+
+    fn key<'s>(&'s self, who: &'s str) -> CatalogKey<'s> {
+        CatalogKey { target: self.runtime.target, who, ask: &self.ask }
     }
 }
 

@@ -101,5 +101,7 @@ fn help_shows_files_and_defaults() {
         "(required, default none, at most 10 characters)",
         "--file [NAME=]PATH",
     ]);
-    world.run("open-cli explain forms upload --format table").stdout_has(&["open-cli forms upload --file photo=PATH"]);
+    world
+        .run("open-cli explain forms upload --format table")
+        .stdout_has(&["\nCommand: open-cli forms upload --file photo=file.bin --body '{\"title\":\"none\"}'\n"]);
 }

@@ -59,7 +59,7 @@ fn an_explanation_says_how_to_call_it() {
     world.run("open-cli explain demo items get --format table").stdout_has(&[
         "GET",
         "/items/{itemId}",
-        "demo items get",
+        "\nCommand: open-cli demo items get item-1\n",
     ]);
 }
 

@@ -122,6 +122,9 @@ fn a_dry_run_shows_a_diff_and_writes_nothing() {
     world.run("open-cli config set policy.deny '[\"a:*\"]' --dry-run").stdout(
         "--- [DIR]/project/.cli.json\n+++ [DIR]/project/.cli.json\n@@ -1,4 +1,6 @@\n {\n   \"cli\": \"1.0.0\",\n-  \"policy\": {}\n+  \"policy\": {\n+    \"deny\": [\"a:*\"]\n+  }\n }\n",
     );
+    let line = "open-cli config set policy.deny '[\"a:*\"]' --dry-run";
+    world.run(&format!("{line} --format table")).stdout_has(&["\n-  \"policy\": {}\n+  \"policy\": {\n"]);
+    world.run(&format!("{line} --query scope --format table")).stdout("project\n");
     world
         .run("open-cli config set policy.deny '[\"a:*\"]' --dry-run --format json")
         .stdout_json(&[("/dryRun", json!(true)), ("/changed", json!(true))]);

@@ -1,4 +1,4 @@
-//! Bodies by flags and words as the upstream gets them, which echoes what came; the examples of `docs/cli.md` among them.
+//! Bodies by flags and words as the upstream gets them, which echoes what came; the examples of `docs/calling.md` among them.
 
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ fn check(world: &World, line: &str, input: &str, expected: &str) {
 
 /// Lines of the documentation that make a body.
 fn documented(section: &str) -> Vec<&'static str> {
-    let page = include_str!("../../docs/cli.md");
+    let page = include_str!("../../docs/calling.md");
     let (_, rest) = page.split_once(section).expect("the section is there");
     let part = rest.split("\n#").next().unwrap();
     part.lines().filter_map(|line| line.strip_prefix("$ ")).filter(|line| line.contains("tickets create")).collect()
@@ -90,7 +90,7 @@ fn documented(section: &str) -> Vec<&'static str> {
 fn the_documented_ways_to_a_body_send_the_same() {
     let ticket = r#"{"title":"Printer on fire","priority":2,"labels":["printer","fire"]}"#;
     let world = serving().file("ticket.json", ticket).file("template.json", r#"{"title": "?", "size": 1.50}"#);
-    let lines = documented("\n### Bodies\n");
+    let lines = documented("\n## Bodies\n");
     assert_eq!(lines.len(), 6, "{lines:?}");
     for line in &lines[..5] {
         let (line, input) = match line.split_once(" | ") {

@@ -85,7 +85,7 @@ pub fn read_tool(index: &Index, row: &Row<'_>) -> Result<Tool, Failure> {
 }
 
 /// The tool with all that a summary leaves out, when the runtime tells.
-pub fn whole_tool(session: &Session<'_>, index: &Index, row: &Row<'_>) -> Result<Tool, Failure> {
+fn whole_tool(session: &Session<'_>, index: &Index, row: &Row<'_>) -> Result<Tool, Failure> {
     let contract = session.contract()?;
     if !contract.has(CAPABILITY_TOOL_DETAIL) {
         return read_tool(index, row);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::catalog::Safety;
 use crate::cli::args::Options;
-use crate::cli::commands::filter::{self, Filter};
+use crate::cli::commands::filter::Filter;
 use crate::cli::report::{self, Failure};
 use crate::cli::tree;
 use crate::cli::world::World;
@@ -28,7 +28,7 @@ pub fn list(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
 pub fn listed(index: &Index, row: &Row<'_>) -> Value {
     json!({
         "id": row.id,
-        "command": filter::command_words(index, row),
+        "command": tree::words_in(index, row),
         "service": row.service,
         "group": row.group,
         "method": row.method,

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::catalog::{AuthAlternative, AuthRequirement, Tool, files};
+use crate::catalog::{AuthAlternative, AuthRequirement, Tool};
 use crate::cli::args::Options;
-use crate::cli::commands::{call, catalog};
+use crate::cli::commands::{catalog, explained};
+use crate::cli::help::example;
 use crate::cli::report::Failure;
 use crate::cli::tree;
 use crate::cli::world::World;
-use crate::cli::{bind, value};
 
 /// Says what a tool does, needs and may change.
 pub fn explain(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
@@ -17,12 +17,13 @@ pub fn explain(world: &mut World<'_>, options: &Options) -> Result<(), Failure> 
     let index = session.index()?;
     let words: Vec<&str> = options.words.iter().map(String::as_str).collect();
     let row = tree::tool(&index, &words)?;
-    let tool = call::whole_tool(&session, &index, &row)?;
-    let words = index.service(row.service).map_or_else(|| row.command.to_owned(), |service| tree::words(service, &row));
-    world.print_text_or(&text(&tool, &words), &document(&tool, &words))
+    let (tool, whole) = explained::asked(&session, &index, &row)?;
+    let words = tree::words_in(&index, &row);
+    let example = example::made(&tool, &words, whole);
+    world.print_text_or(&text(&tool, &example), &document(&tool, &words, &example))
 }
 
-fn text(tool: &Tool, words: &str) -> String {
+fn text(tool: &Tool, example: &str) -> String {
     let mut out = format!("{}\n", tool.id);
     let mut say = |label: &str, what: String| {
         if !what.trim().is_empty() {
@@ -42,15 +43,15 @@ fn text(tool: &Tool, words: &str) -> String {
             say(&format!("Example, {}", example.goal), example.command.clone());
         }
     }
-    say("Command", example(tool, words));
+    say("Command", example.to_owned());
     out
 }
 
-fn document(tool: &Tool, words: &str) -> Value {
+fn document(tool: &Tool, words: &str, example: &str) -> Value {
     json!({
         "id": tool.id,
         "command": format!("open-cli {words}"),
-        "example": example(tool, words),
+        "example": example,
         "summary": tool.summary,
         "description": tool.description,
         "method": tool.method,
@@ -101,27 +102,4 @@ fn requirement(requirement: &AuthRequirement) -> String {
         [] => format!("{} ({how})", requirement.name),
         scopes => format!("{} ({how}: {})", requirement.name, scopes.join(", ")),
     }
-}
-
-/// The command with everything that must be given.
-fn example(tool: &Tool, words: &str) -> String {
-    let mut line = format!("open-cli {words}");
-    for param in &tool.path_params {
-        line.push_str(&format!(" <{}>", param.name));
-    }
-    for (name, flag) in bind::flags_of(tool).iter().filter(|(_, flag)| bind::is_needed(tool, flag)) {
-        line.push_str(&format!(" --{name} {}", value::label(flag.schema.as_ref())));
-    }
-    let needed = files::multipart(tool).map(files::members).unwrap_or_default();
-    let needed: Vec<_> = needed.iter().filter(|file| file.required).collect();
-    for file in &needed {
-        line.push_str(&format!(" --file {}=PATH", file.name));
-    }
-    if needed.is_empty() && tool.request_body.as_ref().is_some_and(|body| body.required) {
-        line.push_str(" --body @FILE");
-    }
-    if tool.safety.requires_approval {
-        line.push_str(" --approval");
-    }
-    line
 }

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The first page. Without a configuration or with a wrong one, it has no services.
 pub fn root(world: &mut World<'_>) -> Result<(), Failure> {
-    let index = world.connect_briefly(PATIENCE).ok().and_then(|connection| connection.session().remembered_index());
+    let (_, index) = world.remembered();
     world.console.page(&help::root(index.as_ref()))
 }
 
@@ -59,7 +59,7 @@ pub fn words(world: &mut World<'_>, words: &[&str]) -> Result<(), Failure> {
         Found::Level(level) => help::level(&level),
         Found::Tool { row, .. } => {
             let (tool, whole) = asked(&session, &index, &row)?;
-            help::tool(&tool, &shown(&index, &row), whole)
+            help::tool(&tool, &tree::words_in(&index, &row), whole)
         }
     };
     world.console.page(&page)
@@ -84,11 +84,11 @@ fn at_once(world: &World<'_>, session: &Session<'_>, index: &Index, found: Found
             }
         },
     };
-    Some(help::tool(&tool, &shown(index, &row), whole))
+    Some(help::tool(&tool, &tree::words_in(index, &row), whole))
 }
 
 /// The tool, and whether that is all of it. What the runtime tells is remembered.
-fn asked(session: &Session<'_>, index: &Index, row: &Row<'_>) -> Result<(Tool, bool), ClientError> {
+pub fn asked(session: &Session<'_>, index: &Index, row: &Row<'_>) -> Result<(Tool, bool), ClientError> {
     let garbled = |cause: String| ClientError::Garbled { call: format!("the tool {}", row.id), cause };
     let contract = session.contract()?;
     if !contract.has(CAPABILITY_TOOL_DETAIL) {
@@ -99,10 +99,6 @@ fn asked(session: &Session<'_>, index: &Index, row: &Row<'_>) -> Result<(Tool, b
     let tool = serde_json::from_slice(&bytes).map_err(|error| garbled(error.to_string()))?;
     session.keep_tool(index, row.id, &bytes);
     Ok((tool, true))
-}
-
-fn shown(index: &Index, row: &Row<'_>) -> String {
-    index.service(row.service).map_or_else(|| row.command.to_owned(), |service| tree::words(service, row))
 }
 
 fn away(error: &ClientError) -> &'static str {

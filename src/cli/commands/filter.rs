@@ -5,8 +5,7 @@
 use crate::base::name::{counted, nearest};
 use crate::catalog::Safety;
 use crate::cli::args::{Options, UsageError};
-use crate::cli::commands::option;
-use crate::cli::flags::{Flag, Takes};
+use crate::cli::flags::{Flag, Takes, option};
 use crate::cli::tree;
 use crate::client::index::{Index, Row, Service};
 use crate::http::Method;
@@ -139,15 +138,10 @@ impl<'a> Filter<'a> {
     }
 
     fn has_text(&self, index: &Index, row: &Row<'_>) -> bool {
-        let command = command_words(index, row);
+        let command = tree::words_in(index, row);
         let texts = [row.id, command.as_str(), row.path, row.summary].map(str::to_lowercase);
         self.text.iter().all(|word| texts.iter().any(|text| text.contains(word)))
     }
-}
-
-/// The words of a tool's command as they are shown.
-pub fn command_words(index: &Index, row: &Row<'_>) -> String {
-    index.service(row.service).map_or_else(|| row.command.to_owned(), |service| tree::words(service, row))
 }
 
 fn method(word: &str) -> Result<Method, UsageError> {

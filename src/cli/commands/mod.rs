@@ -55,10 +55,6 @@ impl BuiltIn {
     }
 }
 
-const fn option(name: &'static str, takes: Takes, help: &'static str) -> Flag {
-    Flag { name, short: None, takes, help, env: None }
-}
-
 const MANY: usize = 64;
 
 /// Every built-in command; help, parsing and documentation read it.

@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 
 use crate::base::disk;
 use crate::cli::args::{Options, UsageError};
-use crate::cli::commands::option;
-use crate::cli::flags::{Flag, Takes};
+use crate::cli::flags::{Flag, Takes, option};
 use crate::cli::report::{self, Failure};
 use crate::cli::tree;
 use crate::cli::world::World;

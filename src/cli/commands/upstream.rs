@@ -14,7 +14,8 @@ use crate::contract::{CAPABILITY_UPSTREAM_LOGIN, ErrorCode, UpstreamLogoutReques
 use crate::oauth::browser;
 use crate::oauth::flow::{self, Doors};
 
-use super::{Flag, Takes, option};
+use super::{Flag, Takes};
+use crate::cli::flags::option;
 
 /// The flags of `auth upstream login` and `auth upstream logout`.
 pub const SECRET: &[Flag] =

@@ -37,7 +37,7 @@ impl Values {
     /// By the flag's name and what its value is called.
     pub fn of_flag(name: &str, placeholder: &str) -> Self {
         match (name, placeholder) {
-            (_, "FILE") => Self::Files,
+            (_, "FILE" | "PATH") => Self::Files,
             (_, "DIR") => Self::Directories,
             ("agent-profile", _) => Self::Profiles,
             ("service", "NAME") => Self::Services,

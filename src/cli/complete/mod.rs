@@ -14,7 +14,8 @@ use crate::config::load::Loaded;
 use super::args;
 use super::console::Console;
 use super::prompt::Hush;
-use super::world::{TransportFactory, World};
+use super::ways::TransportFactory;
+use super::world::World;
 
 pub mod arguments;
 pub mod offers;

@@ -16,9 +16,6 @@ use super::offers::Offers;
 use super::read::Read;
 use super::words;
 
-/// Flags of the tables that may be given more than once, each time with another meaning.
-const REPEATED: [&str; 2] = ["arg", "file"];
-
 /// Everything that fits at the cursor.
 pub fn offers(read: &Read, known: &dyn Known) -> Offers {
     let place = Place { read, known };
@@ -162,7 +159,7 @@ impl Place<'_> {
                     None => offers,
                 },
                 None => {
-                    let free = |flag: &&Flag| REPEATED.contains(&flag.name) || !behind.has(flag.name);
+                    let free = |flag: &&Flag| flag.repeats || !behind.has(flag.name);
                     command.options.iter().filter(free).for_each(|flag| self.flag(&mut offers, flag));
                     self.global_flags(&mut offers);
                     offers
@@ -250,7 +247,7 @@ impl Place<'_> {
             }
         }
         for flag in flags::CALL.iter().filter(|flag| bind::has_use(tool, flag)) {
-            if REPEATED.contains(&flag.name) || !behind.has(flag.name) {
+            if flag.repeats || !behind.has(flag.name) {
                 self.flag(offers, flag);
             }
         }

@@ -6,6 +6,7 @@ use super::offers::{Files, Offers};
 use super::read::Read;
 use super::typed::Typed;
 use super::{Known, place};
+use crate::cli::commands::BUILT_IN;
 use crate::client::index::{self, Index};
 
 struct Canned {
@@ -118,6 +119,27 @@ fn among(line: &str, there: &[&str], not_there: &[&str]) {
 fn files(line: &str, expected: Option<(&str, bool)>) {
     let expected = expected.map(|(after, directories)| Files { after: after.to_owned(), directories });
     assert_eq!(offers(line, &Canned { index: Some(catalog()) }).files, expected, "{line}");
+}
+
+#[test]
+fn flags_that_say_more_when_given_again_are_offered_again() {
+    for line in ["init x --command c --arg a", "config add-service x --overlay a", "config add-source x --header A=b"] {
+        let again = line.split(' ').find(|word| word.starts_with("--") && *word != "--command").unwrap();
+        among(&format!("{line} --"), &[again], &[]);
+    }
+    among("config add-service x --alias a --", &["--overlay"], &["--alias"]);
+    for command in BUILT_IN {
+        for flag in command.options {
+            assert_eq!(
+                flag.repeats,
+                flag.help.ends_with("as often as there are"),
+                "{} --{}",
+                command.usage(),
+                flag.name
+            );
+        }
+    }
+    files("config add-service x --skill ", Some(("", false)));
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub fn lines(tool: &Tool, words: &str, whole: bool) -> Vec<String> {
         lines.push(sanitize::line(example.command.trim()));
     }
     if lines.is_empty() {
-        lines.push(sanitize::line(&made(tool, words, whole)));
+        lines.push(made(tool, words, whole));
     }
     lines
 }
@@ -125,7 +125,7 @@ fn shell_words(line: &str) -> Option<Vec<String>> {
 }
 
 /// The command with all that must be given.
-fn made(tool: &Tool, words: &str, whole: bool) -> String {
+pub fn made(tool: &Tool, words: &str, whole: bool) -> String {
     let mut line = format!("open-cli {words}");
     let texts: Vec<String> = tool.path_params.iter().map(argument).collect();
     // What looks like a flag stands behind --, so all flags stand before.
@@ -156,7 +156,7 @@ fn made(tool: &Tool, words: &str, whole: bool) -> String {
     if behind {
         line.push_str(&format!(" --{arguments}"));
     }
-    line
+    sanitize::line(&line)
 }
 
 /// What is typed for a path parameter: one word, JSON where it is no plain value.

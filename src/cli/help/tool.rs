@@ -174,21 +174,17 @@ fn body(tool: &Tool, shape: Option<&Shape<'_>>, page: &mut Page) {
 
 /// The flags of every tool that mean something to this one: those that are named, or the others.
 fn call_flags(tool: &Tool, names: &[&str], named: bool) -> Vec<(String, String)> {
-    let types = tool.body_types();
     let help = |flag: &Flag| match (flag.name, &tool.request_body) {
         ("body", Some(body)) => {
             let required = if body.required { " (required)" } else { "" };
+            let types = tool.body_types();
             let types: Vec<String> = types.iter().take(MOST_ADVICE).map(|media| foreign(media, WORD)).collect();
-            Some(format!("{}: {}{required}", flag.help, types.join(", ")))
+            format!("{}: {}{required}", flag.help, types.join(", "))
         }
-        ("content-type", Some(_)) if types.len() > 1 => Some(flag.help.to_owned()),
-        ("file", Some(_)) if catalog::files::multipart(tool).is_some() => Some(flag.help.to_owned()),
-        ("body" | "content-type" | "file", _) => None,
-        ("idempotency-key", _) if idempotency::parameter(tool).is_none() => None,
-        _ => Some(flag.help.to_owned()),
+        _ => flag.help.to_owned(),
     };
     let wanted = flags::CALL.iter().filter(|flag| names.contains(&flag.name) == named);
-    wanted.filter_map(|flag| Some((flag.usage(), help(flag)?))).collect()
+    wanted.filter(|flag| bind::has_use(tool, flag)).map(|flag| (flag.usage(), help(flag))).collect()
 }
 
 /// What a call may do, and who has to agree.

@@ -155,8 +155,8 @@ fn a_person_is_asked_for_what_is_missing() {
 
 #[test]
 fn the_documented_conversation_goes_as_it_is_written() {
-    let page = include_str!("../../../docs/cli.md");
-    let (_, rest) = page.split_once("\n### Being asked\n").unwrap();
+    let page = include_str!("../../../docs/calling.md");
+    let (_, rest) = page.split_once("\n## Being asked\n").unwrap();
     let (block, _) = rest.split_once("```console\n$ open-cli ").unwrap().1.split_once("\n```").unwrap();
     let (line, talk) = block.split_once('\n').unwrap();
     let (mut said, mut typed) = (String::new(), String::new());

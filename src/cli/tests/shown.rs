@@ -55,6 +55,8 @@ fn a_query_says_what_is_shown() {
     let world = World::new("query-own");
     world.run("audit list --query [].seq").is(0, "[1,2]\n", "");
     world.run("config check --query ok --format table").is(0, "true\n", "");
+    world.run("doctor --query ok --format table").is(0, "true\n", "");
+    world.run("batch - --query ok").has(2, "", "--query is for one answer, and a batch has many");
     world.run("tool schema hd:status --query id --format raw").is(0, "hd:status\n", "");
     world.run("explain hd:status --query id").is(0, "\"hd:status\"\n", "");
     world.run("refresh --query sources[].id --format raw").has(1, "hd\n", "it broke");

@@ -20,14 +20,13 @@ use crate::base::disk;
 use crate::base::host::{self, Clock, Stopwatch, lock};
 use crate::base::name::counted;
 use crate::cli::args::{Options, UsageError};
-use crate::cli::flags::{Flag, Takes};
+use crate::cli::flags::{Flag, Takes, option};
 use crate::cli::output::sanitize;
 use crate::cli::report::{self, Failure};
 use crate::cli::world::World;
 use crate::client::auth::{AuthError, Bearer, Caller, Credential};
 use crate::client::tokens::Tokens;
 
-use super::option;
 use queue::Queue;
 use work::{Done, Event, Shared, Slot};
 
@@ -56,6 +55,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Carries out every line of a file or of standard input.
 pub fn batch(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
     let parallel = parallel(options)?;
+    if world.globals.query.is_some() {
+        let error = UsageError::new("--query is for one answer, and a batch has many");
+        return Err(error
+            .hint("leave it out; what is printed is a JSON object a line, for a program to choose from")
+            .into());
+    }
     let given = |name: &str| options.value(name) == Some("true");
     // Before anything else could read it.
     let input = input(world, &options.words[0])?;

@@ -16,7 +16,6 @@ use crate::base::url::{Origin, Url};
 use crate::cli::args::Options;
 use crate::cli::commands::checkup::network::Handshake;
 use crate::cli::commands::checkup::report::{Check, Report};
-use crate::cli::output::Format;
 use crate::cli::report::{Failure, UNREACHABLE};
 use crate::cli::world::{Connection, World};
 use crate::client::target::TargetError;
@@ -81,7 +80,7 @@ fn nothing() -> Loaded {
 }
 
 fn show(world: &World<'_>, report: &Report) -> Result<(), Failure> {
-    if world.format() == Format::Table {
+    if world.in_words() {
         world.print(&report.rows(), &["check", "verdict", "found"])?;
         return world.console.text(&report.in_words());
     }

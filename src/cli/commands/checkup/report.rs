@@ -77,7 +77,7 @@ pub const REMEDIES: &[Remedy] = &[
         "clock_skew",
         "set the clock of the machine that is wrong (NTP): tokens are refused before and after their time",
     ),
-    remedy("token", "token_missing", "say in runtime.remote.oauth where a token comes from (docs/cli.md, Who you are)"),
+    remedy("token", "token_missing", "say in runtime.remote.oauth where a token comes from (docs/login.md)"),
     remedy(
         "token",
         "token_withheld",

@@ -78,9 +78,13 @@ pub(super) fn not_set(target: &Target, pointer: &str) -> Failure {
 /// Checks a change, then shows or writes it.
 pub(super) fn finish(world: &World<'_>, options: &Options, target: &Target, change: &Change) -> Result<(), Failure> {
     let dry = options.value("dry-run") == Some("true");
+    let asked = world.globals;
+    // A diff is lines in a pipe too, unless something else is asked for.
+    let unasked = asked.format.is_none() && asked.query.is_none() && asked.columns.is_empty();
+    let in_words = unasked || world.in_words();
     if target.before.as_deref() == Some(change.text.as_str()) {
         world.console.note("this is what it says already; nothing is to be written");
-        return if dry && world.globals.format.is_none() { Ok(()) } else { tell(world, target, change, dry, None) };
+        return if dry && in_words { Ok(()) } else { tell(world, target, change, dry, None) };
     }
     if change.text.len() > MAX_BYTES {
         return Err(unusable(&target.path, &format!("it would be larger than {MAX_BYTES} bytes; nothing was written")));
@@ -92,9 +96,9 @@ pub(super) fn finish(world: &World<'_>, options: &Options, target: &Target, chan
         if shown.is_empty() {
             world.console.note("only values differ that are not shown");
         }
-        return match world.globals.format {
-            None => world.console.text(&shown),
-            Some(_) => tell(world, target, change, true, Some(&shown)),
+        return match in_words {
+            true => world.console.text(&shown),
+            false => tell(world, target, change, true, Some(&shown)),
         };
     }
     target.write(world, &change.text)?;
@@ -212,7 +216,7 @@ fn tell(world: &World<'_>, target: &Target, change: &Change, dry: bool, diff: Op
         (true, false, false) => "changed",
     };
     let text = format!("{verb} {file} ({scope} scope): {}\n", paths.join(", "));
-    if created && !dry && world.format() != crate::cli::output::Format::Table {
+    if created && !dry && !world.in_words() {
         world.console.note(&format!("{file} was not there; it was made, for the {scope} scope"));
     }
     world.print_text_or(&text, &answer)

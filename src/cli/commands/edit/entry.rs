@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::cli::args::{Options, UsageError};
-use crate::cli::commands::{Flag, Takes, option};
+use crate::cli::flags::{Flag, Takes, option, repeated};
 
 use super::{DRY_RUN, REPLACE, SCOPE};
 
@@ -22,13 +22,21 @@ pub const SOURCE: &[Flag] = &[
     option("max-age", Takes::Value("SECONDS"), "How long what was fetched is fresh, whatever its publisher says"),
     option("manual-only", Takes::Nothing, "Fetch it only when a refresh is asked for"),
     option("command", Takes::Value("PROGRAM"), "An MCP server's program"),
-    option("arg", Takes::Value("ARGUMENT"), "An argument of --command, as often as there are"),
-    option("env", Takes::Value("NAME=VALUE"), "A variable for --command, as often as there are"),
+    repeated(option("arg", Takes::Value("ARGUMENT"), "An argument of --command, as often as there are")),
+    repeated(option("env", Takes::Value("NAME=VALUE"), "A variable for --command, as often as there are")),
     option("url", Takes::Value("URL"), "An MCP server's address"),
     option("transport", Takes::OneOf(&["streamable-http", "sse"]), "How an MCP server's address is spoken to"),
-    option("header", Takes::Value("NAME=VALUE"), "A header for --url, as often as there are"),
-    option("header-secret", Takes::Value("NAME=KEY"), "A header for --url whose value is this secret"),
-    option("disabled-tool", Takes::Value("NAME"), "A tool of an MCP server that is left out, as often as there are"),
+    repeated(option("header", Takes::Value("NAME=VALUE"), "A header for --url, as often as there are")),
+    repeated(option(
+        "header-secret",
+        Takes::Value("NAME=KEY"),
+        "A header for --url whose value is this secret, as often as there are",
+    )),
+    repeated(option(
+        "disabled-tool",
+        Takes::Value("NAME"),
+        "A tool of an MCP server that is left out, as often as there are",
+    )),
     REPLACE,
     SCOPE,
     DRY_RUN,
@@ -38,9 +46,9 @@ pub const SOURCE: &[Flag] = &[
 pub const SERVICE: &[Flag] = &[
     option("source", Takes::Value("ID"), "The source that describes it"),
     option("alias", Takes::Value("NAME"), "What people type for it"),
-    option("overlay", Takes::Value("PATH"), "An overlay for its description, as often as there are"),
-    option("skill", Takes::Value("PATH"), "A skill manifest for its tools, as often as there are"),
-    option("workflow", Takes::Value("PATH"), "A document of workflows, as often as there are"),
+    repeated(option("overlay", Takes::Value("PATH"), "An overlay for its description, as often as there are")),
+    repeated(option("skill", Takes::Value("PATH"), "A skill manifest for its tools, as often as there are")),
+    repeated(option("workflow", Takes::Value("PATH"), "A document of workflows, as often as there are")),
     option("server", Takes::Value("URL"), "Where it is, instead of where its description says"),
     option("timeout-seconds", Takes::Value("SECONDS"), "How long one call of it may take"),
     REPLACE,
@@ -55,7 +63,7 @@ pub const SECRET: &[Flag] = &[
         Takes::OneOf(&["env", "file", "osKeychain", "exec", "literal", "oauth2"]),
         "Where the secret is; without it, env",
     ),
-    option("service", Takes::Value("ID"), "A service that it is for, as often as there are"),
+    repeated(option("service", Takes::Value("ID"), "A service that it is for, as often as there are")),
     option("grant", Takes::OneOf(&["clientCredentials", "authorizationCode"]), "How an oauth2 secret gets a token"),
     option("issuer", Takes::Value("URL"), "An oauth2 secret's issuer"),
     option("token-url", Takes::Value("URL"), "An oauth2 secret's token endpoint"),
@@ -66,7 +74,7 @@ pub const SECRET: &[Flag] = &[
         "An oauth2 secret's client: env:NAME, file:PATH, osKeychain:ENTRY or literal:ID",
     ),
     option("client-secret", Takes::Value("REF"), "The client's secret, as env:NAME, file:PATH or osKeychain:ENTRY"),
-    option("oauth-scope", Takes::Value("SCOPE"), "A scope that is asked for, as often as there are"),
+    repeated(option("oauth-scope", Takes::Value("SCOPE"), "A scope that is asked for, as often as there are")),
     option("audience", Takes::Value("TEXT"), "The audience that is asked for"),
     REPLACE,
     SCOPE,

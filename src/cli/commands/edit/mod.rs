@@ -19,13 +19,11 @@ use serde_json::{Value, json};
 use crate::base::json::child;
 use crate::base::name::nearest;
 use crate::cli::args::{Options, UsageError};
-use crate::cli::flags::{Flag, Takes};
-use crate::cli::output::Format;
+use crate::cli::flags::{Flag, Takes, option};
 use crate::cli::report::Failure;
 use crate::cli::world::World;
 use crate::config::edit;
 
-use super::option;
 use change::{Change, finish, not_set, parsed, place, redacted, unchangeable};
 use target::Target;
 
@@ -184,7 +182,7 @@ pub fn get(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
 /// For a person a text is shown as it is, for a program it is JSON.
 fn print(world: &World<'_>, json: &str) -> Result<(), Failure> {
     match serde_json::from_str::<Value>(json) {
-        Ok(Value::String(text)) if world.format() == Format::Table => world.console.text(&format!("{text}\n")),
+        Ok(Value::String(text)) if world.in_words() => world.console.text(&format!("{text}\n")),
         _ => world.print_document(json),
     }
 }

@@ -17,8 +17,7 @@ use crate::base::disk;
 use crate::base::url::Url;
 use crate::catalog::Catalog;
 use crate::cli::args::{Options, UsageError};
-use crate::cli::commands::option;
-use crate::cli::flags::{Flag, Takes};
+use crate::cli::flags::{Flag, Takes, option, repeated};
 use crate::cli::output::sanitize;
 use crate::cli::report::{self, Failure};
 use crate::cli::world::World;
@@ -42,7 +41,7 @@ pub const FLAGS: &[Flag] = &[
     option("force", Takes::Nothing, "Write over a configuration that is there"),
     option("print", Takes::Nothing, "Print the configuration, and write nothing"),
     option("command", Takes::Value("PROGRAM"), "An MCP server's program; what stands behind -- is taken too"),
-    option("arg", Takes::Value("ARGUMENT"), "An argument of --command, as often as there are"),
+    repeated(option("arg", Takes::Value("ARGUMENT"), "An argument of --command, as often as there are")),
     option("url", Takes::Value("URL"), "An MCP server's address"),
     option("transport", Takes::OneOf(&["streamable-http", "sse"]), "How an MCP server's address is spoken to"),
 ];
