@@ -2,7 +2,7 @@
 //!
 //! Key types: [`Query`], [`QueryError`]. An expression is read, with its functions and the number of their arguments, before anything is
 //! sent. Numbers keep their text and members their order, as everywhere in what is printed. Neither the expression nor the answer can
-//! make a search last or grow: both are counted ([`Limits`]).
+//! make a search last or grow: both are counted (`Limits`).
 
 use std::fmt;
 

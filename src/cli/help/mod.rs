@@ -2,7 +2,7 @@
 //!
 //! `root` is the first page, `level` services and groups, `tool` one command, `topic` what concerns many; `example` makes a line that
 //! works from a tool's schemas, with values from `sample`. `man` is all that does not depend on a catalog, as manual pages. Whatever
-//! comes from a catalog goes through [`foreign`], so that no text of a publisher acts on a terminal or fills it.
+//! comes from a catalog goes through `foreign`, so that no text of a publisher acts on a terminal or fills it.
 
 use super::commands::BuiltIn;
 use super::flags::{self, Flag};

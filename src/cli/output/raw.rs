@@ -15,7 +15,7 @@ pub fn write(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// Whether [`write`] gives something.
+/// Whether [`write()`] gives something.
 pub fn is_unpacked(text: &str) -> bool {
     values(text).is_some_and(|values| values.into_iter().all(|value| scalar(value).is_some()))
 }
