@@ -77,8 +77,8 @@ impl fmt::Display for EditError {
 
 impl std::error::Error for EditError {}
 
-/// The text with `value` at `pointer`. Objects that are missing on the way are made; the index behind an array's last item, or `-`,
-/// appends. A value that is there already leaves the text as it is.
+/// The text with `value` at `pointer`. Objects that are missing on the way are made, and arrays for a `-`; the index behind an array's
+/// last item, or `-`, appends. A value that is there already leaves the text as it is.
 pub fn set(text: &str, pointer: &str, value: &Value) -> Result<String, EditError> {
     let (mark, text) = without_mark(text)?;
     let place = find(text, pointer)?;
@@ -87,10 +87,10 @@ pub fn set(text: &str, pointer: &str, value: &Value) -> Result<String, EditError
         Place::Root(range) => vec![(range.clone(), layout.lined(value, ""))],
         Place::Piece { around, container, token, at } => replaced(&layout, around, container, token, *at, value),
         Place::Missing { around, container, token, rest } => {
-            let value = rest
-                .iter()
-                .rev()
-                .fold(value.clone(), |inner, key| Value::Object(std::iter::once((key.clone(), inner)).collect()));
+            let value = rest.iter().rev().fold(value.clone(), |inner, key| match key.as_str() {
+                APPEND => Value::Array(vec![inner]),
+                _ => Value::Object(std::iter::once((key.clone(), inner)).collect()),
+            });
             vec![layout.inserted(around, container, token, &value)]
         }
     };
