@@ -211,7 +211,7 @@ fn tell(world: &World<'_>, target: &Target, change: &Change, dry: bool, diff: Op
         (true, false, true) => "created",
         (true, false, false) => "changed",
     };
-    let text = format!("{verb} {file} ({scope} scope): {}\n", paths.join(", "));
+    let text = format!("{verb} {file} ({scope} scope): {}\n{}", paths.join(", "), diff.unwrap_or_default());
     if created && !dry && world.format() != crate::cli::output::Format::Table {
         world.console.note(&format!("{file} was not there; it was made, for the {scope} scope"));
     }
