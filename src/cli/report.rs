@@ -94,6 +94,17 @@ impl Failure {
         self
     }
 
+    /// With the help of the command that `words` name as what to do next, when nothing better is known of a wrong command line.
+    #[must_use]
+    pub fn explained_by(self, words: &str) -> Self {
+        match self.hint {
+            None if matches!(self.code.as_str(), "usage" | "bad_request") => {
+                self.hint(format!("`open-cli {words} --help` says what it takes"))
+            }
+            _ => self,
+        }
+    }
+
     /// What to do next: its own hint, or what helps with failures of its kind.
     pub fn next_step(&self) -> &str {
         self.hint.as_deref().unwrap_or_else(|| next_step(&self.code, self.exit))
@@ -157,6 +168,7 @@ fn next_step(code: &str, exit: u8) -> &'static str {
     match code {
         "config_invalid" => "each problem stands on standard output with its place",
         "config_unreadable" => "check the path, and who may read and write there",
+        "cancelled" => "give what is missing on the command line, as it is named in the question, or answer it",
         "page_loop" => "--max-pages N stops before; x-cli-pagination in an overlay says how the next page is found",
         "forbidden_origin" => "a page in a browser may not call a toolbox; call it from a program",
         "workflow_not_found" => {

@@ -304,6 +304,13 @@ fn flags_and_bodies_travel() {
     }
     world.run("hd tickets create --body {").has(2, "", "--body is not valid JSON");
     world.run("hd tickets create --body @none.json").has(2, "", "cannot be read");
+    world.run("hd tickets create --body @none.json").has(
+        2,
+        "",
+        "hint: `open-cli hd tickets create --help` says what it takes",
+    );
+    world.run("completion tcsh").has(2, "", "known: bash, zsh, fish");
+    world.run("batch none.jsonl").has(2, "", "hint: `open-cli batch --help` says what it takes");
     world.run("hd tickets create").has(2, "", "needs a body");
 }
 

@@ -45,7 +45,8 @@ pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token]) -> Result<()
     };
     let index = asked.map_err(|error| or_a_slip(error.into(), words))?;
     match tree::find(&index, words)? {
-        Found::Tool { row, used } => call(world, &session, &index, &row, &tokens[used..]),
+        Found::Tool { row, used } => call(world, &session, &index, &row, &tokens[used..])
+            .map_err(|failure| failure.explained_by(&words[..used].join(" "))),
         Found::Level(level) => match tokens.iter().find(|token| matches!(token, Token::Option { .. })) {
             Some(Token::Option { name, .. }) => Err(no_global(name, words).into()),
             _ => world.console.page(&help::level(&level)),
