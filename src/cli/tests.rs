@@ -21,7 +21,7 @@ use crate::http::{Headers, Limits, Method, Request, Response, TransportError, Tr
 mod input;
 mod shown;
 
-const SUMMARY: &[u8] = include_bytes!("../../testdata/cli/summary.json");
+pub(super) const SUMMARY: &[u8] = include_bytes!("../../testdata/cli/summary.json");
 
 /// The canned catalog.
 pub(super) fn index() -> Index {
