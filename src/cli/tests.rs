@@ -522,7 +522,7 @@ fn the_catalog_is_listed_and_filtered() {
     };
     assert_eq!(
         ids("catalog list --safety read-only"),
-        ["helpdesk tickets get", "helpdesk tickets list", "helpdesk status"]
+        ["helpdesk status", "helpdesk tickets get", "helpdesk tickets list"]
     );
     assert_eq!(ids("catalog list --safety approval --service hd"), ["helpdesk tickets delete"]);
     assert_eq!(ids("catalog list --group hd"), ["helpdesk status"]);
