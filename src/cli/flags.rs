@@ -99,7 +99,7 @@ pub fn variable(flag: &Flag) -> Option<String> {
 
 /// Variables that are no flag's own, with what they do.
 pub const VARIABLES: &[(&str, &str)] = &[
-    ("NO_COLOR", "Write without colours, whatever its value"),
+    ("NO_COLOR", "Write without colours, whatever its value, unless it is empty"),
     ("CLICOLOR_FORCE", "Write with colours also where no terminal is, unless it is `0`"),
     ("CLICOLOR", "`0` means no colours"),
     ("TERM", "`dumb` means no colours either"),
@@ -211,6 +211,9 @@ mod tests {
                 assert!(page.contains(&row), "docs/cli.md has no row {row}");
             }
         }
+        let rows =
+            page.split("Other variables that are honoured:").nth(1).and_then(|rest| rest.split("\n\n").nth(1)).unwrap();
+        assert_eq!(rows.lines().count() - 2, VARIABLES.len(), "docs/cli.md has a variable that help does not know");
         for (name, help) in VARIABLES {
             assert!(page.contains(&format!("| `{name}` | {help} |")), "docs/cli.md has no row for {name}");
         }

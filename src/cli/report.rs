@@ -95,6 +95,17 @@ impl Failure {
         self
     }
 
+    /// With the help of the command that `words` name as what to do next, when nothing better is known of a wrong command line.
+    #[must_use]
+    pub fn explained_by(self, words: &str) -> Self {
+        match self.hint {
+            None if matches!(self.code.as_str(), "usage" | "bad_request") => {
+                self.hint(format!("`open-cli {words} --help` says what it takes"))
+            }
+            _ => self,
+        }
+    }
+
     /// What to do next: its own hint, or what helps with failures of its kind.
     pub fn next_step(&self) -> &str {
         self.hint.as_deref().unwrap_or_else(|| next_step(&self.code, self.exit))
@@ -259,8 +270,14 @@ impl From<ClientError> for Failure {
                 Self { request_id, ..Self::new(UNREACHABLE, "runtime_unreachable", message) }
                     .hint("the request may have arrived: `open-cli audit list` tells what was done")
             }
+            ClientError::Unreachable { cause, .. } if cause.starts_with("no secure connection") => {
+                Self::new(UNREACHABLE, "runtime_unreachable", message).hint(
+                    "a toolbox itself speaks http, and https needs a proxy in front; `open-cli doctor` says what TLS lacks",
+                )
+            }
             ClientError::Unreachable { .. } => Self::new(UNREACHABLE, "runtime_unreachable", message).hint(format!(
-                "start it with `open-cli-toolbox --config .cli.json`, or name another one with --runtime or {VARIABLE}"
+                "start it with `open-cli-toolbox --config .cli.json`, or name another one with --runtime or {VARIABLE}; \
+                 `open-cli doctor` looks at every step on the way"
             )),
             ClientError::Mismatch(_) => Self::new(UNREACHABLE, "contract_mismatch", message)
                 .hint("check the URL; client and toolbox of the same major contract version work together"),
@@ -471,6 +488,14 @@ mod tests {
         assert!(hint("https://127.0.0.1:8765", false).contains("a toolbox itself speaks http"));
         assert_eq!(hint("http://127.0.0.1:8765", false), "--timeout gives it longer");
         assert!(hint("https://127.0.0.1:8765", true).contains("audit list"));
+        let refused = |cause: &str| {
+            let (runtime, cause, request_id) = ("https://127.0.0.1:8765".to_owned(), cause.to_owned(), None);
+            let error =
+                ClientError::Unreachable { runtime, timeout: false, may_have_been_sent: false, cause, request_id };
+            Failure::from(error).hint.unwrap()
+        };
+        assert!(refused("no secure connection to 127.0.0.1: it is no TLS").contains("a toolbox itself speaks http"));
+        assert!(refused("no connection to 127.0.0.1: connection refused").contains("`open-cli doctor`"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod answers;
 mod input;
 mod shown;
 
-const SUMMARY: &[u8] = include_bytes!("../../testdata/cli/summary.json");
+pub(super) const SUMMARY: &[u8] = include_bytes!("../../testdata/cli/summary.json");
 
 /// The canned catalog.
 pub(super) fn index() -> Index {
@@ -305,6 +305,13 @@ fn flags_and_bodies_travel() {
     }
     world.run("hd tickets create --body {").has(2, "", "--body is not valid JSON");
     world.run("hd tickets create --body @none.json").has(2, "", "cannot be read");
+    world.run("hd tickets create --body @none.json").has(
+        2,
+        "",
+        "hint: `open-cli hd tickets create --help` says what it takes",
+    );
+    world.run("completion tcsh").has(2, "", "known: bash, zsh, fish");
+    world.run("batch none.jsonl").has(2, "", "hint: `open-cli batch --help` says what it takes");
     world.run("hd tickets create").has(2, "", "needs a body");
 }
 
@@ -516,7 +523,7 @@ fn the_catalog_is_listed_and_filtered() {
     };
     assert_eq!(
         ids("catalog list --safety read-only"),
-        ["helpdesk tickets get", "helpdesk tickets list", "helpdesk status"]
+        ["helpdesk status", "helpdesk tickets get", "helpdesk tickets list"]
     );
     assert_eq!(ids("catalog list --safety approval --service hd"), ["helpdesk tickets delete"]);
     assert_eq!(ids("catalog list --group hd"), ["helpdesk status"]);

@@ -141,8 +141,13 @@ fn no_group(service: &Service, rows: &[Row<'_>], word: &str) -> UsageError {
 
 fn no_command(service: &Service, group: &str, rows: &[Row<'_>], word: &str) -> UsageError {
     let error = UsageError::new(format!("{} {group} has no command {}", service.alias, shown(word)));
-    let visible = rows.iter().filter(|row| !row.hidden());
-    match nearest(word, visible.flat_map(|row| row.aliases().chain([row.command]))) {
+    let visible = || rows.iter().filter(|row| !row.hidden());
+    // Many publishers begin every name with the group's.
+    let whole = format!("{group}-{word}");
+    if let Some(row) = visible().find(|row| row.command == whole) {
+        return error.hint(format!("did you mean `open-cli {}`?", words(service, row)));
+    }
+    match nearest(word, visible().flat_map(|row| row.aliases().chain([row.command]))) {
         Some(near) => error.hint(format!("did you mean `open-cli {} {group} {near}`?", service.alias)),
         None => error.hint(format!("`open-cli {} {group} --help` lists what there is", service.alias)),
     }
@@ -198,6 +203,15 @@ mod tests {
         check("helpdesk get", "did you mean `open-cli helpdesk tickets get`?");
         check("helpdesk tickets gte", "did you mean `open-cli helpdesk tickets get`?");
         check("helpdesk tickets zzzzzzz", "--help");
+    }
+
+    #[test]
+    fn a_word_without_the_name_of_its_group_gets_the_whole_command() {
+        let summary = String::from_utf8(crate::cli::tests::SUMMARY.to_vec()).unwrap();
+        let summary = summary.replace("\"command\": \"create\"", "\"command\": \"tickets-create\"");
+        let index = Index::from_bytes(crate::client::index::encode(summary.as_bytes(), None).unwrap()).unwrap();
+        let error = find(&index, &["helpdesk", "tickets", "create"]).err().unwrap();
+        assert_eq!(error.hint.as_deref(), Some("did you mean `open-cli helpdesk tickets tickets-create`?"));
     }
 
     #[test]

@@ -174,7 +174,7 @@ impl fmt::Display for Refusal {
         let title = self.code.map(|code| code.row().title);
         let said = if self.detail.is_empty() { title.unwrap_or("the runtime refused") } else { &self.detail };
         match self.code_text.as_str() {
-            "" => write!(f, "{said} (HTTP {})", self.status),
+            "" => write!(f, "no answer of a toolbox: {said} (HTTP {})", self.status),
             code => write!(f, "{code}: {said}"),
         }
     }
@@ -504,7 +504,7 @@ fn refusal(response: &Response, credential: &Credential) -> Refusal {
         http::is_json(content_type).then(|| serde_json::from_slice(&response.body).ok()).flatten();
     let (code_text, detail, id) = match problem {
         Some(problem) => (problem.code, problem.detail, Some(problem.request_id).filter(|id| !id.is_empty())),
-        None => bare(&response.body),
+        None => others_problem(&response.body).unwrap_or_else(|| bare(&response.body)),
     };
     Refusal {
         status: response.status,
@@ -514,6 +514,13 @@ fn refusal(response: &Response, credential: &Credential) -> Refusal {
         request_id: id.or(request_id),
         withheld,
     }
+}
+
+/// What a problem of somebody else says, that knows nothing of codes.
+fn others_problem(body: &[u8]) -> Option<(String, String, Option<String>)> {
+    let problem: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let said = ["detail", "title", "message"].into_iter().find_map(|name| problem.get(name)?.as_str());
+    Some((String::new(), said?.lines().next().unwrap_or("").to_owned(), None))
 }
 
 /// A bare code as text, or the first line of whatever else answered.
@@ -632,8 +639,13 @@ mod tests {
         assert_eq!(refusal.to_string(), "policy_deny: the tool a:b is denied");
         let refusal = refused(401, "text/plain", "authn_failed\n");
         assert_eq!((refusal.code, refusal.request_id.as_deref()), (Some(ErrorCode::AuthnFailed), Some("r-1")));
+        let refusal = refused(404, "application/problem+json", r#"{"title":"Not found","detail":"no such path"}"#);
+        assert_eq!(
+            (refusal.code, refusal.to_string().as_str()),
+            (None, "no answer of a toolbox: no such path (HTTP 404)")
+        );
         let refusal = refused(502, "text/html", "<html>bad gateway</html>\nmore");
-        assert_eq!(refusal.to_string(), "<html>bad gateway</html> (HTTP 502)");
+        assert_eq!(refusal.to_string(), "no answer of a toolbox: <html>bad gateway</html> (HTTP 502)");
         assert_eq!(refused(409, "text/plain", "some_new_code").to_string(), "some_new_code: the runtime refused");
     }
 

@@ -110,7 +110,7 @@ fn every_json_of_every_page_is_json_and_loads_when_it_is_a_configuration() {
     for (name, count) in [("configuration.md", 4), ("deployment.md", 9), ("auth.md", 4), ("secrets.md", 4)] {
         assert!(loaded.iter().filter(|page| *page == name).count() >= count, "{name}: {loaded:?}");
     }
-    for name in ["authentik.md", "cli.md", "init.md", "installing.md", "overlays.md", "policy.md", "workflows.md"] {
+    for name in ["authentik.md", "login.md", "init.md", "installing.md", "overlays.md", "policy.md", "workflows.md"] {
         assert!(loaded.iter().any(|page| page == name), "{name}: {loaded:?}");
     }
 }

@@ -45,7 +45,8 @@ pub fn run(world: &mut World<'_>, words: &[&str], tokens: &[Token]) -> Result<()
     };
     let index = asked.map_err(|error| or_a_slip(error.into(), words))?;
     match tree::find(&index, words)? {
-        Found::Tool { row, used } => call(world, &session, &index, &row, &tokens[used..]),
+        Found::Tool { row, used } => call(world, &session, &index, &row, &tokens[used..])
+            .map_err(|failure| failure.explained_by(&words[..used].join(" "))),
         Found::Level(level) => match tokens.iter().find(|token| matches!(token, Token::Option { .. })) {
             Some(Token::Option { name, .. }) => Err(no_global(name, words).into()),
             _ => world.console.page(&help::level(&level)),
@@ -172,6 +173,15 @@ fn approval_of(tool: &Tool, request: &ExecuteRequest) -> String {
         format!("{} needs approval: {} {}", foreign(tool.id.as_str()), foreign(&tool.method), foreign(&tool.path));
     for (parameter, value) in tool.path_params.iter().zip(&request.path_args) {
         said.push_str(&format!("\n  {}: {}", foreign(&parameter.name), value.escape_debug()));
+    }
+    for (name, value) in &request.flags {
+        let value = if prompt::names_a_secret(name) { "(not shown)".to_owned() } else { foreign(&value.to_string()) };
+        said.push_str(&format!("\n  --{}: {value}", foreign(name)));
+    }
+    let sent = request.body.iter().map(String::len).chain(request.files.iter().map(|file| file.content.len()));
+    match sent.map(|base64| base64 / 4 * 3).sum() {
+        0 => {}
+        bytes => said.push_str(&format!("\n  a body of about {bytes} bytes; --dry-run shows it")),
     }
     said
 }

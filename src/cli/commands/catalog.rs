@@ -16,8 +16,10 @@ pub fn list(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
     let connection = world.connect()?;
     let index = connection.session().index()?;
     let filter = Filter::read(&index, options)?;
-    let rows = index.rows().filter(|row| filter.takes(&index, row));
-    let listed: Vec<Value> = rows.map(|row| listed(&index, &row)).collect();
+    // The catalog goes by ids; people look for commands.
+    let mut rows: Vec<Row<'_>> = index.rows().filter(|row| filter.takes(&index, row)).collect();
+    rows.sort_by_cached_key(|row| tree::words_in(&index, row));
+    let listed: Vec<Value> = rows.iter().map(|row| listed(&index, row)).collect();
     if listed.is_empty() {
         world.console.note(&filter.why_nothing(&index));
     }

@@ -19,7 +19,7 @@ fn no_shell(shell: &str) -> UsageError {
     let shown: String = shell.chars().take(100).collect::<String>().escape_debug().to_string();
     let error = UsageError::new(format!("there is no completion for the shell `{shown}`"));
     match nearest(shell, SCRIPTS.iter().map(|(name, _)| *name)) {
-        Some(near) => error.hint(format!("did you mean {near}?")),
+        Some(near) => error.hint(format!("did you mean {near}? known: bash, zsh, fish")),
         None => error.hint("known: bash, zsh, fish"),
     }
 }

@@ -411,7 +411,7 @@ pub fn run(world: &mut World<'_>, line: &Line) -> Result<(), Failure> {
         None if help || words.len() == 1 => world.console.page(&help::built_in(&family)),
         Some(command) => {
             let options = bind(command, &tokens[command.words.len()..])?;
-            (command.run)(world, &options)
+            (command.run)(world, &options).map_err(|failure| failure.explained_by(&command.words.join(" ")))
         }
         None => {
             let below: Vec<&BuiltIn> =

@@ -77,6 +77,11 @@ fn calling(page: &mut Page) {
          true or false may stand alone. A list is given by repeating the flag, an object as JSON or member by member: --filter \
          state=open. What stands behind -- is an argument, whatever it looks like.",
     );
+    page.text(
+        "A body is made of its members by flags, --title 'Printer on fire', or by words, title='Printer on fire' labels[]=fire \
+         owner.name=ben priority:=2, or given whole by --body; flags and words win over it. NAME=@FILE takes a text from a file, \
+         NAME:=JSON is JSON. At a terminal, what is missing is asked for, unless --no-input says no.",
+    );
     page.section("Flags of every tool", flag_rows(flags::CALL));
     page.heading("Examples");
     page.fixed([
@@ -199,6 +204,9 @@ mod tests {
         check("exit-codes", EXITS.iter().map(|(exit, meaning)| format!("  {exit:<2}  {meaning}\n")).collect());
         check("environment", flags::GLOBAL.iter().filter_map(flags::variable).collect());
         check("environment", flags::VARIABLES.iter().map(|(name, _)| (*name).to_owned()).collect());
+        check("environment", vec!["CLICOLOR_FORCE".to_owned()]);
+        let words = ["labels[]=fire", "--title 'Printer on fire'", "NAME:=JSON", "--no-input"];
+        check("calling", words.map(str::to_owned).to_vec());
         check("calling", flags::CALL.iter().map(Flag::usage).collect());
         let Some(Takes::OneOf(formats)) = flags::find(flags::GLOBAL, "format").map(|flag| flag.takes) else { panic!() };
         for format in formats {

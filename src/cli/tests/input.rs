@@ -221,6 +221,7 @@ fn h24_secrets_are_read_without_echo_and_never_shown() {
     assert!(world.hushed.load(Ordering::Relaxed) >= 2);
     let world = asked("interrupted", &more, "s3cr\x03et\n");
     world.run("hd tickets create").has(2, "", "ended without an answer; nothing was sent");
+    world.run("hd tickets create").has(2, "", "give what is missing on the command line");
     assert!(!world.has_executed());
 }
 
@@ -251,6 +252,13 @@ fn the_person_at_the_terminal_may_approve() {
         "hd:deleteTicket needs approval: DELETE /tickets/{ticketId}\n  ticketId: T-9\nApprove? [y/N] ",
     );
     assert_eq!(world.executed()["approval"], true);
+    for (line, told) in [
+        ("hd tickets list --state open", "GET /tickets\n  --state: \"open\"\nApprove?"),
+        ("hd tickets create --body {\"title\":\"x\"}", "\n  a body of about 15 bytes; --dry-run shows it\nApprove?"),
+    ] {
+        let world = refused(asked("approve-all", &json!({}), "y\n")).answers(r#"{"statusCode":200,"body":1}"#);
+        world.run(line).has(0, "1", told);
+    }
     for typed in ["\n", "n\n", "", "maybe\n"] {
         let world = refused(asked("refuse", &json!({}), typed));
         world.run("hd tickets delete T-9").has(7, "", "approval_required");

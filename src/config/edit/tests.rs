@@ -46,6 +46,7 @@ fn a_new_member_looks_like_its_neighbours() {
     check("\u{feff}{\n}\n", "/a", &json!(true), "\u{feff}{\n  \"a\": true\n}\n");
     check("{\"d\": []}", "/d/-", &json!("x"), "{\"d\": [\"x\"]}");
     check("{\n \"d\": [\n  \"x\"\n ]\n}", "/d/1", &json!("y"), "{\n \"d\": [\n  \"x\",\n  \"y\"\n ]\n}");
+    check("{\"a\":1}", "/p/d/-", &json!("x"), "{\"a\":1,\"p\":{\"d\":[\"x\"]}}");
     check("{\n \"d\": [\"x\"]\n}", "/d/-", &json!("y"), "{\n \"d\": [\"x\", \"y\"]\n}");
 }
 

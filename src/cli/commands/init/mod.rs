@@ -153,7 +153,11 @@ fn outcome(
     }
     let named = world.globals.config.as_ref().map(|path| path.display().to_string());
     let file = if scope == Scope::User { Some(path.display().to_string()) } else { named };
-    let next = plan::next(file.as_deref(), &runtime, service);
+    let mut services = chosen.catalog.iter().flat_map(|catalog| &catalog.services).filter(|_| scope == Scope::Project);
+    // The file of one's own is no project's, which `config set` edits.
+    let unplaced =
+        services.find(|of| of.servers.is_empty() && service == Some(of.id.as_str())).map(|of| of.id.as_str());
+    let next = plan::next(file.as_deref(), &runtime, service, unplaced);
     Ok(Outcome { path, scope, text, chosen, next })
 }
 

@@ -89,8 +89,8 @@ pub(super) fn source_id(location: &Location) -> String {
     if name.is_empty() { "apis".to_owned() } else { name }
 }
 
-/// The commands that come next.
-pub(super) fn next(config: Option<&str>, runtime: &Url, service: Option<&str>) -> Vec<String> {
+/// The commands that come next; `unplaced` is a service that nobody says the address of.
+pub(super) fn next(config: Option<&str>, runtime: &Url, service: Option<&str>, unplaced: Option<&str>) -> Vec<String> {
     let named = config.map(|path| format!(" --config {path}")).unwrap_or_default();
     let toolbox = config.unwrap_or(".cli.json");
     let is_here = runtime.origin().is_some_and(|origin| origin.is_loopback());
@@ -99,7 +99,9 @@ pub(super) fn next(config: Option<&str>, runtime: &Url, service: Option<&str>) -
         (true, port) => format!("open-cli-toolbox --config {toolbox} --addr 127.0.0.1:{port}"),
         (false, _) => format!("open-cli-toolbox --config {toolbox}   (where {} leads to)", runtime.public()),
     };
-    let mut commands = vec![start, format!("open-cli{named} catalog list")];
+    let place = |service: &str| format!("open-cli{named} config set services.{service}.server https://ADDRESS");
+    let mut commands: Vec<String> = unplaced.map(place).into_iter().collect();
+    commands.extend([start, format!("open-cli{named} catalog list")]);
     commands.extend(service.map(|service| format!("open-cli{named} {service} --help")));
     commands
 }
@@ -138,13 +140,15 @@ mod tests {
     fn the_next_commands_fit_the_place() {
         let url = |text: &str| Url::parse(text).unwrap();
         assert_eq!(
-            next(None, &url("http://127.0.0.1:8765"), Some("pets")),
+            next(None, &url("http://127.0.0.1:8765"), Some("pets"), None),
             ["open-cli-toolbox --config .cli.json", "open-cli catalog list", "open-cli pets --help"]
         );
         assert_eq!(
-            next(Some("a.json"), &url("http://localhost:9000"), None),
+            next(Some("a.json"), &url("http://localhost:9000"), None, None),
             ["open-cli-toolbox --config a.json --addr 127.0.0.1:9000", "open-cli --config a.json catalog list"]
         );
-        assert!(next(None, &url("https://t.example"), None)[0].contains("(where https://t.example leads to)"));
+        assert!(next(None, &url("https://t.example"), None, None)[0].contains("(where https://t.example leads to)"));
+        let unplaced = next(Some("a.json"), &url("http://127.0.0.1:8765"), Some("pets"), Some("pets"));
+        assert_eq!(unplaced[0], "open-cli --config a.json config set services.pets.server https://ADDRESS");
     }
 }
