@@ -45,8 +45,10 @@ fn is_whole(c: char) -> bool {
 /// The words of a question, each once, without fillers unless there is nothing else; as many as `most`.
 pub fn question(text: &str, most: usize) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
+    // Fillers may still go; of more words than that none would stay.
+    let enough = most + FILLERS.len();
     words(text, |word| {
-        if !all.iter().any(|known| known == word) {
+        if all.len() < enough && !all.iter().any(|known| known == word) {
             all.push(word.to_owned());
         }
     });
