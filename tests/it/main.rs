@@ -6,9 +6,11 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests that start processes and read their files")]
 
 mod heard;
+mod helpdesk;
 mod program;
 mod publisher;
 mod ran;
+mod shell;
 mod world;
 
 mod answers;
@@ -24,6 +26,7 @@ mod demo_api;
 mod dry_run;
 mod edit;
 mod evaluation;
+mod examples;
 mod failures;
 mod front;
 mod guides;
