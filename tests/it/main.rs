@@ -6,10 +6,12 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests that start processes and read their files")]
 
 mod heard;
+mod helpdesk;
 mod page;
 mod program;
 mod publisher;
 mod ran;
+mod shell;
 mod world;
 
 mod answers;
@@ -25,6 +27,7 @@ mod demo_api;
 mod dry_run;
 mod edit;
 mod evaluation;
+mod examples;
 mod failures;
 mod front;
 mod guides;

@@ -69,6 +69,12 @@ impl World {
         world
     }
 
+    /// Lets a name in texts stand for something.
+    pub(crate) fn named(mut self, name: &'static str, value: &str) -> Self {
+        self.names.push((name, value.to_owned()));
+        self
+    }
+
     /// Sets a variable for everything started from now on.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.set_env(name, value);
@@ -237,7 +243,8 @@ impl World {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    fn fill(&self, text: &str) -> String {
+    /// A text with the scene's names filled in.
+    pub(crate) fn fill(&self, text: &str) -> String {
         let text = self.names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
         text.replace("[DIR]", &self.root().to_string_lossy())
     }
