@@ -59,7 +59,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes, private(OpenOptions::new().write(true).create_new(true)), None)
 }
 
-/// Bytes that a system writes whole or not at all, for who reads at the same time and for who comes after a crash: far below a page.
+/// Bytes that a disk writes whole or not at all.
 const BLOCK: usize = 4096;
 
 /// The same text with blanks behind it, so that a slightly longer one can take its place in [`renew`].
@@ -70,7 +70,8 @@ pub fn roomy(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 /// Writes a text over that of a file which is as long at least, in one piece and with blanks behind it, and does not wait until it is
-/// durable. A hundred times in a second that costs a fraction of a hundred new files. `false` when there is no room; then nothing is written.
+/// durable. A hundred times in a second that costs a fraction of a hundred new files. Whoever reads at that moment may see some of both,
+/// so the text needs a check of itself. `false` when there is no room; then nothing is written.
 pub fn renew(path: &Path, text: &[u8]) -> io::Result<bool> {
     let mut file = OpenOptions::new().write(true).open(path)?;
     let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);

@@ -1,13 +1,16 @@
 //! Stored documents: `<sha256 of the URL>.json` and `.body` in one private directory.
 //!
-//! Both files are replaced atomically, body first, and the JSON holds the body's hash: a torn or mixed pair, whoever wrote it, is
-//! recognised and dropped (H31). What cannot be kept is not an error: a cache may always be empty.
+//! Both files are replaced atomically, body first; a confirmation is written over the JSON in its place. The JSON holds the body's hash and
+//! a check of itself: a torn or mixed pair, whoever wrote it and whenever it is read, is recognised and dropped (H31). What cannot be kept
+//! is not an error: a cache may always be empty.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
 
 use super::freshness::Meta;
 use crate::base::digest::of_bytes;
@@ -88,8 +91,7 @@ impl Store {
 
     /// What is kept beside a body, without reading the body: enough to ask whether it still holds. Whoever needs the body loads the pair.
     pub fn peek(&self, url: &Url) -> Option<Meta> {
-        let json = disk::read_if_there(&self.paths(url).0, MAX_META).ok().flatten()?;
-        serde_json::from_slice::<Meta>(&json).ok().filter(|meta| Url::parse(&meta.final_url).is_ok())
+        read(&disk::read_if_there(&self.paths(url).0, MAX_META).ok().flatten()?)
     }
 
     /// Keeps a document; silently does not when the disk refuses.
@@ -99,7 +101,7 @@ impl Store {
         }
         self.alone(|_| {
             let (meta_path, body_path) = self.paths(url);
-            let json = disk::roomy(serde_json::to_vec(meta).unwrap_or_default());
+            let json = disk::roomy(written(meta));
             let kept = disk::create_private_dir(&self.dir)
                 .and_then(|()| disk::write_private(&body_path, body))
                 .and_then(|()| disk::write_private(&meta_path, &json));
@@ -121,7 +123,7 @@ impl Store {
     pub fn confirm(&self, url: &Url, meta: &Meta) {
         self.alone(|_| {
             let same = self.peek(url).is_some_and(|kept| kept.body_sha256 == meta.body_sha256);
-            let json = serde_json::to_vec(meta).unwrap_or_default();
+            let json = written(meta);
             if same {
                 let path = self.paths(url).0;
                 // Failing, the old one stays, which is only checked again earlier.
@@ -170,10 +172,10 @@ impl Store {
         let Ok(Some(json)) = disk::read_if_there(&meta_path, MAX_META) else {
             return if disk::exists(&meta_path) { Pair::Broken } else { Pair::Absent };
         };
-        let (Ok(meta), Ok(body)) = (serde_json::from_slice::<Meta>(&json), disk::read(&body_path, MAX_BYTES)) else {
+        let (Some(meta), Ok(body)) = (read(&json), disk::read(&body_path, MAX_BYTES)) else {
             return Pair::Broken;
         };
-        if Url::parse(&meta.final_url).is_err() || of_bytes(&body) != meta.body_sha256 {
+        if of_bytes(&body) != meta.body_sha256 {
             return Pair::Broken;
         }
         Pair::Whole(Box::new(meta), body)
@@ -219,6 +221,29 @@ impl Store {
             disk::remove(&file.path.with_extension("json")).and_then(|()| disk::remove(&file.path)).ok();
         }
     }
+}
+
+/// What the JSON file has of itself: whoever reads it while a confirmation is written over it may see some of both.
+const CHECK: &str = "check";
+
+const IS_JSON: &str = "texts and numbers are JSON";
+
+fn written(meta: &Meta) -> Vec<u8> {
+    let mut json = serde_json::to_value(meta).expect(IS_JSON);
+    json[CHECK] = check(meta).into();
+    json.to_string().into_bytes()
+}
+
+/// `None` for what is none, whole or not.
+fn read(json: &[u8]) -> Option<Meta> {
+    let mut json: Value = serde_json::from_slice(json).ok()?;
+    let found = json.as_object_mut()?.remove(CHECK)?;
+    let meta: Meta = serde_json::from_value(json).ok()?;
+    (found == check(&meta) && Url::parse(&meta.final_url).is_ok()).then_some(meta)
+}
+
+fn check(meta: &Meta) -> String {
+    of_bytes(&serde_json::to_vec(meta).expect(IS_JSON))[..16].to_owned()
 }
 
 enum Pair {
@@ -291,6 +316,30 @@ mod tests {
         keep(&store, "a", b"one");
         disk::remove(&body).unwrap();
         assert_eq!(store.load(&url("a")), None);
+    }
+
+    #[test]
+    fn h31_what_is_half_of_a_confirmation_is_none() {
+        let store = store("half");
+        let (json, _) = store.paths(&url("a"));
+        keep(&store, "a", b"one");
+        let before = disk::read(&json, MAX_META).unwrap();
+        let later = Meta { checked_at: "2026-02-28T13:14:15.678Z".into(), life: 99, ..meta(b"one") };
+        store.confirm(&url("a"), &later);
+        assert_eq!(store.peek(&url("a")), Some(later.clone()));
+        let after = disk::read(&json, MAX_META).unwrap();
+        assert_eq!(after.len(), before.len(), "it stands in the same place");
+        let mut seen = 0;
+        for cut in 0..after.len() {
+            let half = [&after[..cut], &before[cut..]].concat();
+            if half == before || half == after {
+                continue;
+            }
+            seen += 1;
+            disk::write_private(&json, &half).unwrap();
+            assert_eq!(store.peek(&url("a")), None, "{}", String::from_utf8_lossy(&half));
+        }
+        assert!(seen > 50, "{seen}");
     }
 
     #[test]
