@@ -1,4 +1,4 @@
-//! The terminal of standard input, read without echo.
+//! The terminal of standard input: read without echo, and without what was typed before a question.
 //!
 //! While it is quiet it edits no lines and sends no signals, so that no key ends the program before the echo is back: whoever reads has
 //! to do what keys mean.
@@ -22,9 +22,32 @@ impl Quiet {
     }
 }
 
-/// Turns the echo off; an error when that cannot be done.
+/// What a terminal is asked for beside its text; tests have one of their own.
+pub trait Keyboard {
+    /// Turns the echo off until what it gives is dropped; an error when that cannot be done.
+    fn quiet(&self) -> io::Result<Quiet>;
+
+    /// Drops what was typed and not yet read. What is no terminal keeps what it has.
+    fn forget(&self);
+}
+
+/// That of this process.
+#[derive(Debug)]
+pub struct Own;
+
+impl Keyboard for Own {
+    fn quiet(&self) -> io::Result<Quiet> {
+        quiet()
+    }
+
+    fn forget(&self) {
+        #[cfg(unix)]
+        rustix::termios::tcflush(io::stdin(), rustix::termios::QueueSelector::IFlush).ok();
+    }
+}
+
 #[cfg(unix)]
-pub fn quiet() -> io::Result<Quiet> {
+fn quiet() -> io::Result<Quiet> {
     use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
     let input = io::stdin();
     let before = tcgetattr(&input)?;
@@ -36,9 +59,8 @@ pub fn quiet() -> io::Result<Quiet> {
     Ok(Quiet { before: Some(before) })
 }
 
-/// Turns the echo off; an error when that cannot be done.
 #[cfg(not(unix))]
-pub fn quiet() -> io::Result<Quiet> {
+fn quiet() -> io::Result<Quiet> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "the echo of this terminal cannot be turned off"))
 }
 

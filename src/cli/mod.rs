@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::base::host::Host;
-use crate::base::keyboard;
+use crate::base::keyboard::{Keyboard, Own};
 use crate::http::Transport;
 use crate::http::client::HttpClient;
 
@@ -42,7 +42,6 @@ mod tests;
 
 use args::Line;
 use console::Console;
-use prompt::Hush;
 use report::Failure;
 use ways::TransportFactory;
 use world::World;
@@ -54,13 +53,13 @@ pub fn main() -> ExitCode {
         let client = HttpClient::new(options).map_err(|error| error.to_string())?;
         Ok(Arc::new(client) as Arc<dyn Transport>)
     };
-    ExitCode::from(run_with(&mut host, &http, &keyboard::quiet))
+    ExitCode::from(run_with(&mut host, &http, &Own))
 }
 
-/// Runs the command line on `host`; the answer is the exit code. `hush` turns the echo of its terminal off.
-pub fn run_with(host: &mut Host, transports: TransportFactory<'_>, hush: Hush<'_>) -> u8 {
+/// Runs the command line on `host`; the answer is the exit code. `keyboard` is that of its terminal.
+pub fn run_with(host: &mut Host, transports: TransportFactory<'_>, keyboard: &dyn Keyboard) -> u8 {
     if host.args.first().is_some_and(|word| word == complete::COMMAND) {
-        complete::run(host, transports, hush);
+        complete::run(host, transports, keyboard);
         return report::OK;
     }
     let console = Console::of(host);
@@ -78,7 +77,7 @@ pub fn run_with(host: &mut Host, transports: TransportFactory<'_>, hush: Hush<'_
     }
     let format = world::format(&line.globals, &console);
     let result = parsed.and_then(|()| line.globals.check()).map_err(Failure::from).and_then(|()| {
-        let mut world = World { host, console: &console, globals: &line.globals, transports, hush };
+        let mut world = World { host, console: &console, globals: &line.globals, transports, keyboard };
         commands::run(&mut world, &line)
     });
     match result {

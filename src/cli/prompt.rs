@@ -1,12 +1,12 @@
 //! Asking a person at a terminal for what is missing. Questions go to standard error, answers come from standard input.
 //!
 //! What may be answered is said by a [`Question`]; whether an answer is right, by the [`Draft`] it is for. A wrong one is asked for
-//! again, a few times. An answer that looks like a secret is read without echo, by whoever [`Hush`] is. Ctrl-D ends the run; so does
+//! again, a few times. An answer that looks like a secret is read without echo, which the [`Keyboard`] sees to. Ctrl-D ends the run; so does
 //! Ctrl-C, by its signal, or as a key where it is read without echo.
 
 use std::io::{self, Read};
 
-use crate::base::keyboard::Quiet;
+use crate::base::keyboard::Keyboard;
 use crate::base::name::kebab;
 
 use super::bind::{Draft, Question};
@@ -14,9 +14,6 @@ use super::console::Console;
 use super::output::{sanitize, width};
 use super::report::{self, Failure};
 use super::world::World;
-
-/// Turns the echo off until what it gives is dropped.
-pub type Hush<'a> = &'a dyn Fn() -> io::Result<Quiet>;
 
 /// How often a wrong answer is asked for again.
 const MOST_TRIES: usize = 3;
@@ -46,14 +43,15 @@ pub fn complete(world: &mut World<'_>, id: &str, draft: &mut Draft<'_>) -> Resul
     world.console.ask(&format!("{id} needs {} more {noun}; Ctrl-D ends this, and nothing is sent\n", missing.len()));
     for wanted in missing {
         let question = draft.question(&wanted);
-        let mut prompt = Prompt { keys: &mut world.host.stdin, console: world.console, hush: world.hush };
+        let mut prompt = Prompt { keys: &mut world.host.stdin, console: world.console, keyboard: world.keyboard };
         prompt.until_right(&question, |values| draft.answer(&wanted, values))?;
     }
     Ok(())
 }
 
-/// Asks for a yes; everything else is a no.
+/// Asks for a yes; everything else is a no. What was typed before the question is no answer to it.
 pub fn approves(world: &mut World<'_>, what: &str) -> bool {
+    world.keyboard.forget();
     world.console.ask(&format!("{what}\nApprove? [y/N] "));
     let answer = read_line(&mut world.host.stdin, false);
     if matches!(answer, Ok(Line::End)) {
@@ -75,7 +73,7 @@ enum Line {
 struct Prompt<'a> {
     keys: &'a mut dyn Read,
     console: &'a Console,
-    hush: Hush<'a>,
+    keyboard: &'a dyn Keyboard,
 }
 
 impl Prompt<'_> {
@@ -135,7 +133,7 @@ impl Prompt<'_> {
     }
 
     fn hidden(&mut self) -> io::Result<Line> {
-        let quiet = (self.hush)()?;
+        let quiet = self.keyboard.quiet()?;
         let line = read_line(self.keys, true);
         drop(quiet);
         self.console.ask("\n");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::base::host::{Clock, Env, Terminal};
-use crate::base::keyboard::Quiet;
+use crate::base::keyboard::{Keyboard, Quiet};
 use crate::client::index::{self, Index};
 use crate::contract::path;
 use crate::http::client::{ClientOptions, ProxyChoice};
@@ -40,6 +40,17 @@ struct Fake {
     capabilities: Vec<&'static str>,
     /// What it tells of a single tool.
     tool: Option<Value>,
+}
+
+impl Keyboard for World {
+    fn quiet(&self) -> io::Result<Quiet> {
+        self.hushed.fetch_add(1, Ordering::Relaxed);
+        Ok(Quiet::nothing())
+    }
+
+    fn forget(&self) {
+        self.forgot.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Fake {
@@ -133,6 +144,8 @@ struct World {
     somebody: bool,
     /// How often the echo was turned off.
     hushed: AtomicUsize,
+    /// How often what was typed was dropped.
+    forgot: AtomicUsize,
     closed: bool,
     stdin: &'static str,
     options: Arc<Mutex<Vec<ClientOptions>>>,
@@ -166,6 +179,7 @@ impl World {
             terminal: false,
             somebody: false,
             hushed: AtomicUsize::new(0),
+            forgot: AtomicUsize::new(0),
             closed: false,
             stdin: "",
             options: Arc::default(),
@@ -217,11 +231,7 @@ impl World {
             options.lock().unwrap().push(asked);
             Ok(Arc::clone(&fake) as Arc<dyn Transport>)
         };
-        let hush = || {
-            self.hushed.fetch_add(1, Ordering::Relaxed);
-            Ok(Quiet::nothing())
-        };
-        let exit = run_with(&mut host, &transports, &hush);
+        let exit = run_with(&mut host, &transports, self);
         Ran { out: out.text(), err: err.text(), exit }
     }
 
@@ -456,6 +466,7 @@ fn help_is_there_at_every_level() {
         terminal: false,
         somebody: false,
         hushed: AtomicUsize::new(0),
+        forgot: AtomicUsize::new(0),
         closed: false,
         stdin: "",
         options: Arc::default(),

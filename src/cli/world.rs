@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::base::host::{self, Host};
+use crate::base::keyboard::Keyboard;
 use crate::base::serial::Serial;
 use crate::base::trace::Trace;
 use crate::client::auth::{self, Caller, Plan};
@@ -31,7 +32,6 @@ use super::args::Globals;
 use super::console::{COLUMNS, Console};
 use super::environment;
 use super::output::{self, Format, Shape};
-use super::prompt::Hush;
 use super::report::{self, Failure};
 use super::ways::{TransportFactory, Ways, unusable};
 
@@ -46,7 +46,7 @@ pub struct World<'a> {
     /// How it goes out.
     pub transports: TransportFactory<'a>,
     /// How answers are kept from the screen.
-    pub hush: Hush<'a>,
+    pub keyboard: &'a dyn Keyboard,
 }
 
 /// Configuration, runtime and caller.

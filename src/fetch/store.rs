@@ -326,7 +326,7 @@ mod tests {
         let before = disk::read(&json, MAX_META).unwrap();
         let later = Meta { checked_at: "2026-02-28T13:14:15.678Z".into(), life: 99, ..meta(b"one") };
         store.confirm(&url("a"), &later);
-        assert_eq!(store.peek(&url("a")), Some(later.clone()));
+        assert_eq!(store.peek(&url("a")), Some(later));
         let after = disk::read(&json, MAX_META).unwrap();
         assert_eq!(after.len(), before.len(), "it stands in the same place");
         let mut seen = 0;

@@ -25,19 +25,28 @@ struct Terminal {
     child: Child,
     pieces: Receiver<Vec<u8>>,
     seen: String,
+    keys: File,
 }
 
 impl Terminal {
     fn start(world: &World, columns: u16, args: &[&str]) -> Self {
+        Self::start_behind(world, columns, "", args)
+    }
+
+    /// With something typed already.
+    fn start_behind(world: &World, columns: u16, typed: &str, args: &[&str]) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let mut keys = File::from(master.try_clone().unwrap());
         let open = || OpenOptions::new().read(true).write(true).open(&name).unwrap();
         let mut command = world.command(CLI);
-        let child = command.args(args).stdin(open()).stdout(open()).stderr(open()).spawn().unwrap();
+        let input = open();
+        keys.write_all(typed.as_bytes()).unwrap();
+        let child = command.args(args).stdin(input).stdout(open()).stderr(open()).spawn().unwrap();
         let (tell, pieces) = mpsc::channel();
         std::thread::spawn(move || {
             let mut master = File::from(master);
@@ -47,7 +56,7 @@ impl Terminal {
                 tell.send(buffer[..length].to_vec()).ok();
             }
         });
-        Self { child, pieces, seen: String::new() }
+        Self { child, pieces, seen: String::new(), keys }
     }
 
     /// Reads until `text` is there.
@@ -60,13 +69,22 @@ impl Terminal {
         }
     }
 
+    fn types(&mut self, text: &str) {
+        self.keys.write_all(text.as_bytes()).unwrap();
+    }
+
     /// All that was written, with line ends as programs write them.
     #[track_caller]
-    fn end(mut self) -> String {
+    fn end(self) -> String {
+        self.end_with(0)
+    }
+
+    #[track_caller]
+    fn end_with(mut self, code: i32) -> String {
         while let Ok(piece) = self.pieces.recv_timeout(PATIENCE) {
             self.seen.push_str(&String::from_utf8_lossy(&piece));
         }
-        assert!(self.child.wait().unwrap().success(), "{:?}", self.seen);
+        assert_eq!(self.child.wait().unwrap().code(), Some(code), "{:?}", self.seen);
         self.seen.replace("\r\n", "\n")
     }
 }
@@ -155,4 +173,18 @@ fn tables_are_as_wide_as_the_terminal() {
     }
     let plain = Terminal::start(&upstream.world, 24, &["up", "list", "--no-color", "--columns", "name,id"]).end();
     assert_eq!(plain, "NAME  ID\ne\u{301}a     1\nb     20\n");
+}
+
+#[test]
+fn what_was_typed_before_approves_nothing() {
+    let policy = json!({"policy": {"approvalRequired": ["demo:deleteItem"]}});
+    let world = World::serving(&policy);
+    let mut terminal = Terminal::start_behind(&world, 80, "y\n", &["demo", "items", "delete", "item-1"]);
+    terminal.shows("Approve? [y/N] ");
+    terminal.types("\n");
+    assert!(terminal.end_with(7).contains("approval_required"));
+    let mut terminal = Terminal::start(&world, 80, &["demo", "items", "delete", "item-1"]);
+    terminal.shows("Approve? [y/N] ");
+    terminal.types("y\n");
+    terminal.end();
 }

@@ -8,12 +8,12 @@
 use std::cell::OnceCell;
 
 use crate::base::host::Host;
+use crate::base::keyboard::Keyboard;
 use crate::client::index::Index;
 use crate::config::load::Loaded;
 
 use super::args;
 use super::console::Console;
-use super::prompt::Hush;
 use super::ways::TransportFactory;
 use super::world::World;
 
@@ -45,14 +45,14 @@ pub trait Known {
 }
 
 /// Answers a shell. Whatever is wrong, there is just nothing to offer.
-pub fn run(host: &mut Host, transports: TransportFactory<'_>, hush: Hush<'_>) {
+pub fn run(host: &mut Host, transports: TransportFactory<'_>, keyboard: &dyn Keyboard) {
     let words: Option<Vec<&str>> = host.args[1..].iter().map(|word| word.to_str()).collect();
     let Some(asked) = words.and_then(|words| Asked::parse(&words)) else { return };
     let Some(mut read) = Read::of(&asked.typed) else { return };
     // What is wrong in the environment is for a command to say.
     args::environment(&host.env, &mut read.line).ok();
     let console = Console::of(host);
-    let world = World { host, console: &console, globals: &read.line.globals, transports, hush };
+    let world = World { host, console: &console, globals: &read.line.globals, transports, keyboard };
     let remembered = Remembered { world, found: OnceCell::new() };
     let offers = place::offers(&read, &remembered);
     let paths = match (&offers.files, asked.lists_paths()) {

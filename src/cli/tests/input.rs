@@ -251,7 +251,7 @@ fn the_person_at_the_terminal_may_approve() {
         "1",
         "hd:deleteTicket needs approval: DELETE /tickets/{ticketId}\n  ticketId: T-9\nApprove? [y/N] ",
     );
-    assert_eq!(world.executed()["approval"], true);
+    assert_eq!((world.executed()["approval"].clone(), world.forgot.load(Ordering::Relaxed)), (json!(true), 1));
     for (line, told) in [
         ("hd tickets list --state open", "GET /tickets\n  --state: \"open\"\nApprove?"),
         ("hd tickets create --body {\"title\":\"x\"}", "\n  a body of about 15 bytes; --dry-run shows it\nApprove?"),
