@@ -12,7 +12,7 @@ use crate::catalog::Tool;
 use crate::cli::args::{Token, UsageError};
 use crate::cli::bind::{self, AnswerOptions, BodySource, Bound, Draft};
 use crate::cli::commands::answer::{self, Place};
-use crate::cli::commands::{follow, made};
+use crate::cli::commands::{explained, follow, made};
 use crate::cli::files::FileSource;
 use crate::cli::report::{self, Failure};
 use crate::cli::tree::{self, Found};
@@ -21,8 +21,8 @@ use crate::cli::{commands, flags, help, prompt};
 use crate::client::index::{Index, Row};
 use crate::client::session::Session;
 use crate::contract::{
-    CAPABILITY_CONTINUATIONS, CAPABILITY_REQUEST_FORMS, CAPABILITY_STREAMS, CAPABILITY_TOOL_DETAIL, ErrorCode,
-    ExecuteRequest, ExecuteResponse, RequestFile,
+    CAPABILITY_CONTINUATIONS, CAPABILITY_REQUEST_FORMS, CAPABILITY_STREAMS, ErrorCode, ExecuteRequest, ExecuteResponse,
+    RequestFile,
 };
 use crate::execute::idempotency;
 
@@ -83,17 +83,6 @@ fn no_global(name: &str, words: &[&str]) -> UsageError {
 /// The tool as the index has it.
 pub fn read_tool(index: &Index, row: &Row<'_>) -> Result<Tool, Failure> {
     index.tool(row).map_err(|cause| Failure::new(report::UNREACHABLE, "runtime_answer", cause))
-}
-
-/// The tool with all that a summary leaves out, when the runtime tells.
-fn whole_tool(session: &Session<'_>, index: &Index, row: &Row<'_>) -> Result<Tool, Failure> {
-    let contract = session.contract()?;
-    if !contract.has(CAPABILITY_TOOL_DETAIL) {
-        return read_tool(index, row);
-    }
-    let bytes = session.runtime.tool(row.id, &session.ask(&contract))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::new(report::UNREACHABLE, "runtime_answer", format!("{}: {error}", row.id)))
 }
 
 fn call(
@@ -163,7 +152,10 @@ fn tool_for(
 ) -> Result<Tool, Failure> {
     let tool = read_tool(index, row)?;
     let asks = || world.may_ask() && Draft::read(&tool, tokens).is_ok_and(|draft| !draft.missing().is_empty());
-    if bind::needs_whole(&tool, tokens) || asks() { whole_tool(session, index, row) } else { Ok(tool) }
+    match bind::needs_whole(&tool, tokens) || asks() {
+        true => Ok(explained::whole(session, index, row)?.0),
+        false => Ok(tool),
+    }
 }
 
 /// What a person approves.

@@ -17,7 +17,7 @@ pub fn explain(world: &mut World<'_>, options: &Options) -> Result<(), Failure> 
     let index = session.index()?;
     let words: Vec<&str> = options.words.iter().map(String::as_str).collect();
     let row = tree::tool(&index, &words)?;
-    let (tool, whole) = explained::asked(&session, &index, &row)?;
+    let (tool, whole) = explained::whole(&session, &index, &row)?;
     let words = tree::words_in(&index, &row);
     let example = example::made(&tool, &words, whole);
     world.print_text_or(&text(&tool, &example), &document(&tool, &words, &example))

@@ -58,7 +58,7 @@ pub fn words(world: &mut World<'_>, words: &[&str]) -> Result<(), Failure> {
     let page = match tree::find(&index, words)? {
         Found::Level(level) => help::level(&level),
         Found::Tool { row, .. } => {
-            let (tool, whole) = asked(&session, &index, &row)?;
+            let (tool, whole) = whole(&session, &index, &row)?;
             help::tool(&tool, &tree::words_in(&index, &row), whole)
         }
     };
@@ -71,24 +71,24 @@ fn at_once(world: &World<'_>, session: &Session<'_>, index: &Index, found: Found
         Found::Level(level) => return Some(help::level(&level)),
         Found::Tool { row, .. } => row,
     };
-    let remembered =
-        session.remembered_tool(index, row.id).and_then(|bytes| serde_json::from_slice::<Tool>(&bytes).ok());
-    let (tool, whole) = match remembered {
-        Some(tool) => (tool, true),
-        None => match asked(session, index, &row) {
-            Ok(found) => found,
-            Err(ClientError::Refused(_)) => return None,
-            Err(error) => {
-                world.console.note(&format!("{}; this is the summary that was last seen", away(&error)));
-                (index.tool(&row).ok()?, false)
-            }
-        },
+    let (tool, whole) = match whole(session, index, &row) {
+        Ok(found) => found,
+        Err(ClientError::Refused(_)) => return None,
+        Err(error) => {
+            world.console.note(&format!("{}; this is the summary that was last seen", away(&error)));
+            (index.tool(&row).ok()?, false)
+        }
     };
     Some(help::tool(&tool, &tree::words_in(index, &row), whole))
 }
 
-/// The tool, and whether that is all of it. What the runtime tells is remembered.
-pub fn asked(session: &Session<'_>, index: &Index, row: &Row<'_>) -> Result<(Tool, bool), ClientError> {
+/// The tool with all that a summary leaves out, and whether that could be had. What the runtime tells is remembered beside the index, so
+/// that it is told once for each catalog.
+pub fn whole(session: &Session<'_>, index: &Index, row: &Row<'_>) -> Result<(Tool, bool), ClientError> {
+    let remembered = session.remembered_tool(index, row.id).and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    if let Some(tool) = remembered {
+        return Ok((tool, true));
+    }
     let garbled = |cause: String| ClientError::Garbled { call: format!("the tool {}", row.id), cause };
     let contract = session.contract()?;
     if !contract.has(CAPABILITY_TOOL_DETAIL) {

@@ -89,6 +89,8 @@ fn flags_and_words_make_the_body() {
     check(&world, &["--body", "-", "title=x"], r#"{"a":1,"title":"x"}"#);
     check(&world, &["--body", "-"], "{ \"a\":1 }");
     check(&world, &["--count=x", "--no-validate"], r#"{"count":"x"}"#);
+    let told = world.calls().into_iter().filter(|call| call == "GET /v1/tools").count();
+    assert_eq!(told, 1, "a catalog that is the same has the same tool");
 }
 
 #[test]
