@@ -3,13 +3,15 @@
 //! Nothing is read before a command asks for it, and nothing is read twice.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::base::disk;
 use crate::base::host::{self, Host};
 use crate::base::keyboard::Keyboard;
 use crate::base::serial::Serial;
@@ -70,6 +72,16 @@ impl<'a> World<'a> {
     /// The format in force.
     pub fn format(&self) -> Format {
         format(self.globals, self.console)
+    }
+
+    /// What is in a file, or comes on standard input when no path is given; `FileTooLarge` when that is more than `most`.
+    pub fn bytes_of(&mut self, path: Option<&str>, most: usize) -> io::Result<Vec<u8>> {
+        let Some(path) = path else {
+            let mut bytes = Vec::new();
+            (&mut self.host.stdin).take(most as u64 + 1).read_to_end(&mut bytes)?;
+            return if bytes.len() > most { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) };
+        };
+        disk::read(&self.host.absolute(Path::new(path)), most)
     }
 
     /// Where configuration is looked for.
@@ -263,7 +275,7 @@ impl<'a> World<'a> {
         let pasted = (!opens).then(|| {
             // What is typed from now on belongs there, so that it answers nothing else.
             self.host.terminal.stdin = false;
-            std::mem::replace(&mut self.host.stdin, Box::new(std::io::empty()))
+            std::mem::replace(&mut self.host.stdin, Box::new(io::empty()))
         });
         AtBrowser {
             transport,

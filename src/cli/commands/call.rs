@@ -2,11 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::io::Read;
-use std::path::Path;
+use std::io::ErrorKind;
 
 use super::upstream;
-use crate::base::disk;
 use crate::base::name::{edits, nearest};
 use crate::catalog::Tool;
 use crate::cli::args::{Token, UsageError};
@@ -285,17 +283,9 @@ fn read_files(world: &mut World<'_>, files: Vec<FileSource>) -> Result<Vec<Reque
         let said = path.as_deref().unwrap_or("-").to_owned();
         let too_large =
             || UsageError::new(format!("--file {name}={said}: the files are larger than {} MiB", MAX_FILES >> 20));
-        let bytes = match &path {
-            Some(path) => disk::read(&world.host.absolute(Path::new(path)), left),
-            None => {
-                let mut bytes = Vec::new();
-                (&mut world.host.stdin).take(left as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
-            }
-        };
-        let bytes = match bytes {
-            Ok(bytes) if bytes.len() <= left => bytes,
-            Ok(_) => return Err(too_large().into()),
-            Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => return Err(too_large().into()),
+        let bytes = match world.bytes_of(path.as_deref(), left) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => return Err(too_large().into()),
             Err(error) => {
                 return Err(UsageError::new(format!("--file {name}={said} cannot be read: {error}")).into());
             }
@@ -348,23 +338,19 @@ pub fn make_key(tool: &Tool, request: &mut ExecuteRequest) {
 pub fn read_body(world: &mut World<'_>, source: BodySource) -> Result<Vec<u8>, Failure> {
     let too_large =
         || Failure::from(UsageError::new(format!("--body is larger than {MAX_BYTES} MiB", MAX_BYTES = MAX_BODY >> 20)));
-    match source {
-        BodySource::Text(text) => Ok(text.into_bytes()),
-        BodySource::File(path) => match disk::read(&world.host.absolute(Path::new(&path)), MAX_BODY) {
-            Ok(bytes) => Ok(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => Err(too_large()),
-            Err(error) => Err(UsageError::new(format!("--body @{path} cannot be read: {error}")).into()),
-        },
-        BodySource::Stdin => {
-            if world.console.terminal.stdin {
-                world.console.note("the body is read from standard input; end it with Ctrl-D");
-            }
-            let mut bytes = Vec::new();
-            let read = (&mut world.host.stdin).take(MAX_BODY as u64 + 1).read_to_end(&mut bytes);
-            read.map_err(|error| UsageError::new(format!("--body -: standard input cannot be read: {error}")))?;
-            if bytes.len() > MAX_BODY { Err(too_large()) } else { Ok(bytes) }
-        }
+    let path = match source {
+        BodySource::Text(text) => return Ok(text.into_bytes()),
+        BodySource::File(path) => Some(path),
+        BodySource::Stdin => None,
+    };
+    if path.is_none() && world.console.terminal.stdin {
+        world.console.note("the body is read from standard input; end it with Ctrl-D");
     }
+    world.bytes_of(path.as_deref(), MAX_BODY).map_err(|error| match path {
+        _ if error.kind() == ErrorKind::FileTooLarge => too_large(),
+        Some(path) => UsageError::new(format!("--body @{path} cannot be read: {error}")).into(),
+        None => UsageError::new(format!("--body -: standard input cannot be read: {error}")).into(),
+    })
 }
 
 #[cfg(test)]

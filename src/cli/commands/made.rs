@@ -1,9 +1,7 @@
 //! A body's bytes: those of `--body`, with what flags and words say of its members laid over them.
 
-use std::io::Read;
-use std::path::Path;
+use std::io::ErrorKind;
 
-use crate::base::disk;
 use crate::base::members::{self, Members};
 use crate::cli::args::UsageError;
 use crate::cli::assign::{Assigned, FileLeaf, quoted};
@@ -48,21 +46,10 @@ fn document(bytes: Vec<u8>, is_object: bool) -> Result<String, UsageError> {
 fn content(world: &mut World<'_>, file: &FileLeaf, left: &mut usize) -> Result<String, Failure> {
     let said = file.path.as_deref().unwrap_or("-");
     let wrong = |cause: String| Failure::from(UsageError::new(format!("@{said}: {cause}")));
-    let read = match &file.path {
-        Some(path) => disk::read(&world.host.absolute(Path::new(path)), *left),
-        None => {
-            let mut bytes = Vec::new();
-            (&mut world.host.stdin).take(*left as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
-        }
-    };
-    let bytes = match read {
-        Ok(bytes) if bytes.len() <= *left => bytes,
-        Ok(_) => return Err(wrong(format!("the body is larger than {} MiB", MAX_BODY >> 20))),
-        Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
-            return Err(wrong(format!("the body is larger than {} MiB", MAX_BODY >> 20)));
-        }
-        Err(error) => return Err(wrong(format!("it cannot be read: {error}"))),
-    };
+    let bytes = world.bytes_of(file.path.as_deref(), *left).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => wrong(format!("the body is larger than {} MiB", MAX_BODY >> 20)),
+        _ => wrong(format!("it cannot be read: {error}")),
+    })?;
     *left -= bytes.len();
     let text = String::from_utf8(bytes)
         .map_err(|_| wrong("it is not UTF-8; a file of a multipart body is given by --file".to_owned()))?;

@@ -6,12 +6,10 @@ mod cases;
 mod told;
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::Path;
+use std::io::ErrorKind;
 
 use serde_json::{Value, json};
 
-use crate::base::disk;
 use crate::cli::args::{Options, UsageError};
 use crate::cli::flags::{Flag, Takes, option};
 use crate::cli::report::{self, Failure};
@@ -134,21 +132,14 @@ fn id_of(session: &Session<'_>, words: &[String]) -> Result<String, Failure> {
 /// The file's name for messages, and what is in it.
 fn file(world: &mut World<'_>, word: &str) -> Result<(String, Vec<u8>), Failure> {
     let wrong = |message: String| Failure::from(UsageError::new(message));
-    let (name, bytes) = match word {
-        "-" => {
-            let mut bytes = Vec::new();
-            let mut input = (&mut world.host.stdin).take(cases::MAX_BYTES as u64 + 1);
-            input.read_to_end(&mut bytes).map_err(|error| wrong(format!("standard input cannot be read: {error}")))?;
-            ("standard input".to_owned(), bytes)
+    let path = (word != "-").then_some(word);
+    let name = path.unwrap_or("standard input").to_owned();
+    match world.bytes_of(path, cases::MAX_BYTES) {
+        Ok(bytes) => Ok((name, bytes)),
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            Err(wrong(format!("{name} is larger than {} MiB", cases::MAX_BYTES >> 20)))
         }
-        path => {
-            let bytes = disk::read(&world.host.absolute(Path::new(path)), cases::MAX_BYTES);
-            (path.to_owned(), bytes.map_err(|error| wrong(format!("{path} cannot be read: {error}")))?)
-        }
-    };
-    match bytes.len() > cases::MAX_BYTES {
-        true => Err(wrong(format!("{name} is larger than {} MiB", cases::MAX_BYTES >> 20))),
-        false => Ok((name, bytes)),
+        Err(error) => Err(wrong(format!("{name} cannot be read: {error}"))),
     }
 }
 

@@ -12,7 +12,7 @@ mod path;
 mod target;
 mod typed;
 
-use std::io::Read;
+use std::io::ErrorKind;
 
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ pub const SET: &[Flag] = &[SCOPE, DRY_RUN];
 pub const GET: &[Flag] = &[SCOPE, option("effective", Takes::Nothing, "The merged value of all scopes")];
 
 /// The longest value that is read from standard input.
-const MAX_VALUE: u64 = 1 << 20;
+const MAX_VALUE: usize = 1 << 20;
 
 /// Adds an entry to `sources`.
 pub fn add_source(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
@@ -234,11 +234,9 @@ fn no_source(target: &Target, file: &Value, id: &str) -> Failure {
 }
 
 fn from_stdin(world: &mut World<'_>) -> Result<String, Failure> {
-    let mut bytes = Vec::new();
-    let read = (&mut world.host.stdin).take(MAX_VALUE + 1).read_to_end(&mut bytes);
-    read.map_err(|error| UsageError::new(format!("standard input cannot be read: {error}")))?;
-    if bytes.len() as u64 > MAX_VALUE {
-        return Err(UsageError::new(format!("standard input holds more than {MAX_VALUE} bytes")).into());
-    }
+    let bytes = world.bytes_of(None, MAX_VALUE).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => UsageError::new(format!("standard input holds more than {MAX_VALUE} bytes")),
+        _ => UsageError::new(format!("standard input cannot be read: {error}")),
+    })?;
     String::from_utf8(bytes).map_err(|_| UsageError::new("standard input is not UTF-8").into())
 }
