@@ -51,6 +51,28 @@ pub struct World<'a> {
     pub keyboard: &'a dyn Keyboard,
 }
 
+/// How a runtime is connected to.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Whether a person may be asked to log in; without, as the terminal says.
+    pub person: Option<bool>,
+    /// Calls at the same time.
+    pub calls: usize,
+    /// How long anything may take, unless `--timeout` says so.
+    pub limit: Option<Duration>,
+}
+
+impl Manner {
+    /// Nobody is asked for anything.
+    pub const ALONE: Self = Self { person: Some(false), calls: 1, limit: None };
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { person: None, calls: 1, limit: None }
+    }
+}
+
 /// Configuration, runtime and caller.
 pub struct Connection<'a> {
     /// What was loaded.
@@ -96,12 +118,13 @@ impl<'a> World<'a> {
 
     /// Everything that a call needs, nothing sent yet. Where a login at a browser is missing, a person at a terminal is asked.
     pub fn connect(&mut self) -> Result<Connection<'a>, Failure> {
-        self.connect_for(1)
+        self.connect_in(Manner::default())
     }
 
-    /// As [`World::connect`], for so many calls at a time.
-    pub fn connect_for(&mut self, calls: usize) -> Result<Connection<'a>, Failure> {
-        self.connect_with(self.has_somebody(), calls, None)
+    /// As [`World::connect`], in another manner.
+    pub fn connect_in(&mut self, manner: Manner) -> Result<Connection<'a>, Failure> {
+        let loaded = self.load()?;
+        self.connect_as(loaded, manner)
     }
 
     /// Whether somebody is there who may be asked for what is missing.
@@ -115,53 +138,18 @@ impl<'a> World<'a> {
         self.has_somebody() && !self.globals.quiet
     }
 
-    /// As [`World::connect`], for a person who came to log in.
-    pub fn connect_to_log_in(&mut self) -> Result<Connection<'a>, Failure> {
-        self.connect_with(true, 1, None)
-    }
-
-    /// As [`World::connect`], but nobody is asked for anything.
-    pub fn connect_alone(&mut self) -> Result<Connection<'a>, Failure> {
-        self.connect_with(false, 1, None)
-    }
-
-    /// As [`World::connect_alone`], for what can do without: nothing takes longer than `limit`, unless `--timeout` says so.
-    pub fn connect_briefly(&mut self, limit: Duration) -> Result<Connection<'a>, Failure> {
-        self.connect_with(false, 1, Some(limit))
-    }
-
-    fn connect_with(
-        &mut self,
-        somebody: bool,
-        connections: usize,
-        limit: Option<Duration>,
-    ) -> Result<Connection<'a>, Failure> {
-        let loaded = self.load()?;
-        self.connect_as(loaded, somebody, connections, limit)
-    }
-
-    /// As [`World::connect_alone`], with a configuration that is there already.
-    pub fn connect_loaded(&mut self, loaded: Loaded) -> Result<Connection<'a>, Failure> {
-        self.connect_as(loaded, false, 1, None)
-    }
-
-    fn connect_as(
-        &mut self,
-        loaded: Loaded,
-        somebody: bool,
-        connections: usize,
-        limit: Option<Duration>,
-    ) -> Result<Connection<'a>, Failure> {
+    /// As [`World::connect_in`], with a configuration that is there already.
+    pub fn connect_as(&mut self, loaded: Loaded, manner: Manner) -> Result<Connection<'a>, Failure> {
         let remote = loaded.config.remote.as_ref();
         let target = self.target(&loaded).map_err(|error| environment::hinted(error, &self.host.env))?;
         let instance = self.instance(&loaded)?;
-        let ways = Ways { connections, ..self.ways() };
+        let ways = Ways { connections: manner.calls, ..self.ways() };
         let transport = ways.to_or_fail(&target.origin)?;
-        let timeouts = self.globals.timeout.or(limit).map_or(Timeouts::DEFAULT, Timeouts::all);
+        let timeouts = self.globals.timeout.or(manner.limit).map_or(Timeouts::DEFAULT, Timeouts::all);
         let plan = self.plan(&loaded, &target, instance.as_ref());
         let store = instance.as_ref().map(|instance| Store::new(&instance.oauth_dir));
         let mut outside = self.outside(ways, timeouts, loaded.config.policy.allow_exec_secrets);
-        if somebody && plan.wants_a_browser() {
+        if manner.person.unwrap_or_else(|| self.has_somebody()) && plan.wants_a_browser() {
             outside.person = Some(Box::new(self.person(Arc::clone(&transport), target.clone(), timeouts)));
         }
         let tokens = Tokens::new(plan, target.clone(), store, outside);

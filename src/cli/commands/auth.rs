@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::base::time::rfc3339;
 use crate::cli::args::Options;
 use crate::cli::report::{self, Failure};
-use crate::cli::world::{Connection, World};
+use crate::cli::world::{Connection, Manner, World};
 use crate::client::auth::{Plan, told};
 use crate::client::runtime::ClientError;
 use crate::client::tokens::Held;
@@ -15,7 +15,7 @@ use crate::oauth::scope::Scopes;
 
 /// Obtains a new token, shows it to the runtime, and only then says who is logged in.
 pub fn login(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
-    let connection = world.connect_to_log_in()?;
+    let connection = world.connect_in(Manner { person: Some(true), ..Manner::default() })?;
     let tokens = &connection.tokens;
     let logged_in = {
         let _waits = world.console.progress("obtaining a token");

@@ -9,7 +9,7 @@ use crate::cli::args::UsageError;
 use crate::cli::help::{self, topic};
 use crate::cli::report::Failure;
 use crate::cli::tree::{self, Found};
-use crate::cli::world::World;
+use crate::cli::world::{Manner, World};
 use crate::client::index::{Index, Row};
 use crate::client::runtime::ClientError;
 use crate::client::session::Session;
@@ -36,7 +36,7 @@ pub fn word(world: &mut World<'_>, word: &str) -> Result<(), Failure> {
 
 /// Help of what these words name: a service, a group or a tool.
 pub fn words(world: &mut World<'_>, words: &[&str]) -> Result<(), Failure> {
-    let brief = world.connect_briefly(PATIENCE)?;
+    let brief = world.connect_in(Manner { limit: Some(PATIENCE), ..Manner::ALONE })?;
     let session = brief.session();
     let remembered = session.remembered_index();
     if let Some(index) = &remembered

@@ -7,7 +7,7 @@ use std::io;
 use crate::base::url::Url;
 use crate::cli::args::Options;
 use crate::cli::report::{self, Failure};
-use crate::cli::world::{Connection, World};
+use crate::cli::world::{Connection, Manner, World};
 use crate::client::runtime::ClientError;
 use crate::client::upstream::{self, UpstreamError};
 use crate::contract::{CAPABILITY_UPSTREAM_LOGIN, ErrorCode, UpstreamLogoutRequest, UpstreamStartRequest};
@@ -77,7 +77,7 @@ pub fn status(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
 
 fn connect<'a>(world: &mut World<'a>) -> Result<Connection<'a>, Failure> {
     // Standard input is for what is pasted after the login at the upstream, so nobody is asked for one at the runtime.
-    let connection = world.connect_alone()?;
+    let connection = world.connect_in(Manner::ALONE)?;
     match connection.session().contract()?.has(CAPABILITY_UPSTREAM_LOGIN) {
         true => Ok(connection),
         false => Err(Failure::new(report::OTHER, "not_supported", "this runtime does not know logins at upstreams")

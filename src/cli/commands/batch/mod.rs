@@ -23,7 +23,7 @@ use crate::cli::args::{Options, UsageError};
 use crate::cli::flags::{Flag, Takes, option};
 use crate::cli::output::sanitize;
 use crate::cli::report::{self, Failure};
-use crate::cli::world::World;
+use crate::cli::world::{Manner, World};
 use crate::client::auth::{AuthError, Bearer, Caller, Credential};
 use crate::client::tokens::Tokens;
 
@@ -64,7 +64,7 @@ pub fn batch(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
     let given = |name: &str| options.value(name) == Some("true");
     // Before anything else could read it.
     let input = input(world, &options.words[0])?;
-    let connection = world.connect_for(parallel)?;
+    let connection = world.connect_in(Manner { calls: parallel, ..Manner::default() })?;
     let session = connection.session();
     let index = session.index()?;
     let contract = session.contract()?;

@@ -17,7 +17,7 @@ use crate::cli::args::Options;
 use crate::cli::commands::checkup::network::Handshake;
 use crate::cli::commands::checkup::report::{Check, Report};
 use crate::cli::report::{Failure, UNREACHABLE};
-use crate::cli::world::{Connection, World};
+use crate::cli::world::{Connection, Manner, World};
 use crate::client::target::TargetError;
 use crate::config::Config;
 use crate::config::load::{self, Consumer, Loaded};
@@ -46,7 +46,7 @@ pub fn checkup(world: &mut World<'_>, _: &Options) -> Result<(), Failure> {
     report.add(local::environment(&world.host.env));
     // A flag or a variable may name the runtime all the same.
     let config_is_usable = loaded.is_ok();
-    match world.connect_loaded(loaded.unwrap_or_else(|_| nothing())) {
+    match world.connect_as(loaded.unwrap_or_else(|_| nothing()), Manner::ALONE) {
         Ok(mut connection) => {
             report.add(local::runtime(&connection.target));
             remote(&mut connection, &budget, config_is_usable, &mut report);
