@@ -1,7 +1,8 @@
 //! Group commit: records that come while others are being written wait together, and one of their writers writes them all.
 //!
 //! Key type: [`Commits`]. It knows nothing of files: who is the first to find nobody writing is given everything that waits. Whoever
-//! needs not wait leaves word what is to be done afterwards ([`Then`]); what only such records wait for is written by a thread of its own.
+//! needs not wait leaves word what is to be done afterwards ([`Then`]); what only such records wait for is written by a thread of its own,
+//! which waits a little for company when more is about to come: a write costs the same for one record as for ten.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -18,6 +19,12 @@ const AWAKE: usize = 200;
 
 /// A write that takes no longer is done by whoever comes first: another thread would cost as much.
 const QUICK: Duration = Duration::from_micros(50);
+
+/// Records that nobody waits for are put off while so many more are about to come at least.
+const COMPANY: usize = 3;
+
+/// But they are written no later than this after the write before began: sooner it would cost more than it is worth.
+const APART: Duration = Duration::from_micros(250);
 
 /// A record that has no place in the chain yet.
 #[derive(Debug)]
@@ -66,7 +73,7 @@ impl fmt::Debug for Next {
 }
 
 /// Records on their way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Commits {
     queue: Mutex<Queue>,
     /// Changed under the lock of the queue alone.
@@ -79,6 +86,28 @@ pub(super) struct Commits {
     over: AtomicBool,
     /// Whether the last write took no longer than waking that thread would.
     quick: AtomicBool,
+    /// Records that are not written yet, come in or not.
+    expected: AtomicUsize,
+    /// Whether that thread waits for company; becomes true under the lock of the queue alone.
+    putting_off: AtomicBool,
+    /// See [`APART`].
+    apart: Duration,
+}
+
+impl Default for Commits {
+    fn default() -> Self {
+        Self {
+            queue: Mutex::default(),
+            writing: AtomicBool::new(false),
+            asleep: AtomicUsize::new(0),
+            writer: Mutex::default(),
+            over: AtomicBool::new(false),
+            quick: AtomicBool::new(false),
+            expected: AtomicUsize::new(0),
+            putting_off: AtomicBool::new(false),
+            apart: APART,
+        }
+    }
 }
 
 /// Those who are written together next.
@@ -91,9 +120,21 @@ struct Queue {
     threads: Vec<Thread>,
     /// What is done for the others.
     nexts: Vec<Next>,
+    /// Since the write before began.
+    since: Option<Stopwatch>,
 }
 
 impl Commits {
+    /// A record will come, until [`Commits::is_settled`].
+    pub(super) fn expect(&self) {
+        self.expected.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A record that was expected is written, or will not come.
+    pub(super) fn is_settled(&self) {
+        self.expected.fetch_sub(1, Ordering::SeqCst);
+    }
+
     /// How many threads wait without doing anything.
     pub(super) fn asleep(&self) -> usize {
         self.asleep.load(Ordering::Relaxed)
@@ -147,8 +188,10 @@ impl Commits {
         let mut queue = host::lock(&self.queue);
         queue.records.push(Record { at: clock.now(), json, promised });
         queue.nexts.push(Next { promised, then });
-        // Whoever writes sees to it that somebody writes the next, and whoever came first has told.
-        if self.writing.load(Ordering::SeqCst) || queue.nexts.len() > 1 {
+        // Whoever writes sees to it that somebody writes the next, and whoever came first has told. Who completes the company tells too.
+        let here = queue.nexts.len();
+        let is_awaited = self.putting_off.load(Ordering::SeqCst) && !self.expects_company(here);
+        if self.writing.load(Ordering::SeqCst) || (here > 1 && !is_awaited) {
             return;
         }
         let writer = host::lock(&self.writer).clone();
@@ -165,7 +208,17 @@ impl Commits {
     pub(super) fn write_for_others(&self, write: impl Fn(Vec<Record>) -> Outcomes) {
         *host::lock(&self.writer) = Some(thread::current());
         loop {
-            self.write_left(&write);
+            while let Some(queue) = self.unled() {
+                match self.put_off(&queue) {
+                    Some(left) => {
+                        self.putting_off.store(true, Ordering::SeqCst);
+                        drop(queue);
+                        thread::park_timeout(left);
+                        self.putting_off.store(false, Ordering::SeqCst);
+                    }
+                    None => self.lead_safely(queue, &write),
+                }
+            }
             if self.over.load(Ordering::SeqCst) {
                 break;
             }
@@ -177,9 +230,25 @@ impl Commits {
 
     fn write_left(&self, write: &impl Fn(Vec<Record>) -> Outcomes) {
         while let Some(queue) = self.unled() {
-            // What panics promises nothing, and the next is written all the same.
-            catch_unwind(AssertUnwindSafe(|| self.lead_once(queue, write))).ok();
+            self.lead_safely(queue, write);
         }
+    }
+
+    /// What panics promises nothing, and the next is written all the same.
+    fn lead_safely(&self, queue: MutexGuard<'_, Queue>, write: &impl Fn(Vec<Record>) -> Outcomes) {
+        catch_unwind(AssertUnwindSafe(|| self.lead_once(queue, write))).ok();
+    }
+
+    /// How long what waits is put off, unless company comes sooner.
+    fn put_off(&self, queue: &Queue) -> Option<Duration> {
+        let may = !self.over.load(Ordering::SeqCst) && self.expects_company(queue.nexts.len());
+        let left = self.apart.checked_sub(queue.since.filter(|_| may)?.elapsed())?;
+        Some(left).filter(|left| !left.is_zero())
+    }
+
+    /// Whether enough is about to come beside what is here.
+    fn expects_company(&self, here: usize) -> bool {
+        self.expected.load(Ordering::SeqCst) >= here + COMPANY
     }
 
     /// Lets the thread that writes for others end, once nothing waits for it.
@@ -206,7 +275,8 @@ impl Commits {
 
     /// Writes everything that waits. Should `write` panic, nothing of it is promised, and the next one may lead.
     fn lead_once(&self, mut queue: MutexGuard<'_, Queue>, write: &impl Fn(Vec<Record>) -> Outcomes) -> Outcomes {
-        let Queue { records, outcome, threads, nexts } = std::mem::take(&mut *queue);
+        let next = Queue { since: Some(Stopwatch::start()), ..Queue::default() };
+        let Queue { records, outcome, threads, nexts, .. } = std::mem::replace(&mut *queue, next);
         let lead = Lead { commits: self, outcome, threads, nexts };
         self.writing.store(true, Ordering::SeqCst);
         drop(queue);
@@ -348,6 +418,54 @@ mod tests {
         assert_eq!(tells.try_iter().map(|(name, _)| name).collect::<String>(), "bc");
         leave_word(&commits, "d", &told, |_| Outcomes::all(Ok(())));
         assert_eq!(tells.try_recv(), Ok(("d".to_owned(), true)), "without that thread it is done here");
+    }
+
+    #[test]
+    fn what_nobody_waits_for_waits_for_company_that_is_about_to_come() {
+        let commits = Arc::new(Commits { apart: Duration::from_secs(3600), ..Commits::default() });
+        let (told, tells) = mpsc::channel();
+        let (began, begins) = mpsc::channel();
+        let others = Arc::clone(&commits);
+        let writer = host::spawn("writer", move || {
+            others.write_for_others(|records| {
+                began.send(texts(&records).join(",")).unwrap();
+                Outcomes::all(Ok(()))
+            });
+        });
+        while host::lock(&commits.writer).is_none() {
+            thread::yield_now();
+        }
+        (0..5).for_each(|_| commits.expect());
+        let leave = |json| {
+            // However quick the write was, it is the writer's.
+            commits.quick.store(false, Ordering::Relaxed);
+            leave_word(&commits, json, &told, |_| panic!("it has a thread of its own"));
+        };
+        leave("a");
+        assert_eq!(begins.recv().unwrap(), "a", "there was no write before");
+        assert_eq!(tells.recv().unwrap(), ("a".to_owned(), true));
+        ["b", "c", "d"].into_iter().for_each(leave);
+        assert_eq!(begins.recv().unwrap(), "b,c,d", "two more are no company");
+        (0..3).for_each(|_| tells.recv().map(drop).unwrap());
+        (0..3).for_each(|_| commits.is_settled());
+        leave("e");
+        assert_eq!(begins.recv().unwrap(), "e", "nobody is about to come");
+        (0..5).for_each(|_| commits.expect());
+        leave("f");
+        commits.end();
+        assert_eq!(begins.recv().unwrap(), "f", "nothing is put off at the end");
+        writer.unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn nothing_is_put_off_for_longer_than_it_is_worth() {
+        let commits = Commits { apart: Duration::from_secs(3600), ..Commits::default() };
+        (0..COMPANY).for_each(|_| commits.expect());
+        let since = Some(Stopwatch::start());
+        assert!(commits.put_off(&Queue { since, ..Queue::default() }).is_some_and(|left| left <= commits.apart));
+        assert_eq!(commits.put_off(&Queue::default()), None, "there was no write before");
+        let commits = Commits { apart: Duration::ZERO, ..commits };
+        assert_eq!(commits.put_off(&Queue { since, ..Queue::default() }), None);
     }
 
     #[test]
