@@ -9,7 +9,6 @@ use super::lines::{LinesBackward, LinesForward};
 use super::segments;
 use crate::base::disk;
 use crate::base::host::Clock;
-use crate::base::time::rfc3339;
 
 /// How far back a record is looked for to go on from, and how far on one to name a file after.
 const MAX_SKIPPED: u64 = 100_000;
@@ -39,23 +38,33 @@ pub(super) fn set_torn_end_aside(file: &File, path: &Path, clock: &Clock) -> io:
         }
         end -= size;
     }
-    if end == length {
-        return Ok(None);
-    }
-    reader.seek(SeekFrom::Start(end))?;
-    let stamp = rfc3339(clock.now()).replace([':', '.'], "-");
-    let aside = segments::beside(path, &format!(".torn-{stamp}"));
+    if end == length { Ok(None) } else { set_aside(file, path, end, clock).map(Some) }
+}
+
+/// Moves what stands from `from` on out of the trail's file into one of its own; where that is.
+pub(super) fn set_aside(file: &File, path: &Path, from: u64, clock: &Clock) -> io::Result<PathBuf> {
+    let mut reader = file;
+    reader.seek(SeekFrom::Start(from))?;
+    let aside = segments::stamped(path, ".torn", clock);
     let mut copy = disk::open_append(&aside)?;
-    io::copy(&mut reader.take(length - end), &mut copy)?;
+    io::copy(&mut reader.take(file.metadata()?.len().saturating_sub(from)), &mut copy)?;
     copy.sync_all()?;
-    file.set_len(end)?;
+    file.set_len(from)?;
     file.sync_all()?;
-    Ok(Some(aside))
+    Ok(aside)
+}
+
+/// The last sound record before this place, where a line begins.
+pub(super) fn last_link(file: &File, end: u64) -> io::Result<Option<Head>> {
+    Ok(end_of_chain(LinesBackward::before(file.try_clone()?, end))?.0)
 }
 
 /// The last sound record, if there is one, and how many lines after it are none.
 pub(super) fn chain_end(file: &File) -> io::Result<(Option<Head>, u64)> {
-    let mut lines = LinesBackward::new(file.try_clone()?)?;
+    end_of_chain(LinesBackward::new(file.try_clone()?)?)
+}
+
+fn end_of_chain(mut lines: LinesBackward) -> io::Result<(Option<Head>, u64)> {
     let mut skipped = 0;
     while let Some(line) = lines.next()? {
         if let Some(link) = line.as_deref().and_then(chain::read_link) {

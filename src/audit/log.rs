@@ -1,7 +1,7 @@
 //! The audit trail: one writer, records durable when it says so, locked for life (H37, H39).
 //!
-//! Records that come at once are written and synced together (`commit`). What cannot be written whole is cut off again, so that the file
-//! always ends in a whole line; after a failed sync nothing is promised any more and every further record is refused until a restart.
+//! Records that come at once are written and made durable together (`commit`, `journal`). What cannot be written whole is cut off again, so
+//! that the file always ends in a whole line; after a failed sync nothing is promised any more and every further record is refused until a restart.
 //! A file that is large or old enough is closed and another one begun (`segments`). Frequent events are counted in memory and written
 //! now and then.
 
@@ -18,6 +18,7 @@ use super::commit::{Commits, Outcomes, Record};
 use super::ends::{chain_end, chain_start, ends_a_line, set_torn_end_aside};
 use super::error::AuditError;
 use super::event::Event;
+use super::journal::{self, Journal, Restored};
 use super::room::Room;
 use super::segments::{self, Entry, Fate, Manifest};
 use crate::base::disk;
@@ -49,6 +50,12 @@ impl Default for Rotation {
 pub struct Opened {
     /// Where a torn last line was put.
     pub torn: Option<PathBuf>,
+    /// How many records the file lacked after the machine went down; they were put back.
+    pub put_back: u64,
+    /// Where that was put which stood in their place.
+    pub replaced: Option<PathBuf>,
+    /// Where records were put that do not go on from what the file holds: it was cut or replaced after a crash.
+    pub unfit: Option<PathBuf>,
     /// Lines at the end that are no records of the chain; it goes on from the one before them.
     pub skipped: u64,
 }
@@ -93,6 +100,8 @@ pub struct AuditLog {
     path: PathBuf,
     rotation: Rotation,
     clock: Clock,
+    /// Whether a file is in memory, where a journal is of no use.
+    is_in_memory: fn(&File) -> bool,
     /// Held for life; the file that is written is locked too, but changes.
     _lock: disk::Lock,
     commits: Commits,
@@ -136,6 +145,8 @@ struct End {
     close_at: u64,
     /// Room for lines.
     lines: String,
+    /// What makes them durable; without it the file is synced.
+    journal: Option<Journal>,
 }
 
 /// What is known of the file without waiting for whoever writes.
@@ -191,6 +202,10 @@ impl Promise {
 
 impl Drop for Promise {
     fn drop(&mut self) {
+        if WRITES_NOTHING {
+            return;
+        }
+        self.log.commits.is_settled();
         self.log.room.give_back(self.bytes);
     }
 }
@@ -210,6 +225,16 @@ impl Drop for Claim<'_> {
 impl AuditLog {
     /// Opens or creates the trail with mode 0600, locks it for as long as the value lives, and finds the chain's end.
     pub fn open(path: &Path, rotation: Rotation, clock: Clock) -> Result<(Self, Opened), AuditError> {
+        Self::open_on(path, rotation, clock, disk::is_in_memory)
+    }
+
+    /// The same, where `is_in_memory` says whether a file is.
+    pub(super) fn open_on(
+        path: &Path,
+        rotation: Rotation,
+        clock: Clock,
+        is_in_memory: fn(&File) -> bool,
+    ) -> Result<(Self, Opened), AuditError> {
         let failed = |cause| AuditError::Open { path: path.to_owned(), cause: Arc::new(cause) };
         let locked = || AuditError::Locked { path: path.to_owned() };
         let guard = disk::Lock::try_take(&segments::beside(path, ".lock")).map_err(failed)?.ok_or_else(locked)?;
@@ -223,10 +248,14 @@ impl AuditLog {
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
         disk::make_private(&file).map_err(failed)?;
+        let journal = journal::path(path);
+        let failed_journal = |cause| AuditError::Open { path: journal.clone(), cause: Arc::new(cause) };
+        let restored = journal::restore(&file, path, &clock).map_err(failed_journal)?;
         let torn = set_torn_end_aside(&file, path, &clock).map_err(failed)?;
         disk::remove(&next_path(path)).map_err(failed)?;
         let manifest = Manifest::read(path).map_err(failed)?;
-        let (end, skipped) = End::find(path, file, &manifest, rotation).map_err(failed)?;
+        let (mut end, skipped) = End::find(path, file, &manifest, rotation).map_err(failed)?;
+        end.open_journal(path, is_in_memory).map_err(failed_journal)?;
         if let Some(parent) = path.parent() {
             disk::sync_directory(parent).map_err(failed)?;
         }
@@ -243,6 +272,7 @@ impl AuditLog {
             path: path.to_owned(),
             rotation,
             clock,
+            is_in_memory,
             _lock: guard,
             commits: Commits::default(),
             room: Room::new(Arc::clone(&end.file), end.length),
@@ -260,7 +290,8 @@ impl AuditLog {
             tended: Pace::new(TENDED),
             trouble: Mutex::default(),
         };
-        Ok((log, Opened { torn, skipped }))
+        let Restored { records: put_back, aside: replaced, unfit } = restored;
+        Ok((log, Opened { torn, put_back, replaced, unfit, skipped }))
     }
 
     /// How many threads wait for the disk at present.
@@ -290,6 +321,7 @@ impl AuditLog {
         self.check()?;
         let bytes = chain::sealed_length(event.most_bytes());
         self.found_room(self.room.promise(bytes))?;
+        self.commits.expect();
         Ok(Promise { log: Arc::clone(self), bytes })
     }
 
@@ -342,9 +374,14 @@ impl AuditLog {
     /// Takes no more records. What was counted is to be written before.
     pub fn close(&self) -> Head {
         // Held while somebody writes, so that what it says is the end.
-        let end = lock(&self.end);
+        let mut end = lock(&self.end);
+        let is_sound = self.open_standing().is_ok();
         lock(&self.standing).closed = true;
         self.commits.end();
+        if is_sound {
+            // Should it fail, the next start finds in the journal what the file holds too.
+            end.leave_journal(&self.path).ok();
+        }
         end.head.clone()
     }
 
@@ -452,6 +489,14 @@ impl AuditLog {
         lock(&self.standing).uncertain = true;
     }
 
+    /// Nothing can be written into the journal any more.
+    #[cfg(test)]
+    pub(super) fn break_journal_for_tests(&self) {
+        if let Some(journal) = &mut lock(&self.end).journal {
+            journal.break_for_tests(&self.path);
+        }
+    }
+
     fn commit(&self, records: impl IntoIterator<Item = String>, promised: bool) -> Result<(), AuditError> {
         self.commits.commit(records, promised, &self.clock, |records| self.write(records))
     }
@@ -513,7 +558,7 @@ impl AuditLog {
             }
         };
         self.syncing.store(true, Ordering::Relaxed);
-        let uncertain = end.file.sync_data().is_err();
+        let uncertain = end.make_durable(length, &self.path).is_err();
         self.syncing.store(false, Ordering::Relaxed);
         end.first.get_or_insert((end.head.seq + 1, first.at));
         (end.length, end.head) = (length, head);
@@ -556,6 +601,7 @@ impl AuditLog {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is in the way", closed.display())));
         }
         disk::remove(&next)?;
+        end.leave_journal(&self.path)?;
         let file = Arc::new(disk::open_append(&next)?);
         file.try_lock().map_err(io::Error::from)?;
         let identity = disk::Identity::of(&file)?;
@@ -570,6 +616,11 @@ impl AuditLog {
         end.file.metadata().and_then(|about| end.file.set_len(about.len())).ok();
         (end.file, end.identity, end.length, end.first) = (file, identity, 0, None);
         end.close_at = self.rotation.file_bytes;
+        if end.journal.is_none()
+            && let Err(error) = end.open_journal(&self.path, self.is_in_memory)
+        {
+            *lock(&self.trouble) = Some(failed_write(error));
+        }
         self.untended.store(true, Ordering::SeqCst);
         let mut standing = lock(&self.standing);
         (standing.identity, standing.length, standing.seen) = (identity, 0, None);
@@ -599,7 +650,41 @@ impl End {
         let (length, identity) = (file.metadata()?.len(), disk::Identity::of(&file)?);
         let (file, head) = (Arc::new(file), head.unwrap_or_default());
         let close_at = rotation.file_bytes;
-        Ok((Self { file, identity, length, head, first, close_at, lines: String::new() }, skipped))
+        Ok((Self { file, identity, length, head, first, close_at, lines: String::new(), journal: None }, skipped))
+    }
+
+    /// Where it is of use: what is in memory does not outlive the machine anyway.
+    fn open_journal(&mut self, path: &Path, is_in_memory: fn(&File) -> bool) -> io::Result<()> {
+        self.journal = if is_in_memory(&self.file) { None } else { Journal::open(path)? };
+        Ok(())
+    }
+
+    /// Makes the lines durable that were put before `length`.
+    fn make_durable(&mut self, length: u64, path: &Path) -> io::Result<()> {
+        let at = length.saturating_sub(self.lines.len() as u64);
+        match self.journal.as_mut().map(|journal| journal.put(at, &self.lines)) {
+            Some(Ok(true)) => return Ok(()),
+            Some(Err(_)) => {
+                // The file itself may be sound. What is left of the journal is what the file holds too, until that is closed.
+                self.journal = None;
+                disk::remove(&journal::path(path)).ok();
+            }
+            Some(Ok(false)) | None => {}
+        }
+        self.file.sync_data()?;
+        if let Some(journal) = &mut self.journal {
+            journal.begin_anew();
+        }
+        Ok(())
+    }
+
+    /// Makes the file durable by itself.
+    fn leave_journal(&mut self, path: &Path) -> io::Result<()> {
+        match &mut self.journal {
+            Some(journal) => self.file.sync_data().and_then(|()| journal.clear()),
+            // One that failed may still be there.
+            None => disk::remove(&journal::path(path)),
+        }
     }
 
     fn is_old(&self, age: Option<Duration>, now: SystemTime) -> bool {

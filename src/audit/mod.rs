@@ -1,7 +1,7 @@
 //! What was done (contract 11): one JSON object a line, chained by hashes, durable before the answer leaves.
 //!
 //! `event` says what a record holds, `chain` seals and verifies lines (both pure), `log` appends to the file that is written, `commit` puts
-//! together what comes at once, `room` keeps a place on the disk for what is still to come, `segments` names the files of a trail and keeps
+//! together what comes at once, `journal` makes it durable, `room` keeps a place on the disk for what is still to come, `segments` names the files of a trail and keeps
 //! their manifest, `read` gives pages of it without getting in the way, `verify` checks all of it.
 
 pub mod chain;
@@ -9,6 +9,7 @@ mod commit;
 mod ends;
 mod error;
 pub mod event;
+pub(crate) mod journal;
 mod lines;
 pub mod log;
 pub mod read;

@@ -14,6 +14,7 @@ use super::chain::{self, Head};
 use super::ends::chain_start;
 use super::lines::LinesForward;
 use crate::base::disk;
+use crate::base::host::Clock;
 use crate::base::time::rfc3339;
 
 /// Beyond this a manifest is not read; it has a line of some hundred bytes for each closed file.
@@ -81,6 +82,11 @@ pub fn beside(log: &Path, ending: &str) -> PathBuf {
     let mut name = log.file_name().unwrap_or_default().to_owned();
     name.push(ending);
     log.with_file_name(name)
+}
+
+/// A path beside a file's: its name with something and the time behind it.
+pub(super) fn stamped(file: &Path, ending: &str, clock: &Clock) -> PathBuf {
+    beside(file, &format!("{ending}-{}", rfc3339(clock.now()).replace([':', '.'], "-")))
 }
 
 /// What a closed file is called.

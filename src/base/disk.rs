@@ -158,6 +158,25 @@ pub fn open_append(path: &Path) -> io::Result<File> {
     private(OpenOptions::new().read(true).append(true).create(true)).open(path)
 }
 
+/// Opens a file for reading and for writing over what it holds, creating it with mode 0600.
+pub fn open_in_place(path: &Path) -> io::Result<File> {
+    private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)
+}
+
+/// Whether a file is in memory alone, where nothing outlives the machine; `false` where that cannot be told.
+#[cfg(target_os = "linux")]
+pub fn is_in_memory(file: &File) -> bool {
+    /// `TMPFS_MAGIC` and `RAMFS_MAGIC` of statfs(2).
+    const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
+    rustix::fs::fstatfs(file).is_ok_and(|about| IN_MEMORY.contains(&(about.f_type as u32)))
+}
+
+/// Other systems keep no files in memory by default.
+#[cfg(not(target_os = "linux"))]
+pub fn is_in_memory(_: &File) -> bool {
+    false
+}
+
 /// Lets the owner alone read and write an open file, whatever its mode was.
 pub fn make_private(file: &File) -> io::Result<()> {
     #[cfg(unix)]

@@ -4,10 +4,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::audit::chain::read_link;
+use crate::audit::journal::frames;
 use crate::base::digest::hex;
 
 pub(super) fn audit(bytes: &[u8]) {
     check_line(bytes);
+    check_frames(bytes);
     let Ok(record) = std::str::from_utf8(bytes) else { return };
     let Ok(Value::Object(members)) = serde_json::from_str(record) else { return };
     if !members.is_empty() {
@@ -26,6 +28,12 @@ fn check_line(line: &[u8]) {
     assert_eq!(said["seq"].as_u64(), Some(link.head.seq), "{text}");
     assert_eq!(said["prev"].as_str(), Some(link.prev.as_str()), "{text}");
     assert_eq!(said["hash"].as_str(), Some(link.head.hash.as_str()), "{text}");
+}
+
+/// Nothing is put back that does not stand in the journal, and no more than that.
+fn check_frames(journal: &[u8]) {
+    let lines: usize = frames(journal).iter().map(|frame| frame.lines.len()).sum();
+    assert!(lines <= journal.len(), "{lines} bytes of {}", journal.len());
 }
 
 /// What stands in a record neither hides its link nor takes its place, and no change of a byte goes unseen.

@@ -449,6 +449,18 @@ fn open_audit(host: &Host, flags: &Flags, instance: &Instance, log: &Log) -> Res
     if let Some(path) = &opened.torn {
         log.warn("the audit file ended in a torn line, which was never acknowledged", &[("movedTo", &path.display())]);
     }
+    if opened.put_back > 0 {
+        log.warn("records that the audit file lacked after a crash were put back", &[("records", &opened.put_back)]);
+        if let Some(path) = &opened.replaced {
+            log.warn("what stood in their place in the audit file was set aside", &[("movedTo", &path.display())]);
+        }
+    }
+    if let Some(path) = &opened.unfit {
+        log.warn(
+            "records made durable before a crash do not go on from what the audit file holds",
+            &[("movedTo", &path.display())],
+        );
+    }
     if opened.skipped > 0 {
         log.warn("the audit file ends in lines that are no records", &[("lines", &opened.skipped)]);
     }

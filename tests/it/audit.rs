@@ -71,6 +71,34 @@ fn each_call_leaves_a_record_and_the_chain_holds() {
     assert!(!text.contains("item-99"), "the path is the template: {text}");
 }
 
+/// A crash of the machine: the process is killed, and the file lacks what the system had not written yet.
+#[test]
+fn h37_after_a_crash_of_the_machine_the_next_start_puts_back_what_was_answered_for() {
+    let mut world = World::with_demo();
+    // Files in memory, as a temporary directory may be, have no journal.
+    let audit = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-{}", std::process::id()));
+    fs::create_dir_all(&audit).unwrap();
+    let log = audit.join("audit.log");
+    let flags = ["--audit-path", log.to_str().unwrap()];
+    world.start_toolbox(&flags);
+    for _ in 0..3 {
+        world.run("open-cli demo items get item-1 --format json").stdout_json(&[("/id", json!("item-1"))]);
+    }
+    world.running().signal("KILL");
+    world.toolbox.take().unwrap().wait();
+    let whole = fs::read_to_string(&log).unwrap();
+    assert_eq!(whole.matches("\"tool_execution\"").count(), 3);
+    let lost = whole.len() - whole.lines().last().unwrap().len() / 2 - 1_000;
+    fs::write(&log, &whole[..lost]).unwrap();
+    world.start_toolbox(&flags);
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(text.starts_with(&whole), "{text}");
+    verify(&text);
+    let told = world.running().printed();
+    assert!(told.contains("records that the audit file lacked after a crash were put back"), "{told}");
+    fs::remove_dir_all(&audit).unwrap();
+}
+
 #[test]
 fn h37_a_kill_after_a_write_was_sent_leaves_its_start() {
     let mut world = World::with_demo().config(&json!({ "sources": { "demo": { "uri": "slow.json" } } })).file(

@@ -300,6 +300,7 @@ fn closed_files_go_when_they_need_not_be_kept_and_the_chain_is_known_after_them(
         // The first record is 120 s old, the second 80, and the third one's file is not closed.
         assert_eq!(log.tend().len(), 4);
         assert_eq!(files(&path), [0; 0]);
+        log.close();
     }
     // Not even the file that is written is there any more.
     disk::remove(&path).unwrap();
@@ -314,6 +315,8 @@ fn a_crash_between_the_steps_of_closing_loses_nothing() {
     let path = scratch();
     let (log, _) = open(&path);
     log.record(&started()).unwrap();
+    // What comes before that when a file is closed, too.
+    log.close();
     drop(log);
     disk::rename(&path, &segments::closed_path(&path, 1)).unwrap();
     disk::write_private(&next_path(&path), b"").unwrap();

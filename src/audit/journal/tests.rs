@@ -1,0 +1,244 @@
+//! What a crash of the machine may leave, and what the next start makes of it.
+
+use super::super::chain::{Verifier, read_link};
+use super::super::event::{Event, EventType};
+use super::super::log::{AuditLog, Opened, Rotation};
+use super::*;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, UNIX_EPOCH};
+
+fn scratch() -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("open-cli-journal-{}", host::random_id().unwrap()));
+    disk::create_private_dir(&directory).unwrap();
+    directory.join("audit.log")
+}
+
+fn try_open(log: &Path, rotation: Rotation) -> Result<(AuditLog, Opened), super::super::AuditError> {
+    AuditLog::open_on(log, rotation, Clock::from_fn(|| UNIX_EPOCH), |_| false)
+}
+
+fn open(log: &Path) -> (AuditLog, Opened) {
+    try_open(log, Rotation::default()).unwrap()
+}
+
+fn record(log: &AuditLog, times: usize) {
+    (0..times).for_each(|_| log.record(&Event::new(EventType::RuntimeStart)).unwrap());
+}
+
+/// A trail of so many records, as a crash leaves it.
+fn crashed(records: usize) -> PathBuf {
+    let path = scratch();
+    record(&open(&path).0, records);
+    path
+}
+
+fn text(path: &Path) -> Vec<u8> {
+    disk::read(path, 1 << 24).unwrap()
+}
+
+/// Where the frames begin that count.
+fn begins(log: &Path) -> Vec<u64> {
+    frames(&text(&path(log))).iter().map(|frame| frame.at).collect()
+}
+
+/// The numbers of the sound records, if each follows the one before.
+#[track_caller]
+fn whole(log: &Path) -> usize {
+    let text = text(log);
+    let mut verifier = Verifier::default();
+    let records = text.split(|byte| *byte == b'\n').filter(|line| read_link(line).is_some());
+    let count = records.inspect(|line| verifier.take(line)).count();
+    assert_eq!(verifier.finish().1, None);
+    count
+}
+
+/// The same trail with its file as `damage` leaves it.
+fn damaged(log: &Path, damage: impl FnOnce(Vec<u8>) -> Vec<u8>) -> PathBuf {
+    let copy = scratch();
+    disk::write_private(&path(&copy), &text(&path(log))).unwrap();
+    disk::write_private(&copy, &damage(text(log))).unwrap();
+    copy
+}
+
+#[test]
+fn h37_whatever_of_the_file_a_crash_takes_no_record_is_missing() {
+    let log = crashed(6);
+    let all = text(&log);
+    for from in (0..all.len()).step_by(41) {
+        let cut = |mut text: Vec<u8>| {
+            text.truncate(from);
+            text
+        };
+        let emptied = |mut text: Vec<u8>| {
+            text[from..].fill(0);
+            text
+        };
+        let holed = |mut text: Vec<u8>| {
+            let end = (from + 300).min(text.len());
+            text[from..end].fill(0);
+            text
+        };
+        for (how, copy) in
+            [("cut", damaged(&log, cut)), ("emptied", damaged(&log, emptied)), ("holed", damaged(&log, holed))]
+        {
+            let (opened_log, opened) = open(&copy);
+            assert!(opened.put_back > 0 && opened.unfit.is_none(), "{how} from {from}: {opened:?}");
+            assert_eq!(text(&copy), all, "{how} from {from}");
+            record(&opened_log, 1);
+            assert_eq!(whole(&copy), 7, "{how} from {from}");
+            disk::remove(&copy).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_a_crash_left_whole_stays_as_it_is() {
+    let log = crashed(3);
+    let (opened_log, opened) = open(&log);
+    assert_eq!((opened.put_back, opened.replaced, opened.unfit, opened.torn), (0, None, None, None));
+    record(&opened_log, 1);
+    assert_eq!((whole(&log), begins(&log).len()), (4, 1), "the journal began anew");
+}
+
+#[test]
+fn a_full_journal_begins_at_the_front_once_the_file_is_durable() {
+    let log = crashed(SIZE / BLOCK + 20);
+    let began = begins(&log);
+    assert!(began.len() == 19 && began[0] > 0, "{} frames from {} on", began.len(), began[0]);
+    let first = usize::try_from(began[0]).unwrap();
+    let lost = damaged(&log, |text| text[..first].to_vec());
+    assert_eq!(open(&lost).1.put_back, 19);
+    assert_eq!(text(&lost), text(&log));
+}
+
+#[test]
+fn lines_that_find_no_room_change_nothing() {
+    let log = crashed(1);
+    let (mut journal, before) = (Journal::open(&log).unwrap().unwrap(), text(&path(&log)));
+    assert!(!journal.put(0, &"x".repeat(SIZE)).unwrap());
+    assert!(text(&path(&log)) == before);
+    assert!(journal.put(0, &"x".repeat(SIZE / 2)).unwrap() && !journal.put(0, &"x".repeat(SIZE / 2)).unwrap());
+    journal.begin_anew();
+    assert!(journal.put(7, "x\n").unwrap());
+    assert_eq!(begins(&log), [7]);
+}
+
+#[test]
+fn lines_of_others_do_not_hinder_and_are_kept() {
+    let log = scratch();
+    let (opened, _) = open(&log);
+    record(&opened, 1);
+    disk::open_append(&log).unwrap().write_all(b"a note\n").unwrap();
+    record(&opened, 2);
+    drop(opened);
+    assert_eq!(open(&log).1.put_back, 0);
+    assert!(String::from_utf8(text(&log)).unwrap().contains("a note\n"));
+    let (lost, note) = (crashed(1), b"a longer note");
+    let (opened, _) = open(&lost);
+    record(&opened, 1);
+    disk::open_append(&lost).unwrap().write_all(&[note.as_slice(), b"\n"].concat()).unwrap();
+    record(&opened, 1);
+    drop(opened);
+    let text = text(&lost);
+    let at = text.windows(note.len()).position(|piece| piece == note).unwrap();
+    let torn = damaged(&lost, |text| text[..at + 4].to_vec());
+    assert_eq!(open(&torn).1.put_back, 1);
+    assert_eq!(whole(&torn), 3);
+}
+
+#[test]
+fn a_trail_that_is_another_one_is_left_alone() {
+    // As if somebody had removed it, put another one there, or cut off what was durable long ago.
+    let (log, other) = (crashed(SIZE / BLOCK + 20), scratch());
+    open(&other).0.record(&Event::new(EventType::RuntimeStop)).unwrap();
+    let other = text(&other);
+    for there in [Vec::new(), other.clone(), text(&log)[..200].to_vec()] {
+        let copy = damaged(&log, |_| there.clone());
+        let (_, opened) = open(&copy);
+        let unfit = opened.unfit.unwrap();
+        assert_eq!((opened.put_back, frames(&text(&unfit)).len()), (0, 19));
+        assert!(there.starts_with(&text(&copy)));
+    }
+    let young = damaged(&crashed(3), |_| other);
+    assert!(open(&young).1.unfit.is_some(), "its first records are not those of the journal");
+}
+
+#[test]
+fn a_removed_file_is_put_back_as_far_as_it_is_known() {
+    let log = crashed(3);
+    let all = text(&log);
+    disk::remove(&log).unwrap();
+    assert_eq!((open(&log).1.put_back, text(&log)), (3, all));
+}
+
+#[test]
+fn nothing_counts_any_more_after_a_stop_or_in_another_file() {
+    let log = scratch();
+    let (opened, _) = open(&log);
+    record(&opened, 2);
+    opened.close();
+    assert_eq!(begins(&log), Vec::<u64>::new());
+    drop(opened);
+    let rotation = Rotation { file_bytes: 400, ..Rotation::default() };
+    let (opened, _) = try_open(&log, rotation).unwrap();
+    record(&opened, 3);
+    drop(opened);
+    assert_eq!(segments::closed(&log).unwrap().len(), 2);
+    assert_eq!(begins(&log), [0], "of the file that is written");
+    let (_, opened) = open(&log);
+    assert_eq!((opened.put_back, opened.unfit), (0, None));
+    // Renamed, and nothing written into the next one yet.
+    let log = scratch();
+    let (opened, _) = try_open(&log, Rotation { file_age: Some(Duration::ZERO), ..Rotation::default() }).unwrap();
+    record(&opened, 1);
+    opened.tend();
+    drop(opened);
+    let (_, opened) = open(&log);
+    assert_eq!((opened.put_back, text(&log).len()), (0, 0));
+}
+
+#[test]
+fn h37_without_a_journal_the_file_itself_is_durable() {
+    let log = scratch();
+    let (opened, _) = open(&log);
+    record(&opened, 1);
+    opened.break_journal_for_tests();
+    record(&opened, 2);
+    assert!(!disk::exists(&path(&log)), "what failed is gone");
+    drop(opened);
+    let (opened, _) = open(&log);
+    record(&opened, 1);
+    assert_eq!((whole(&log), begins(&log).len()), (4, 1), "the next start has one again");
+}
+
+#[test]
+fn h38_it_is_private_and_one_that_is_no_file_stops_the_start() {
+    let log = crashed(1);
+    disk::open(&path(&log)).unwrap().set_permissions(PermissionsExt::from_mode(0o666)).unwrap();
+    open(&log);
+    assert_eq!(disk::open(&path(&log)).unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    disk::remove(&path(&log)).unwrap();
+    disk::create_private_dir(&path(&log)).unwrap();
+    let error = try_open(&log, Rotation::default()).unwrap_err();
+    assert!(error.to_string().contains("audit.log.journal"), "{error}");
+}
+
+#[test]
+fn frames_count_until_the_first_that_is_not_whole_or_of_another_round() {
+    let (mut journal, mut frame) = (Vec::new(), Vec::new());
+    for (round, at, lines) in [("a-0", 0, "one\n"), ("a-0", 4, "two\n"), ("b-0", 8, "old\n")] {
+        seal(round, at, lines, &mut frame);
+        journal.extend_from_slice(&frame);
+    }
+    let expected = [Frame { at: 0, lines: b"one\n" }, Frame { at: 4, lines: b"two\n" }];
+    assert_eq!(frames(&journal), expected);
+    let length = journal.windows(5).position(|piece| piece == b"\none\n").unwrap() + 5;
+    for at in (0..length).chain(BLOCK..BLOCK + length) {
+        let mut changed = journal.clone();
+        changed[at] ^= 1;
+        assert_eq!(frames(&changed), expected[..at / BLOCK], "byte {at}");
+        assert_eq!(frames(&journal[..at]), expected[..at / BLOCK], "{at} bytes");
+    }
+    seal("a-0", 0, &"x".repeat(3 * BLOCK), &mut frame);
+    assert_eq!((frame.len(), frames(&frame).len()), (4 * BLOCK, 1));
+}
