@@ -106,8 +106,8 @@ pub struct AuditLog {
     _lock: disk::Lock,
     commits: Commits,
     room: Room,
-    /// Whether somebody waits for the disk with what was written.
-    syncing: AtomicBool,
+    /// Whether whoever writes is one of those that have records, not the thread that writes for others.
+    is_led: AtomicBool,
     /// Whether there was none when some was wanted last.
     full: AtomicBool,
     /// For whoever writes.
@@ -196,7 +196,7 @@ impl Promise {
             drop(self);
             then(event, kept);
         });
-        log.commits.commit_then(json, fits, &log.clock, |records| log.write(records), then);
+        log.commits.commit_then(json, fits, &log.clock, |records| log.lead(records), then);
     }
 }
 
@@ -276,7 +276,7 @@ impl AuditLog {
             _lock: guard,
             commits: Commits::default(),
             room: Room::new(Arc::clone(&end.file), end.length),
-            syncing: AtomicBool::new(false),
+            is_led: AtomicBool::new(false),
             full: AtomicBool::new(false),
             standing: Mutex::new(standing),
             grown: Condvar::new(),
@@ -294,9 +294,9 @@ impl AuditLog {
         Ok((log, Opened { torn, put_back, replaced, unfit, skipped }))
     }
 
-    /// How many threads wait for the disk at present.
+    /// How many of those that have records wait for the disk at present.
     pub fn waiting(&self) -> usize {
-        self.commits.asleep() + usize::from(self.syncing.load(Ordering::Relaxed))
+        self.commits.asleep() + usize::from(self.is_led.load(Ordering::Relaxed))
     }
 
     /// Where it is.
@@ -498,12 +498,20 @@ impl AuditLog {
     }
 
     fn commit(&self, records: impl IntoIterator<Item = String>, promised: bool) -> Result<(), AuditError> {
-        self.commits.commit(records, promised, &self.clock, |records| self.write(records))
+        self.commits.commit(records, promised, &self.clock, |records| self.lead(records))
     }
 
     /// Writes records that nobody waits for ([`Promise::record_then`]) until [`AuditLog::close`]; for a thread of its own.
     pub fn write_for_others(&self) {
         self.commits.write_for_others(|records| self.write(records));
+    }
+
+    /// As [`AuditLog::write`], for a thread that others may want to have back.
+    fn lead(&self, records: Vec<Record>) -> Outcomes {
+        self.is_led.store(true, Ordering::Relaxed);
+        let outcomes = self.write(records);
+        self.is_led.store(false, Ordering::Relaxed);
+        outcomes
     }
 
     fn write(&self, records: Vec<Record>) -> Outcomes {
@@ -557,9 +565,7 @@ impl AuditLog {
                 return Err(failed_write(error));
             }
         };
-        self.syncing.store(true, Ordering::Relaxed);
         let uncertain = end.make_durable(length, &self.path).is_err();
-        self.syncing.store(false, Ordering::Relaxed);
         end.first.get_or_insert((end.head.seq + 1, first.at));
         (end.length, end.head) = (length, head);
         end.lines.shrink_to(MOST_ROOM);

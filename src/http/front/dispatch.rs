@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{After, Client, Phase};
 use super::door::Door;
+use super::limit::Load;
 use super::pair::{Duty, Pair};
 use super::reactor::{Reactor, list};
 use crate::http::handoff::{self, Delivery, Payload, Reply, Return, Sender};
@@ -90,11 +91,7 @@ impl Reactor {
     /// Changes the number of workers to what their requests call for.
     pub(super) fn adapt(&mut self) {
         let before = self.limit.now();
-        if self.is_short() {
-            self.limit.short(self.mean_age(), self.now);
-        } else {
-            self.limit.plenty(self.at_work(), self.now);
-        }
+        self.limit.adapt(&self.load(), self.now);
         if self.limit.now() > before {
             self.parts.crew.hire(self.limit.now());
         }
@@ -102,8 +99,13 @@ impl Reactor {
 
     /// Whether more is to be done than there are workers.
     pub(super) fn is_short(&self) -> bool {
-        let waiting = self.lists.len(list::QUEUED);
-        self.at_work() >= self.limit.now() && self.at_work() + waiting > self.limit.now()
+        self.limit.is_short(&self.load())
+    }
+
+    fn load(&self) -> Load {
+        // What waits for a disk keeps no worker, or one that was hired beside the others.
+        let in_hand = self.at_work().saturating_sub(self.parts.crew.waiting());
+        Load { in_hand, queued: self.lists.len(list::QUEUED), age: self.mean_age() }
     }
 
     /// How long those at work have been at it, on average.

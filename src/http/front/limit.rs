@@ -12,6 +12,17 @@ const UP: Duration = Duration::from_millis(2);
 /// Time between two steps down.
 const DOWN: Duration = Duration::from_millis(250);
 
+/// What there is to do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    /// Requests that workers have in hand.
+    pub(super) in_hand: usize,
+    /// Requests that wait for a worker.
+    pub(super) queued: usize,
+    /// For how long those at work have been at it, on average.
+    pub(super) age: Duration,
+}
+
 /// The present limit, between a floor and a cap.
 #[derive(Debug)]
 pub(super) struct Limit {
@@ -36,18 +47,19 @@ impl Limit {
         age < WAITING
     }
 
-    /// Somebody waits while as many as allowed are at work, on average for `age`.
-    pub(super) fn short(&mut self, age: Duration, now: Instant) {
-        let due = now.saturating_duration_since(self.changed) >= UP;
-        if self.now < self.cap && !self.is_quick(age) && due {
-            (self.now, self.changed) = (self.now + 1, now);
-        }
+    /// Whether as many as allowed are at work and somebody waits.
+    pub(super) fn is_short(&self, load: &Load) -> bool {
+        load.in_hand >= self.now && load.in_hand + load.queued > self.now
     }
 
-    /// So many are at work, and nobody waits.
-    pub(super) fn plenty(&mut self, at_work: usize, now: Instant) {
-        let due = now.saturating_duration_since(self.changed) >= DOWN;
-        if self.now > self.floor && at_work < self.now && due {
+    /// Goes a step up or down when it is time for one.
+    pub(super) fn adapt(&mut self, load: &Load, now: Instant) {
+        let since = now.saturating_duration_since(self.changed);
+        if self.is_short(load) {
+            if self.now < self.cap && !self.is_quick(load.age) && since >= UP {
+                (self.now, self.changed) = (self.now + 1, now);
+            }
+        } else if self.now > self.floor && load.in_hand < self.now && since >= DOWN {
             (self.now, self.changed) = (self.now - 1, now);
         }
     }
@@ -72,20 +84,25 @@ mod tests {
     fn slow_work_raises_it_to_the_cap_and_quick_work_does_not() {
         let start = Instant::now();
         let mut limit = Limit::new(4, 8, start);
+        let load = |in_hand, queued, age| Load { in_hand, queued, age: Duration::from_millis(age) };
         for millisecond in 0..1_000 {
-            limit.short(Duration::from_millis(3), start + Duration::from_millis(millisecond));
+            limit.adapt(&load(8, 8, 3), start + Duration::from_millis(millisecond));
         }
         assert_eq!(limit.now(), 4);
         for millisecond in 1_000..1_100 {
-            limit.short(Duration::from_millis(30), start + Duration::from_millis(millisecond));
+            limit.adapt(&load(8, 8, 30), start + Duration::from_millis(millisecond));
         }
         assert_eq!((limit.now(), limit.can_grow()), (8, false));
-        limit.plenty(8, start + Duration::from_secs(3));
+        limit.adapt(&load(8, 0, 30), start + Duration::from_secs(3));
         assert_eq!(limit.now(), 8, "all of them are at work");
         for second in 3..30 {
-            limit.plenty(2, start + Duration::from_secs(second));
+            limit.adapt(&load(2, 0, 3), start + Duration::from_secs(second));
         }
         assert_eq!((limit.now(), limit.can_fall()), (4, false));
+        for millisecond in 0..1_000 {
+            limit.adapt(&load(2, 8, 30), start + Duration::from_millis(40_000 + millisecond));
+        }
+        assert_eq!(limit.now(), 4, "those who wait are about to be handed over");
     }
 
     #[test]
