@@ -74,7 +74,7 @@ fn each_call_leaves_a_record_and_the_chain_holds() {
 /// A crash of the machine: the process is killed, and the file lacks what the system had not written yet.
 #[test]
 fn h37_after_a_crash_of_the_machine_the_next_start_puts_back_what_was_answered_for() {
-    let mut world = World::with_demo();
+    let mut world = World::with_demo().config(&json!({}));
     // Files in memory, as a temporary directory may be, have no journal.
     let audit = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("crash-{}", std::process::id()));
     fs::create_dir_all(&audit).unwrap();
