@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::chain;
+use super::chain::{self, Head, Link};
 use super::ends::{ends_a_line, last_link, set_aside};
+use super::lines::{LinesForward, place_after};
 use super::segments;
 use crate::base::host::{self, Clock};
 use crate::base::{digest, disk};
@@ -112,79 +113,140 @@ pub(super) struct Restored {
     pub(super) unfit: Option<PathBuf>,
 }
 
-/// Puts back into the trail's file, open for appending, what the journal holds and it lacks, and makes the file durable.
-pub(super) fn restore(log: &File, log_path: &Path, clock: &Clock) -> io::Result<Restored> {
+/// Puts back into the trail's file, open for appending, what the journal holds and it lacks. `closed` tells where the chain stands before
+/// the file. What is there stays where it is, unless it stands in the place of what is missing.
+pub(super) fn restore(
+    log: &File,
+    log_path: &Path,
+    closed: impl Fn() -> io::Result<Head>,
+    clock: &Clock,
+) -> io::Result<Restored> {
     let path = path(log_path);
     let Some(text) = disk::read_regular_if_there(&path, SIZE)? else { return Ok(Restored::default()) };
     let frames = frames(&text);
+    let records = records(&frames);
     let mut restored = Restored::default();
-    let mut standing = 0;
-    while standing < frames.len() && stands(log, &frames[standing])? {
-        standing += 1;
+    let Some((_, first)) = records.first() else { return Ok(restored) };
+    // From the record before the first of them on.
+    let place = place_after(log, first.head.seq.saturating_sub(2), |line| Some(chain::read_link(line)?.head.seq))?;
+    match lacking(log, place, closed, &records)? {
+        Lacking::Nothing => {}
+        Lacking::These(missing, from) => {
+            restored.aside = put_back(log, log_path, missing, from, clock)?;
+            restored.records = missing.len() as u64;
+        }
+        Lacking::Unknown => {
+            let unfit = segments::stamped(&path, "", clock);
+            disk::make_private(&disk::open(&path)?)?;
+            disk::rename(&path, &unfit)?;
+            restored.unfit = Some(unfit);
+        }
     }
-    if standing < frames.len() && !fits(log, &frames, standing)? {
-        let unfit = segments::stamped(&path, "", clock);
-        disk::rename(&path, &unfit)?;
-        restored.unfit = Some(unfit);
-    } else if standing < frames.len() {
-        (restored.records, restored.aside) = put_back(log, log_path, &frames[standing..], clock)?;
-    }
-    if restored.unfit.is_none() && !frames.is_empty() {
-        write_again(log_path, &frames[..standing])?;
-    }
+    write_again(log, log_path, place)?;
     Ok(restored)
 }
 
-/// When the system failed to write a piece of a file, it shows it to readers all the same as long as it has it in memory; so what is
-/// there is written once more.
-fn write_again(log_path: &Path, standing: &[Frame<'_>]) -> io::Result<()> {
-    let mut log = disk::open_in_place(log_path)?;
-    for frame in standing {
-        log.seek(SeekFrom::Start(frame.at))?;
-        log.write_all(frame.lines)?;
+/// A line without its newline, and its place in the chain.
+type Known<'a> = (&'a [u8], Link);
+
+/// The records of these frames, each of which follows the one before.
+fn records<'a>(frames: &[Frame<'a>]) -> Vec<Known<'a>> {
+    let mut records: Vec<Known<'a>> = Vec::new();
+    for line in frames.iter().flat_map(|frame| frame.lines.split(|byte| *byte == b'\n')) {
+        let Some(link) = chain::read_link(line) else { continue };
+        if records.last().is_some_and(|(_, before)| !link.follows(&before.head)) {
+            break;
+        }
+        records.push((line, link));
     }
-    log.sync_data()
+    records
 }
 
-/// Whether the trail's file holds these lines where they should be.
-fn stands(mut log: &File, frame: &Frame<'_>) -> io::Result<bool> {
-    log.seek(SeekFrom::Start(frame.at))?;
-    let mut there = Vec::with_capacity(frame.lines.len());
-    log.take(frame.lines.len() as u64).read_to_end(&mut there)?;
-    Ok(there == frame.lines)
+/// What a trail lacks of the records of its journal.
+enum Lacking<'a, 'b> {
+    Nothing,
+    /// These, and from there on it holds nothing that belongs behind what it has.
+    These(&'b [Known<'a>], u64),
+    /// They do not go on from what it holds.
+    Unknown,
 }
 
-/// Whether the trail is the one that these frames are of: it ends in one of their records or the one before, and lacks nothing that was
-/// durable before the journal began anew. The frames before `missing` stand where they should.
-fn fits(log: &File, frames: &[Frame<'_>], missing: usize) -> io::Result<bool> {
-    let Some(first) = frames.first() else { return Ok(false) };
-    let length = log.metadata()?.len();
-    if missing == 0 && first.at > 0 && (length < first.at || !ends_a_line(log, first.at)?) {
-        return Ok(false);
+/// `place` is where the record before the first of these stands, or one behind it, or the end.
+fn lacking<'a, 'b>(
+    log: &File,
+    place: u64,
+    closed: impl Fn() -> io::Result<Head>,
+    records: &'b [Known<'a>],
+) -> io::Result<Lacking<'a, 'b>> {
+    let mut lines = LinesForward::new(log.try_clone()?, place)?;
+    let at_place = lines.next()?.and_then(chain::read_link).map(|link| link.head);
+    let is_before = |head: &Head| records.first().is_some_and(|(_, first)| first.follows(head));
+    let (before, mut from) = match (at_place.filter(is_before), last_link(log, place)?) {
+        (Some(before), _) => (before, place + lines.read()),
+        (None, Some(before)) => (before, place),
+        (None, None) => (closed()?, 0),
+    };
+    if records.last().is_none_or(|(_, link)| link.head.seq <= before.seq) {
+        return Ok(Lacking::Nothing);
     }
-    let Some(last) = last_link(log, length)? else { return Ok(first.at == 0) };
-    let lines = frames.iter().flat_map(|frame| frame.lines.split(|byte| *byte == b'\n'));
-    let is_one = |link: chain::Link| link.head == last || link.follows(&last);
-    Ok(lines.filter_map(chain::read_link).any(is_one))
+    let Some(mut next) = records.iter().position(|(_, link)| link.follows(&before)) else {
+        return Ok(Lacking::Unknown);
+    };
+    let start = from;
+    let mut lines = LinesForward::new(log.try_clone()?, start)?;
+    while next < records.len() {
+        let Some(line) = lines.next()? else { break };
+        let Some(link) = chain::read_link(line) else { continue };
+        let expected = &records[next].1;
+        if link == *expected {
+            (next, from) = (next + 1, start + lines.read());
+        } else if link.head.seq == expected.head.seq {
+            // The trail has gone on otherwise.
+            return Ok(Lacking::Unknown);
+        } else if link.head.seq > expected.head.seq {
+            break;
+        }
+    }
+    let missing = &records[next..];
+    Ok(if missing.is_empty() { Lacking::Nothing } else { Lacking::These(missing, from) })
 }
 
-/// Sets aside what stands from the first of these frames on, and appends their lines; how many there are.
+/// Sets aside what stands from `from` on, and appends these records.
 fn put_back(
     mut log: &File,
     log_path: &Path,
-    frames: &[Frame<'_>],
+    missing: &[Known<'_>],
+    from: u64,
     clock: &Clock,
-) -> io::Result<(u64, Option<PathBuf>)> {
-    let length = log.metadata()?.len();
-    let from = frames.first().map_or(length, |frame| frame.at.min(length));
-    let aside = if from < length { Some(set_aside(log, log_path, from, clock)?) } else { None };
-    // Somebody else's line may have been before them, and be torn.
+) -> io::Result<Option<PathBuf>> {
+    let aside = if from < log.metadata()?.len() { Some(set_aside(log, log_path, from, clock)?) } else { None };
+    // A line of somebody else's may be torn.
     let mut lines = if from > 0 && !ends_a_line(log, from)? { b"\n".to_vec() } else { Vec::new() };
-    frames.iter().for_each(|frame| lines.extend_from_slice(frame.lines));
-    log.write_all(&lines)?;
+    for (line, _) in missing {
+        lines.extend_from_slice(line);
+        lines.push(b'\n');
+    }
+    if let Err(error) = log.write_all(&lines) {
+        // The next start tries again.
+        log.set_len(from)?;
+        return Err(error);
+    }
     log.sync_all()?;
-    let records = frames.iter().flat_map(|frame| frame.lines).filter(|byte| **byte == b'\n').count() as u64;
-    Ok((records, aside))
+    Ok(aside)
+}
+
+/// When the system failed to write a piece of a file, it shows it to readers all the same as long as it has it in memory; so what is
+/// there from `place` on is written once more.
+fn write_again(mut log: &File, log_path: &Path, place: u64) -> io::Result<()> {
+    let mut again = disk::open_existing(log_path)?;
+    if disk::Identity::of(&again)? != disk::Identity::of(log)? {
+        return Err(io::Error::new(io::ErrorKind::ResourceBusy, "somebody has replaced the audit file"));
+    }
+    let mut text = Vec::new();
+    log.seek(SeekFrom::Start(place))?;
+    log.take(2 * SIZE as u64).read_to_end(&mut text)?;
+    again.seek(SeekFrom::Start(place))?;
+    again.write_all(&text)
 }
 
 /// See the module. Whoever has it has locked the trail.
@@ -204,19 +266,31 @@ pub(super) struct Journal {
 
 impl Journal {
     /// For a trail that is durable as it stands. `None` where there is no use or no room for one; then none is left of a run before either.
-    pub(super) fn open(log: &Path) -> io::Result<Option<Self>> {
-        let path = path(log);
-        match Self::make(&path) {
+    pub(super) fn open(log: &File, log_path: &Path) -> io::Result<Option<Self>> {
+        let path = path(log_path);
+        let made = Self::make(log, &path).or_else(|_| {
+            disk::remove(&path)?;
+            Self::make(log, &path)
+        });
+        match made {
             Ok(journal) => Ok(Some(journal)),
             Err(_) => disk::remove(&path).map(|()| None),
         }
     }
 
-    fn make(path: &Path) -> io::Result<Self> {
+    fn make(log: &File, path: &Path) -> io::Result<Self> {
+        let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        if disk::is_link(path) {
+            return refused("a link");
+        }
         let file = disk::open_in_place(path)?;
         let about = file.metadata()?;
-        if !about.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        if !about.is_file() || disk::has_other_names(&about) {
+            return refused("not a file of its own");
+        }
+        if !disk::Identity::of(&file)?.is_beside(disk::Identity::of(log)?) {
+            // It would not last as long as the trail.
+            return refused("on another file system");
         }
         disk::make_private(&file)?;
         let run = host::random_id()?;
@@ -226,9 +300,8 @@ impl Journal {
         } else {
             // Not by setting its length: the disk would be asked for a place at the first write.
             journal.file.set_len(0)?;
-            journal.put_at(0, &vec![b'\n'; SIZE])?;
+            journal.clear()?;
             journal.file.sync_all()?;
-            journal.is_blank = true;
         }
         Ok(journal)
     }
@@ -254,10 +327,10 @@ impl Journal {
         (self.number, self.end) = (self.number + 1, 0);
     }
 
-    /// Lets no frame count any more, since the trail is durable and another file takes its place.
+    /// Leaves nothing of what it holds, since the trail is durable and another file takes its place, or nobody writes any more.
     pub(super) fn clear(&mut self) -> io::Result<()> {
         if !self.is_blank {
-            self.put_at(0, &[b'\n'; BLOCK])?;
+            self.put_at(0, &vec![b'\n'; SIZE])?;
             self.file.sync_data()?;
         }
         self.begin_anew();

@@ -250,11 +250,14 @@ impl AuditLog {
         disk::make_private(&file).map_err(failed)?;
         let journal = journal::path(path);
         let failed_journal = |cause| AuditError::Open { path: journal.clone(), cause: Arc::new(cause) };
-        let restored = journal::restore(&file, path, &clock).map_err(failed_journal)?;
-        let torn = set_torn_end_aside(&file, path, &clock).map_err(failed)?;
-        disk::remove(&next_path(path)).map_err(failed)?;
         let manifest = Manifest::read(path).map_err(failed)?;
-        let (mut end, skipped) = End::find(path, file, &manifest, rotation).map_err(failed)?;
+        let closed = || End::of_closed(path, &manifest);
+        let restored = journal::restore(&file, path, closed, &clock).map_err(failed_journal)?;
+        let torn = set_torn_end_aside(&file, path, &clock).map_err(failed)?;
+        // What a process that was killed has left may be in memory alone.
+        file.sync_all().map_err(failed)?;
+        disk::remove(&next_path(path)).map_err(failed)?;
+        let (mut end, skipped) = End::find(file, closed, rotation).map_err(failed)?;
         end.open_journal(path, is_in_memory).map_err(failed_journal)?;
         if let Some(parent) = path.parent() {
             disk::sync_directory(parent).map_err(failed)?;
@@ -378,7 +381,7 @@ impl AuditLog {
         let is_sound = self.open_standing().is_ok();
         lock(&self.standing).closed = true;
         self.commits.end();
-        if is_sound {
+        if is_sound && end.file.sync_data().is_ok() {
             // Should it fail, the next start finds in the journal what the file holds too.
             end.leave_journal(&self.path).ok();
         }
@@ -535,8 +538,10 @@ impl AuditLog {
             };
             start = found;
         }
-        if start >= end.close_at && self.close_file(&mut end) {
-            start = 0;
+        if start >= end.close_at {
+            start = if self.close_file(&mut end) { 0 } else { start };
+            // It may have turned out that nothing can be promised any more.
+            self.open_standing()?;
         }
         let end = &mut *end;
         // Kept until the end has moved, so that nobody else is promised the same room.
@@ -607,6 +612,7 @@ impl AuditLog {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is in the way", closed.display())));
         }
         disk::remove(&next)?;
+        end.file.sync_data().inspect_err(|_| lock(&self.standing).uncertain = true)?;
         end.leave_journal(&self.path)?;
         let file = Arc::new(disk::open_append(&next)?);
         file.try_lock().map_err(io::Error::from)?;
@@ -634,34 +640,40 @@ impl AuditLog {
         // A crash that loses the names loses no record: the next start finds the files under the old ones or the new.
         if let Err(error) = self.path.parent().map_or(Ok(()), disk::sync_directory) {
             *lock(&self.trouble) = Some(failed_write(error));
+            // Syncing the file itself makes its name durable as well.
+            end.give_up_journal(&self.path).ok();
         }
         Ok(())
     }
 }
 
 impl End {
-    /// The chain goes on from the last record of the newest file that has one, or from what the manifest says of files that are gone.
-    fn find(path: &Path, file: File, manifest: &Manifest, rotation: Rotation) -> io::Result<(Self, u64)> {
-        let (found, skipped) = chain_end(&file)?;
-        let mut head = found;
+    /// Where the chain stands before the file that is written: behind the last record of the newest closed one that has any, or by what the
+    /// manifest says of files that are gone.
+    fn of_closed(path: &Path, manifest: &Manifest) -> io::Result<Head> {
         for closed in segments::closed(path)?.iter().rev() {
-            if head.is_some() {
-                break;
+            if let (Some(head), _) = chain_end(&disk::open(&closed.path)?)? {
+                return Ok(head);
             }
-            head = chain_end(&disk::open(&closed.path)?)?.0;
         }
         let of_manifest = |entry: &Entry| Head { seq: entry.last_seq, hash: entry.head.clone() };
-        let head = head.or_else(|| manifest.entries.iter().max_by_key(|entry| entry.last_seq).map(of_manifest));
+        Ok(manifest.entries.iter().max_by_key(|entry| entry.last_seq).map(of_manifest).unwrap_or_default())
+    }
+
+    /// The chain goes on from the last record of the file, or from `closed`.
+    fn find(file: File, closed: impl Fn() -> io::Result<Head>, rotation: Rotation) -> io::Result<(Self, u64)> {
+        let (found, skipped) = chain_end(&file)?;
+        let head = found.map_or_else(closed, Ok)?;
         let first = chain_start(&file)?.and_then(|(number, at)| Some((number, parse_rfc3339(&at)?)));
         let (length, identity) = (file.metadata()?.len(), disk::Identity::of(&file)?);
-        let (file, head) = (Arc::new(file), head.unwrap_or_default());
+        let file = Arc::new(file);
         let close_at = rotation.file_bytes;
         Ok((Self { file, identity, length, head, first, close_at, lines: String::new(), journal: None }, skipped))
     }
 
     /// Where it is of use: what is in memory does not outlive the machine anyway.
     fn open_journal(&mut self, path: &Path, is_in_memory: fn(&File) -> bool) -> io::Result<()> {
-        self.journal = if is_in_memory(&self.file) { None } else { Journal::open(path)? };
+        self.journal = if is_in_memory(&self.file) { None } else { Journal::open(&self.file, path)? };
         Ok(())
     }
 
@@ -670,10 +682,12 @@ impl End {
         let at = length.saturating_sub(self.lines.len() as u64);
         match self.journal.as_mut().map(|journal| journal.put(at, &self.lines)) {
             Some(Ok(true)) => return Ok(()),
+            // The file itself may be sound.
             Some(Err(_)) => {
-                // The file itself may be sound. What is left of the journal is what the file holds too, until that is closed.
-                self.journal = None;
-                disk::remove(&journal::path(path)).ok();
+                self.file.sync_data()?;
+                // Should that fail too, it is tried again before another file is begun.
+                self.give_up_journal(path).ok();
+                return Ok(());
             }
             Some(Ok(false)) | None => {}
         }
@@ -684,13 +698,18 @@ impl End {
         Ok(())
     }
 
-    /// Makes the file durable by itself.
+    /// Nothing counts any more that is in the journal. The file is durable by itself.
     fn leave_journal(&mut self, path: &Path) -> io::Result<()> {
-        match &mut self.journal {
-            Some(journal) => self.file.sync_data().and_then(|()| journal.clear()),
-            // One that failed may still be there.
-            None => disk::remove(&journal::path(path)),
+        match self.journal.as_mut().map(Journal::clear) {
+            Some(Ok(())) => Ok(()),
+            // One that failed before may still be there.
+            Some(Err(_)) | None => self.give_up_journal(path),
         }
+    }
+
+    fn give_up_journal(&mut self, path: &Path) -> io::Result<()> {
+        self.journal = None;
+        disk::remove(&journal::path(path))
     }
 
     fn is_old(&self, age: Option<Duration>, now: SystemTime) -> bool {

@@ -163,6 +163,19 @@ pub fn open_in_place(path: &Path) -> io::Result<File> {
     private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(path)
 }
 
+/// The same for a file that is there.
+pub fn open_existing(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
+/// Whether another name leads to a file as well (a hard link); `false` where that cannot be told.
+pub fn has_other_names(about: &fs::Metadata) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::fs::MetadataExt::nlink(about) > 1;
+    #[cfg(not(unix))]
+    return false;
+}
+
 /// Whether a file is in memory alone, where nothing outlives the machine; `false` where that cannot be told.
 #[cfg(target_os = "linux")]
 pub fn is_in_memory(file: &File) -> bool {
@@ -236,6 +249,14 @@ impl Identity {
     #[cfg(not(unix))]
     fn read(_: &fs::Metadata) -> Self {
         Self {}
+    }
+
+    /// Whether both are on one file system, as far as that can be told.
+    pub fn is_beside(self, other: Self) -> bool {
+        #[cfg(unix)]
+        return self.device == other.device;
+        #[cfg(not(unix))]
+        return self == other;
     }
 
     /// How many bytes the file has, if `path` still names it: not removed, not replaced; one look at the disk.

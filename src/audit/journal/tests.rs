@@ -114,7 +114,7 @@ fn a_full_journal_begins_at_the_front_once_the_file_is_durable() {
 #[test]
 fn lines_that_find_no_room_change_nothing() {
     let log = crashed(1);
-    let (mut journal, before) = (Journal::open(&log).unwrap().unwrap(), text(&path(&log)));
+    let (mut journal, before) = (Journal::open(&disk::open(&log).unwrap(), &log).unwrap().unwrap(), text(&path(&log)));
     assert!(!journal.put(0, &"x".repeat(SIZE)).unwrap());
     assert!(text(&path(&log)) == before);
     assert!(journal.put(0, &"x".repeat(SIZE / 2)).unwrap() && !journal.put(0, &"x".repeat(SIZE / 2)).unwrap());
@@ -163,6 +163,80 @@ fn a_trail_that_is_another_one_is_left_alone() {
     assert!(open(&young).1.unfit.is_some(), "its first records are not those of the journal");
 }
 
+/// What the next start makes of the trail that `damage` leaves: how many records it puts back, and how many are there then.
+#[track_caller]
+fn after(log: &Path, damage: impl FnOnce(String) -> String) -> (u64, usize) {
+    let copy = damaged(log, |text| damage(String::from_utf8(text).unwrap()).into_bytes());
+    let (_, opened) = open(&copy);
+    assert_eq!(opened.unfit, None);
+    (opened.put_back, whole(&copy))
+}
+
+#[test]
+fn what_is_there_is_known_by_its_place_in_the_chain_not_in_the_file() {
+    let log = scratch();
+    let (opened, _) = open(&log);
+    let note = |text: &str| disk::open_append(&log).unwrap().write_all(text.as_bytes()).unwrap();
+    record(&opened, 2);
+    drop(opened);
+    note("first note\n");
+    let (opened, _) = open(&log);
+    record(&opened, 2);
+    note("second note\n");
+    record(&opened, 1);
+    // Written, but the process ended before it was durable.
+    let mut head = opened.flush().unwrap();
+    drop(opened);
+    let mut more = String::new();
+    chain::seal(&mut more, "1970-01-01T00:00:00.000Z", "{\"eventType\":\"runtime_start\"}", &mut head);
+    let without = |name: &'static str| move |text: String| text.replace(name, "");
+    assert_eq!(after(&log, without("second note\n")), (0, 5), "somebody has tidied up");
+    assert_eq!(after(&log, without("first note\n")), (0, 5));
+    let until = |name: &'static str| move |text: String| text[..text.find(name).unwrap()].to_owned();
+    assert_eq!(after(&log, until("first note")), (3, 5), "a note before the first frame is lost");
+    assert_eq!(after(&log, until("t note")), (3, 5), "it is torn");
+    assert_eq!(after(&log, until("second note")), (1, 5));
+    assert_eq!(after(&log, |text| text + &more), (0, 6));
+    let holed = |text: String| {
+        let at = text.find("first note\n").unwrap() + 20;
+        format!("{}{}{}{more}", &text[..at], "\0".repeat(100), &text[at + 100..])
+    };
+    assert_eq!(after(&log, holed), (3, 5));
+}
+
+#[test]
+fn records_that_are_in_a_closed_file_are_not_put_back_once_more() {
+    let log = crashed(3);
+    disk::rename(&log, &segments::closed_path(&log, 1)).unwrap();
+    let (opened_log, opened) = open(&log);
+    assert_eq!((opened.put_back, opened.unfit, text(&log).len()), (0, None, 0));
+    record(&opened_log, 1);
+    assert_eq!(opened_log.flush().unwrap().seq, 4);
+    // The first of them are in a closed file, as if its name alone had become durable.
+    let log = crashed(5);
+    let all = String::from_utf8(text(&log)).unwrap();
+    let end = all.match_indices('\n').nth(2).unwrap().0 + 1;
+    disk::write_private(&segments::closed_path(&log, 1), &all.as_bytes()[..end]).unwrap();
+    disk::write_private(&log, b"").unwrap();
+    assert_eq!((open(&log).1.put_back, text(&log)), (2, all.as_bytes()[end..].to_vec()));
+}
+
+#[test]
+fn links_and_files_with_other_names_are_not_written_over() {
+    let log = crashed(1);
+    let elsewhere = log.with_file_name("elsewhere");
+    disk::rename(&path(&log), &elsewhere).unwrap();
+    let before = text(&elsewhere);
+    std::os::unix::fs::symlink(&elsewhere, path(&log)).unwrap();
+    record(&open(&log).0, 1);
+    assert!(!disk::is_link(&path(&log)) && text(&elsewhere) == before);
+    disk::rename(&path(&log), &elsewhere).unwrap();
+    let before = text(&elsewhere);
+    std::fs::hard_link(&elsewhere, path(&log)).unwrap();
+    record(&open(&log).0, 1);
+    assert!(text(&elsewhere) == before && begins(&log).len() == 1);
+}
+
 #[test]
 fn a_removed_file_is_put_back_as_far_as_it_is_known() {
     let log = crashed(3);
@@ -209,6 +283,13 @@ fn h37_without_a_journal_the_file_itself_is_durable() {
     let (opened, _) = open(&log);
     record(&opened, 1);
     assert_eq!((whole(&log), begins(&log).len()), (4, 1), "the next start has one again");
+    drop(opened);
+    let (opened, _) = try_open(&log, Rotation { file_age: Some(Duration::ZERO), ..Rotation::default() }).unwrap();
+    record(&opened, 1);
+    opened.break_journal_for_tests();
+    assert!(opened.tend().iter().all(|done| matches!(done, super::super::Upkeep::Closed(_))));
+    record(&opened, 2);
+    assert_eq!(begins(&log).len(), 2, "another file has one again");
 }
 
 #[test]

@@ -90,9 +90,10 @@ impl Reactor {
 
     /// Changes the number of workers to what their requests call for.
     pub(super) fn adapt(&mut self) {
-        let before = self.limit.now();
-        self.limit.adapt(&self.load(), self.now);
-        if self.limit.now() > before {
+        let (before, load) = (self.limit.now(), self.load());
+        self.limit.adapt(&load, self.now);
+        // Others take the place of workers that wait for a disk.
+        if self.limit.now() > before || load.in_hand < self.at_work() {
             self.parts.crew.hire(self.limit.now());
         }
     }
