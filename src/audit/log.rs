@@ -7,24 +7,25 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
-use std::io::{self, Seek, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::chain::{self, Head};
 use super::commit::{Commits, Outcomes, Record};
-use super::ends::{chain_end, chain_start, ends_a_line, set_torn_end_aside};
+use super::ends::{ends_a_line, set_torn_end_aside};
 use super::error::AuditError;
 use super::event::Event;
-use super::journal::{self, Journal, Restored};
+use super::journal::{self, Restored};
 use super::room::Room;
 use super::segments::{self, Entry, Fate, Manifest};
+use super::written::{End, Unwritten, put_behind};
 use crate::base::disk;
 use crate::base::host::{Clock, Stopwatch, lock};
 use crate::base::pace::Pace;
-use crate::base::time::{parse_rfc3339, rfc3339};
+use crate::base::time::rfc3339;
 
 /// When files are closed, and when closed ones are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,9 +82,6 @@ const MAX_COALESCED: usize = 64;
 /// For so long a look at the file counts.
 const TRUST: Duration = Duration::from_millis(10);
 
-/// How often lines are written until they stand alone in a file that somebody else writes to as well.
-const FOREIGN_TRIES: u32 = 3;
-
 /// Whether this build only shows, in a benchmark, what the trail costs.
 pub const WRITES_NOTHING: bool = cfg!(feature = "measure-without-audit");
 
@@ -130,23 +128,6 @@ pub struct AuditLog {
     tended: Pace,
     /// Why a file could not be closed, until somebody is told.
     trouble: Mutex<Option<AuditError>>,
-}
-
-/// Where the trail goes on.
-#[derive(Debug)]
-struct End {
-    file: Arc<File>,
-    identity: disk::Identity,
-    length: u64,
-    head: Head,
-    /// Number and time of the file's first record.
-    first: Option<(u64, SystemTime)>,
-    /// Closed when it is so long.
-    close_at: u64,
-    /// Room for lines.
-    lines: String,
-    /// What makes them durable; without it the file is synced.
-    journal: Option<Journal>,
 }
 
 /// What is known of the file without waiting for whoever writes.
@@ -645,115 +626,6 @@ impl AuditLog {
         }
         Ok(())
     }
-}
-
-impl End {
-    /// Where the chain stands before the file that is written: behind the last record of the newest closed one that has any, or by what the
-    /// manifest says of files that are gone.
-    fn of_closed(path: &Path, manifest: &Manifest) -> io::Result<Head> {
-        for closed in segments::closed(path)?.iter().rev() {
-            if let (Some(head), _) = chain_end(&disk::open(&closed.path)?)? {
-                return Ok(head);
-            }
-        }
-        let of_manifest = |entry: &Entry| Head { seq: entry.last_seq, hash: entry.head.clone() };
-        Ok(manifest.entries.iter().max_by_key(|entry| entry.last_seq).map(of_manifest).unwrap_or_default())
-    }
-
-    /// The chain goes on from the last record of the file, or from `closed`.
-    fn find(file: File, closed: impl Fn() -> io::Result<Head>, rotation: Rotation) -> io::Result<(Self, u64)> {
-        let (found, skipped) = chain_end(&file)?;
-        let head = found.map_or_else(closed, Ok)?;
-        let first = chain_start(&file)?.and_then(|(number, at)| Some((number, parse_rfc3339(&at)?)));
-        let (length, identity) = (file.metadata()?.len(), disk::Identity::of(&file)?);
-        let file = Arc::new(file);
-        let close_at = rotation.file_bytes;
-        Ok((Self { file, identity, length, head, first, close_at, lines: String::new(), journal: None }, skipped))
-    }
-
-    /// Where it is of use: what is in memory does not outlive the machine anyway.
-    fn open_journal(&mut self, path: &Path, is_in_memory: fn(&File) -> bool) -> io::Result<()> {
-        self.journal = if is_in_memory(&self.file) { None } else { Journal::open(&self.file, path)? };
-        Ok(())
-    }
-
-    /// Makes the lines durable that were put before `length`.
-    fn make_durable(&mut self, length: u64, path: &Path) -> io::Result<()> {
-        let at = length.saturating_sub(self.lines.len() as u64);
-        match self.journal.as_mut().map(|journal| journal.put(at, &self.lines)) {
-            Some(Ok(true)) => return Ok(()),
-            // The file itself may be sound.
-            Some(Err(_)) => {
-                self.file.sync_data()?;
-                // Should that fail too, it is tried again before another file is begun.
-                self.give_up_journal(path).ok();
-                return Ok(());
-            }
-            Some(Ok(false)) | None => {}
-        }
-        self.file.sync_data()?;
-        if let Some(journal) = &mut self.journal {
-            journal.begin_anew();
-        }
-        Ok(())
-    }
-
-    /// Nothing counts any more that is in the journal. The file is durable by itself.
-    fn leave_journal(&mut self, path: &Path) -> io::Result<()> {
-        match self.journal.as_mut().map(Journal::clear) {
-            Some(Ok(())) => Ok(()),
-            // One that failed before may still be there.
-            Some(Err(_)) | None => self.give_up_journal(path),
-        }
-    }
-
-    fn give_up_journal(&mut self, path: &Path) -> io::Result<()> {
-        self.journal = None;
-        disk::remove(&journal::path(path))
-    }
-
-    fn is_old(&self, age: Option<Duration>, now: SystemTime) -> bool {
-        let since = self.first.and_then(|(_, first)| now.duration_since(first).ok());
-        age.zip(since).is_some_and(|(age, since)| since >= age)
-    }
-}
-
-/// Lines that were not written.
-struct Unwritten {
-    error: io::Error,
-    /// Whether the file is as it was before.
-    is_whole: bool,
-}
-
-/// Appends lines to a file that ended in a whole line at `start` when that was looked at; where it ends now. Should somebody else have
-/// written a piece of a line since then, they are written once more on lines of their own.
-fn put_behind(mut file: &File, start: u64, lines: &str) -> Result<u64, Unwritten> {
-    let mut place = start;
-    for _ in 0..FOREIGN_TRIES {
-        let put = file.write_all(lines.as_bytes()).and_then(|()| file.stream_position());
-        let end = match put {
-            Ok(end) => end,
-            Err(error) => {
-                // A disk that filled up may have taken a part of it; what others have written since is not ours to cut off, nor is what
-                // they have cut off to be filled up.
-                let more = file.metadata().ok().and_then(|about| about.len().checked_sub(place));
-                let is_ours = more.is_some_and(|more| more <= lines.len() as u64);
-                return Err(Unwritten { error, is_whole: is_ours && file.set_len(place).is_ok() });
-            }
-        };
-        let began = end.saturating_sub(lines.len() as u64);
-        if began < place {
-            let error = io::Error::new(io::ErrorKind::InvalidData, "somebody has cut the file");
-            return Err(Unwritten { error, is_whole: false });
-        }
-        // Appending moves the place in the file behind what was written.
-        if began == place || ends_a_line(file, began).unwrap_or(false) {
-            return Ok(end);
-        }
-        place = end;
-    }
-    let error = io::Error::new(io::ErrorKind::ResourceBusy, "somebody else keeps writing into the file");
-    Err(Unwritten { error, is_whole: false })
 }
 
 /// Where the next file is made before it takes the place of the present one.

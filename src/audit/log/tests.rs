@@ -4,6 +4,7 @@ use super::super::chain::{Break, Verifier};
 use super::super::event::EventType;
 use super::*;
 use crate::base::host;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
 use std::time::SystemTime;
