@@ -5,7 +5,7 @@
 //! durable here, which is quicker. The trail itself is synced when the journal is full, before a file is closed, and at the end. Should
 //! the machine go down in between, the next start puts back what the trail lacks ([`restore`]).
 //!
-//! Each write is a frame of whole blocks: a line of JSON that says which lines follow and where they stand in the trail, those lines, and
+//! Each write is a frame of whole blocks: a line of JSON that says how many bytes of lines follow, those lines, and
 //! newlines up to the end of the block. No block that counts is written twice. Frames count from the front as long as they are of one round.
 
 use std::fs::File;
@@ -42,64 +42,55 @@ pub(super) fn path(log: &Path) -> PathBuf {
 struct Label {
     /// Frames of one round follow each other from the front on.
     round: String,
-    /// Where the lines begin in the trail's file.
-    at: u64,
-    /// Their length.
+    /// The length of the lines.
     bytes: u64,
     /// SHA-256 over all of it.
     check: String,
 }
 
 impl Label {
-    fn of(round: &str, at: u64, lines: &[u8]) -> Self {
+    fn of(round: &str, lines: &[u8]) -> Self {
         let mut hasher = Sha256::new();
-        hasher.update(format!("{round} {at} "));
+        hasher.update(round);
+        hasher.update(b" ");
         hasher.update(lines);
         let check = digest::hex(&hasher.finalize());
-        Self { round: round.to_owned(), at, bytes: lines.len() as u64, check }
+        Self { round: round.to_owned(), bytes: lines.len() as u64, check }
     }
 }
 
-/// Lines that were made durable, and where they stand in the trail's file.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Frame<'a> {
-    at: u64,
-    pub(crate) lines: &'a [u8],
-}
-
 /// Puts lines and what is said of them into `frame`, in whole blocks.
-fn seal(round: &str, at: u64, lines: &str, frame: &mut Vec<u8>) {
+fn seal(round: &str, lines: &str, frame: &mut Vec<u8>) {
     frame.clear();
-    let label = serde_json::to_string(&Label::of(round, at, lines.as_bytes())).unwrap_or_default();
+    let label = serde_json::to_string(&Label::of(round, lines.as_bytes())).unwrap_or_default();
     for part in [label.as_str(), "\n", lines] {
         frame.extend_from_slice(part.as_bytes());
     }
     frame.resize(frame.len().next_multiple_of(BLOCK), b'\n');
 }
 
-/// The frames that count, in their order.
-pub(crate) fn frames(journal: &[u8]) -> Vec<Frame<'_>> {
+/// The lines of the frames that count, in their order.
+pub(crate) fn frames(journal: &[u8]) -> Vec<&[u8]> {
     let (mut found, mut place, mut round) = (Vec::new(), 0, None);
-    while let Some((label, frame, length)) = journal.get(place..).and_then(frame) {
+    while let Some((label, lines, length)) = journal.get(place..).and_then(frame) {
         if *round.get_or_insert_with(|| label.round.clone()) != label.round {
             break;
         }
-        found.push(frame);
+        found.push(lines);
         place += length;
     }
     found
 }
 
-/// The frame at the front, and its length.
-fn frame(journal: &[u8]) -> Option<(Label, Frame<'_>, usize)> {
+/// The lines of the frame at the front, and its length.
+fn frame(journal: &[u8]) -> Option<(Label, &[u8], usize)> {
     let first = &journal[..journal.len().min(BLOCK)];
     let end = first.iter().position(|byte| *byte == b'\n')?;
     let label: Label = serde_json::from_slice(&first[..end]).ok()?;
     let after = end.checked_add(1)?.checked_add(usize::try_from(label.bytes).ok()?)?;
     let lines = journal.get(end + 1..after)?;
-    let is_whole = Label::of(&label.round, label.at, lines).check == label.check;
-    let frame = Frame { at: label.at, lines };
-    is_whole.then(|| (label, frame, after.next_multiple_of(BLOCK)))
+    let is_whole = Label::of(&label.round, lines).check == label.check;
+    is_whole.then(|| (label, lines, after.next_multiple_of(BLOCK)))
 }
 
 /// What became of the frames of a run before.
@@ -150,9 +141,9 @@ pub(super) fn restore(
 type Known<'a> = (&'a [u8], Link);
 
 /// The records of these frames, each of which follows the one before.
-fn records<'a>(frames: &[Frame<'a>]) -> Vec<Known<'a>> {
+fn records<'a>(frames: &[&'a [u8]]) -> Vec<Known<'a>> {
     let mut records: Vec<Known<'a>> = Vec::new();
-    for line in frames.iter().flat_map(|frame| frame.lines.split(|byte| *byte == b'\n')) {
+    for line in frames.iter().flat_map(|frame| frame.split(|byte| *byte == b'\n')) {
         let Some(link) = chain::read_link(line) else { continue };
         if records.last().is_some_and(|(_, before)| !link.follows(&before.head)) {
             break;
@@ -306,10 +297,10 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Makes lines durable that stand at `at` in the trail's file; `false` when there is no room, and nothing was done.
-    pub(super) fn put(&mut self, at: u64, lines: &str) -> io::Result<bool> {
+    /// Makes lines durable that stand at the end of the trail's file; `false` when there is no room, and nothing was done.
+    pub(super) fn put(&mut self, lines: &str) -> io::Result<bool> {
         let mut frame = std::mem::take(&mut self.frame);
-        seal(&format!("{}-{}", self.run, self.number), at, lines, &mut frame);
+        seal(&format!("{}-{}", self.run, self.number), lines, &mut frame);
         let fits = self.end + frame.len() <= SIZE;
         if fits {
             self.is_blank = false;

@@ -551,7 +551,7 @@ impl AuditLog {
                 return Err(failed_write(error));
             }
         };
-        let uncertain = end.make_durable(length, &self.path).is_err();
+        let uncertain = end.make_durable(&self.path).is_err();
         end.first.get_or_insert((end.head.seq + 1, first.at));
         (end.length, end.head) = (length, head);
         end.lines.shrink_to(MOST_ROOM);

@@ -70,10 +70,9 @@ impl End {
         Ok(())
     }
 
-    /// Makes the lines durable that were put before `length`.
-    pub(super) fn make_durable(&mut self, length: u64, path: &Path) -> io::Result<()> {
-        let at = length.saturating_sub(self.lines.len() as u64);
-        match self.journal.as_mut().map(|journal| journal.put(at, &self.lines)) {
+    /// Makes the lines durable that were put at the end.
+    pub(super) fn make_durable(&mut self, path: &Path) -> io::Result<()> {
+        match self.journal.as_mut().map(|journal| journal.put(&self.lines)) {
             Some(Ok(true)) => return Ok(()),
             // The file itself may be sound.
             Some(Err(_)) => {

@@ -32,7 +32,7 @@ fn check_line(line: &[u8]) {
 
 /// Nothing is put back that does not stand in the journal, and no more than that.
 fn check_frames(journal: &[u8]) {
-    let lines: usize = frames(journal).iter().map(|frame| frame.lines.len()).sum();
+    let lines: usize = frames(journal).iter().map(|frame| frame.len()).sum();
     assert!(lines <= journal.len(), "{lines} bytes of {}", journal.len());
 }
 

@@ -36,9 +36,11 @@ fn text(path: &Path) -> Vec<u8> {
     disk::read(path, 1 << 24).unwrap()
 }
 
-/// Where the frames begin that count.
-fn begins(log: &Path) -> Vec<u64> {
-    frames(&text(&path(log))).iter().map(|frame| frame.at).collect()
+/// Where the lines of the frames that count begin in the file.
+fn begins(log: &Path) -> Vec<usize> {
+    let (journal, text) = (text(&path(log)), text(log));
+    let place = |lines: &[u8]| text.windows(lines.len()).position(|piece| piece == lines).unwrap();
+    frames(&journal).into_iter().map(place).collect()
 }
 
 /// The numbers of the sound records, if each follows the one before.
@@ -105,7 +107,7 @@ fn a_full_journal_begins_at_the_front_once_the_file_is_durable() {
     let log = crashed(SIZE / BLOCK + 20);
     let began = begins(&log);
     assert!(began.len() == 19 && began[0] > 0, "{} frames from {} on", began.len(), began[0]);
-    let first = usize::try_from(began[0]).unwrap();
+    let first = began[0];
     let lost = damaged(&log, |text| text[..first].to_vec());
     assert_eq!(open(&lost).1.put_back, 19);
     assert_eq!(text(&lost), text(&log));
@@ -115,12 +117,12 @@ fn a_full_journal_begins_at_the_front_once_the_file_is_durable() {
 fn lines_that_find_no_room_change_nothing() {
     let log = crashed(1);
     let (mut journal, before) = (Journal::open(&disk::open(&log).unwrap(), &log).unwrap().unwrap(), text(&path(&log)));
-    assert!(!journal.put(0, &"x".repeat(SIZE)).unwrap());
+    assert!(!journal.put(&"x".repeat(SIZE)).unwrap());
     assert!(text(&path(&log)) == before);
-    assert!(journal.put(0, &"x".repeat(SIZE / 2)).unwrap() && !journal.put(0, &"x".repeat(SIZE / 2)).unwrap());
+    assert!(journal.put(&"x".repeat(SIZE / 2)).unwrap() && !journal.put(&"x".repeat(SIZE / 2)).unwrap());
     journal.begin_anew();
-    assert!(journal.put(7, "x\n").unwrap());
-    assert_eq!(begins(&log), [7]);
+    assert!(journal.put("x\n").unwrap());
+    assert_eq!(frames(&text(&path(&log))), [b"x\n"]);
 }
 
 #[test]
@@ -251,7 +253,7 @@ fn nothing_counts_any_more_after_a_stop_or_in_another_file() {
     let (opened, _) = open(&log);
     record(&opened, 2);
     opened.close();
-    assert_eq!(begins(&log), Vec::<u64>::new());
+    assert_eq!(begins(&log), Vec::<usize>::new());
     drop(opened);
     let rotation = Rotation { file_bytes: 400, ..Rotation::default() };
     let (opened, _) = try_open(&log, rotation).unwrap();
@@ -307,11 +309,11 @@ fn h38_it_is_private_and_one_that_is_no_file_stops_the_start() {
 #[test]
 fn frames_count_until_the_first_that_is_not_whole_or_of_another_round() {
     let (mut journal, mut frame) = (Vec::new(), Vec::new());
-    for (round, at, lines) in [("a-0", 0, "one\n"), ("a-0", 4, "two\n"), ("b-0", 8, "old\n")] {
-        seal(round, at, lines, &mut frame);
+    for (round, lines) in [("a-0", "one\n"), ("a-0", "two\n"), ("b-0", "old\n")] {
+        seal(round, lines, &mut frame);
         journal.extend_from_slice(&frame);
     }
-    let expected = [Frame { at: 0, lines: b"one\n" }, Frame { at: 4, lines: b"two\n" }];
+    let expected = [b"one\n", b"two\n"];
     assert_eq!(frames(&journal), expected);
     let length = journal.windows(5).position(|piece| piece == b"\none\n").unwrap() + 5;
     for at in (0..length).chain(BLOCK..BLOCK + length) {
@@ -320,6 +322,6 @@ fn frames_count_until_the_first_that_is_not_whole_or_of_another_round() {
         assert_eq!(frames(&changed), expected[..at / BLOCK], "byte {at}");
         assert_eq!(frames(&journal[..at]), expected[..at / BLOCK], "{at} bytes");
     }
-    seal("a-0", 0, &"x".repeat(3 * BLOCK), &mut frame);
+    seal("a-0", &"x".repeat(3 * BLOCK), &mut frame);
     assert_eq!((frame.len(), frames(&frame).len()), (4 * BLOCK, 1));
 }
