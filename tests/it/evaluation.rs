@@ -12,7 +12,14 @@ use crate::world::World;
 const EVAL: &str = env!("CARGO_BIN_EXE_open-cli-eval");
 
 /// Free ports for all three.
-const FREE: &str = "--broker-addr 127.0.0.1:0 --demo-addr 127.0.0.1:0 --toolbox-addr 127.0.0.1:0";
+/// Ports are picked at setup and used later: on an address of their own nobody's connections take them in between. Linux alone has more
+/// than one on loopback from the start.
+const PICKED: &str = if cfg!(target_os = "linux") { "127.0.0.77:0" } else { "127.0.0.1:0" };
+
+/// Flags for ports that are picked.
+fn picked() -> String {
+    format!("--broker-addr {PICKED} --demo-addr {PICKED} --toolbox-addr {PICKED}")
+}
 
 /// A world whose stack in `stack` is stopped at the end, also when the test fails.
 struct Stacked(World);
@@ -27,7 +34,7 @@ impl Stacked {
     fn new() -> Self {
         let world = World::new();
         world
-            .run(&format!("open-cli-eval setup --dir stack {FREE}"))
+            .run(&format!("open-cli-eval setup --dir stack {}", picked()))
             .stdout("set up in stack; start it with: open-cli-eval up --dir stack\n");
         Self(world)
     }
@@ -234,7 +241,7 @@ fn the_four_commands_of_the_example_work_as_written() {
     let programs = Path::new(EVAL).parent().unwrap();
     let mut shell = world.command("bash");
     for name in ["BROKER", "DEMO", "TOOLBOX"] {
-        shell.env(format!("OPEN_CLI_EVAL_{name}_ADDR"), "127.0.0.1:0");
+        shell.env(format!("OPEN_CLI_EVAL_{name}_ADDR"), PICKED);
     }
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
     let lines = format!("trap ./examples/local-authentik/down.sh EXIT\n{}\n", COMMANDS.join("\n"));
