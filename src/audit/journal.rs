@@ -5,8 +5,8 @@
 //! durable here, which is quicker. The trail itself is synced when the journal is full, before a file is closed, and at the end. Should
 //! the machine go down in between, the next start puts back what the trail lacks ([`restore`]).
 //!
-//! Each write is a frame of whole blocks: a line of JSON that says how many bytes of lines follow, those lines, and
-//! newlines up to the end of the block. No block that counts is written twice. Frames count from the front as long as they are of one round.
+//! Each write is a frame of whole blocks: a line of JSON that says how many bytes of lines follow, those lines, and newlines up to the end
+//! of the block. No block that counts is written twice. Frames count from the front as long as they are of one round.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -62,7 +62,7 @@ impl Label {
 /// Puts lines and what is said of them into `frame`, in whole blocks.
 fn seal(round: &str, lines: &str, frame: &mut Vec<u8>) {
     frame.clear();
-    let label = serde_json::to_string(&Label::of(round, lines.as_bytes())).unwrap_or_default();
+    let label = serde_json::to_string(&Label::of(round, lines.as_bytes())).expect("texts and numbers are JSON");
     for part in [label.as_str(), "\n", lines] {
         frame.extend_from_slice(part.as_bytes());
     }
@@ -172,10 +172,12 @@ fn lacking<'a, 'b>(
     let mut lines = LinesForward::new(log.try_clone()?, place)?;
     let at_place = lines.next()?.and_then(chain::read_link).map(|link| link.head);
     let is_before = |head: &Head| records.first().is_some_and(|(_, first)| first.follows(head));
-    let (before, mut from) = match (at_place.filter(is_before), last_link(log, place)?) {
-        (Some(before), _) => (before, place + lines.read()),
-        (None, Some(before)) => (before, place),
-        (None, None) => (closed()?, 0),
+    let (before, mut from) = match at_place.filter(is_before) {
+        Some(before) => (before, place + lines.read()),
+        None => match last_link(log, place)? {
+            Some(before) => (before, place),
+            None => (closed()?, 0),
+        },
     };
     if records.last().is_none_or(|(_, link)| link.head.seq <= before.seq) {
         return Ok(Lacking::Nothing);
@@ -287,6 +289,7 @@ impl Journal {
         let run = host::random_id()?;
         let mut journal = Self { file, run, number: 0, end: 0, is_blank: false, frame: Vec::new() };
         if about.len() == SIZE as u64 {
+            journal.is_blank = journal.begins_blank()?;
             journal.clear()?;
         } else {
             // Not by setting its length: the disk would be asked for a place at the first write.
@@ -295,6 +298,14 @@ impl Journal {
             journal.file.sync_all()?;
         }
         Ok(journal)
+    }
+
+    /// Whether it is as a stop leaves it: frames count from the front.
+    fn begins_blank(&self) -> io::Result<bool> {
+        let mut first = [0; BLOCK];
+        (&self.file).seek(SeekFrom::Start(0))?;
+        (&self.file).read_exact(&mut first)?;
+        Ok(first == [b'\n'; BLOCK])
     }
 
     /// Makes lines durable that stand at the end of the trail's file; `false` when there is no room, and nothing was done.

@@ -1,9 +1,9 @@
 //! The audit trail: one writer, records durable when it says so, locked for life (H37, H39).
 //!
-//! Records that come at once are written and made durable together (`commit`, `journal`). What cannot be written whole is cut off again, so
-//! that the file always ends in a whole line; after a failed sync nothing is promised any more and every further record is refused until a restart.
-//! A file that is large or old enough is closed and another one begun (`segments`). Frequent events are counted in memory and written
-//! now and then.
+//! Records that come at once are written and made durable together (`commit`, `journal`). What cannot be written whole is cut off again,
+//! so that the file always ends in a whole line; after a failed sync nothing is promised any more and every further record is refused
+//! until a restart. A file that is large or old enough is closed and another one begun (`segments`). Frequent events are counted in
+//! memory and written now and then.
 
 use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
@@ -126,7 +126,7 @@ pub struct AuditLog {
     untended: AtomicBool,
     /// How often they are looked at besides.
     tended: Pace,
-    /// Why a file could not be closed, until somebody is told.
+    /// Why a file could not be closed, or its journal not be written, until somebody is told.
     trouble: Mutex<Option<AuditError>>,
 }
 
@@ -551,7 +551,11 @@ impl AuditLog {
                 return Err(failed_write(error));
             }
         };
-        let uncertain = end.make_durable(&self.path).is_err();
+        let durable = end.make_durable(&self.path);
+        let uncertain = durable.is_err();
+        if let Ok(Some(error)) = durable {
+            *lock(&self.trouble) = Some(failed_write(error));
+        }
         end.first.get_or_insert((end.head.seq + 1, first.at));
         (end.length, end.head) = (length, head);
         end.lines.shrink_to(MOST_ROOM);

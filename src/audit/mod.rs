@@ -1,8 +1,8 @@
 //! What was done (contract 11): one JSON object a line, chained by hashes, durable before the answer leaves.
 //!
-//! `event` says what a record holds, `chain` seals and verifies lines (both pure), `log` takes records one after the other, `written` is the file that they go into, `commit` puts
-//! together what comes at once, `journal` makes it durable, `room` keeps a place on the disk for what is still to come, `segments` names the files of a trail and keeps
-//! their manifest, `read` gives pages of it without getting in the way, `verify` checks all of it.
+//! `event` says what a record holds, `chain` seals and verifies lines (both pure), `log` takes records one after the other, `written` is
+//! the file that they go into, `commit` puts together what comes at once, `journal` makes it durable, `room` keeps a place on the disk for
+//! what is still to come, `segments` names the files of a trail and keeps their manifest, `read` gives pages of it without getting in the way, `verify` checks all of it.
 
 pub mod chain;
 mod commit;

@@ -70,16 +70,16 @@ impl End {
         Ok(())
     }
 
-    /// Makes the lines durable that were put at the end.
-    pub(super) fn make_durable(&mut self, path: &Path) -> io::Result<()> {
+    /// Makes the lines durable that were put at the end. When only the journal failed, why: from then on the file itself is synced.
+    pub(super) fn make_durable(&mut self, path: &Path) -> io::Result<Option<io::Error>> {
         match self.journal.as_mut().map(|journal| journal.put(&self.lines)) {
-            Some(Ok(true)) => return Ok(()),
+            Some(Ok(true)) => return Ok(None),
             // The file itself may be sound.
-            Some(Err(_)) => {
+            Some(Err(error)) => {
                 self.file.sync_data()?;
                 // Should that fail too, it is tried again before another file is begun.
                 self.give_up_journal(path).ok();
-                return Ok(());
+                return Ok(Some(error));
             }
             Some(Ok(false)) | None => {}
         }
@@ -87,7 +87,7 @@ impl End {
         if let Some(journal) = &mut self.journal {
             journal.begin_anew();
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Nothing counts any more that is in the journal. The file is durable by itself.

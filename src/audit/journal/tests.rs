@@ -114,6 +114,21 @@ fn a_full_journal_begins_at_the_front_once_the_file_is_durable() {
 }
 
 #[test]
+fn a_journal_that_a_stop_left_is_not_written_at_a_start() {
+    let log = crashed(1);
+    open(&log).0.close();
+    // Behind the front nothing counts, so that a mark there is left alone.
+    let mut journal = text(&path(&log));
+    assert!(journal.iter().all(|byte| *byte == b'\n'), "nothing is left of its records");
+    journal[SIZE - 1] = b'x';
+    disk::write_private(&path(&log), &journal).unwrap();
+    let (opened, _) = open(&log);
+    assert!(text(&path(&log)) == journal);
+    record(&opened, 1);
+    assert_eq!(begins(&log).len(), 1);
+}
+
+#[test]
 fn lines_that_find_no_room_change_nothing() {
     let log = crashed(1);
     let (mut journal, before) = (Journal::open(&disk::open(&log).unwrap(), &log).unwrap().unwrap(), text(&path(&log)));
@@ -281,6 +296,8 @@ fn h37_without_a_journal_the_file_itself_is_durable() {
     opened.break_journal_for_tests();
     record(&opened, 2);
     assert!(!disk::exists(&path(&log)), "what failed is gone");
+    let told = opened.tend();
+    assert!(matches!(&told[..], [super::super::Upkeep::Failed(_)]), "{told:?}");
     drop(opened);
     let (opened, _) = open(&log);
     record(&opened, 1);
