@@ -151,9 +151,9 @@ impl Client {
         self.input.capacity() + self.reader.held() + self.outbox.memory() + self.told.capacity() + request
     }
 
-    /// Sends what can be sent; how many bytes went, or that it is gone.
-    pub(super) fn flush(&mut self) -> Result<usize, ()> {
-        let written = self.outbox.flush(&mut &self.stream.0)?;
+    /// Sends what can be sent, but no more than `most` bytes; how many went, or that it is gone.
+    pub(super) fn flush(&mut self, most: usize) -> Result<usize, ()> {
+        let written = self.outbox.flush(&mut &self.stream.0, most)?;
         self.moved += written as u64;
         Ok(written)
     }

@@ -70,11 +70,11 @@ impl Outbox {
         self.chunks.iter().map(Chunk::memory).sum()
     }
 
-    /// Writes as much as goes; how much, or that the other side is gone.
-    pub(super) fn flush(&mut self, stream: &mut impl Write) -> Result<usize, ()> {
+    /// Writes as much as goes, but no more than `most`; how much, or that the other side is gone.
+    pub(super) fn flush(&mut self, stream: &mut impl Write, most: usize) -> Result<usize, ()> {
         let mut all = 0;
-        while self.pending > 0 {
-            match self.write(stream) {
+        while self.pending > 0 && all < most {
+            match self.write(stream, most - all) {
                 Ok(0) => return Err(()),
                 Ok(written) => {
                     self.drop_front(written);
@@ -91,12 +91,18 @@ impl Outbox {
         Ok(all)
     }
 
-    fn write(&self, stream: &mut impl Write) -> io::Result<usize> {
+    fn write(&self, stream: &mut impl Write, most: usize) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); AT_ONCE];
-        let mut count = 0;
+        let (mut count, mut left) = (0, most);
         for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
+            if left == 0 {
+                break;
+            }
             let from = if count == 0 { self.at } else { 0 };
-            *slice = IoSlice::new(&chunk.bytes()[from..]);
+            let bytes = &chunk.bytes()[from..];
+            let bytes = &bytes[..bytes.len().min(left)];
+            *slice = IoSlice::new(bytes);
+            left -= bytes.len();
             count += 1;
         }
         if count == 1 { stream.write(&slices[0]) } else { stream.write_vectored(&slices[..count]) }
@@ -160,10 +166,22 @@ mod tests {
             let mut narrow = Narrow { taken: Vec::new(), room: 0, each };
             while outbox.pending() > 0 {
                 narrow.room = room;
-                outbox.flush(&mut narrow).unwrap();
+                outbox.flush(&mut narrow, usize::MAX).unwrap();
             }
             assert_eq!((narrow.taken, outbox.memory()), (expected, 0), "{room}, {each}");
         }
+    }
+
+    #[test]
+    fn no_more_is_written_than_is_asked_for() {
+        let mut outbox = Outbox::default();
+        for _ in 0..3 {
+            outbox.put(vec![0; 100]);
+        }
+        let mut wide = Narrow { taken: Vec::new(), room: 1000, each: 70 };
+        assert_eq!(outbox.flush(&mut wide, 150), Ok(150));
+        assert_eq!((wide.taken.len(), outbox.pending()), (150, 150));
+        assert_eq!(outbox.flush(&mut wide, usize::MAX), Ok(150));
     }
 
     #[test]

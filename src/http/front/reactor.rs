@@ -84,6 +84,8 @@ pub(super) struct Reactor {
     pub(super) turns: Turns,
     /// Bytes read in this turn.
     pub(super) spent: usize,
+    /// Bytes sent in this turn.
+    pub(super) sent: usize,
     /// Bytes of unfinished and waiting requests and of untaken answers.
     pub(super) held: usize,
     /// More than this makes clients give way: the limit, or a little more than there was when none of them could.
@@ -160,6 +162,7 @@ impl Reactor {
             lists: Lists::new(),
             turns: Turns::default(),
             spent: 0,
+            sent: 0,
             held: 0,
             bearable: limits.max_held,
             reserved: 0,
@@ -262,7 +265,7 @@ impl Reactor {
     }
 
     fn turn(&mut self) {
-        self.spent = 0;
+        (self.spent, self.sent) = (0, 0);
         // First, since it frees workers.
         self.take_returns();
         for place in self.turns.take() {

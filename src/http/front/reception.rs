@@ -13,7 +13,10 @@ use crate::http::rejection::Rejection;
 const HEAD_PIECE: usize = 4 << 10;
 /// Bytes read of one client in one turn.
 const QUOTA: usize = 32 << 10;
-/// Bytes of bodies read in one turn of all clients: those who ask for little must not wait for those who send much.
+/// Bytes sent to one client at once.
+const AT_ONCE: usize = 256 << 10;
+/// Bytes of bodies read in one turn of all clients, and of large answers sent: those who ask for little must not wait for those who send
+/// or want much.
 const TURN: usize = 1 << 20;
 /// How often a client that takes everything is given more of its stream in one turn.
 const PULLS: usize = 4;
@@ -38,7 +41,7 @@ impl Reactor {
 
     fn read_requests(&mut self, place: usize) {
         // A leave to go on may not have fitted.
-        if self.client(place).is_some_and(|client| client.outbox.pending() > 0 && client.flush().is_err()) {
+        if self.client(place).is_some_and(|client| client.outbox.pending() > 0 && client.flush(AT_ONCE).is_err()) {
             return self.remove(place);
         }
         let mut quota = QUOTA;
@@ -100,7 +103,7 @@ impl Reactor {
                 self.note_progress(place);
                 let Some(client) = self.client(place) else { return };
                 client.outbox.put(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec());
-                if client.flush().is_err() {
+                if client.flush(AT_ONCE).is_err() {
                     self.remove(place);
                 }
             }
@@ -174,8 +177,18 @@ impl Reactor {
     /// Sends what waits to be sent, and goes on once that is all.
     pub(super) fn flush(&mut self, place: usize) {
         let Some(client) = self.clients[place].as_mut() else { return };
-        match client.flush() {
+        let is_large = client.outbox.pending() > HIGH;
+        if is_large && self.sent >= TURN {
+            self.account(place);
+            return self.turns.put_off(place);
+        }
+        match client.flush(AT_ONCE) {
             Ok(sent) => {
+                self.sent += sent;
+                if sent >= AT_ONCE {
+                    // It may have room for more, of which nobody tells.
+                    self.turns.add(place);
+                }
                 self.parts.counts.bytes_out.add(sent as u64);
                 client.took = client.took.filter(|_| sent == 0).or(Some(self.now));
             }
@@ -215,7 +228,7 @@ impl Reactor {
                     client.stream_of = None;
                     if end == End::Broken {
                         // What there was is given, but must not look whole.
-                        client.flush().ok();
+                        client.flush(AT_ONCE).ok();
                         self.remove(place);
                     } else {
                         client.outbox.put(client.framing.last_piece().to_vec());

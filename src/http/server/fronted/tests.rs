@@ -7,10 +7,11 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::http::Halt;
+use crate::http::rejection::Rejection;
 use crate::http::server::{
     Answer, Body, Handler, Held, Inbound, Permit, Release, Running, ServerOptions, Stream, start,
 };
+use crate::http::{Halt, Headers};
 
 /// What it waits for, and how often it was dropped.
 struct Gates {
@@ -844,6 +845,53 @@ fn h46_answers_that_are_held_keep_no_worker_and_each_reaches_its_caller() {
     for (nth, client) in clients.iter_mut().enumerate() {
         assert_eq!(client.answer().2, nth.to_string());
         assert_eq!(client.ask("GET", "/alive", ""), "GET /alive 0", "and the connection goes on");
+    }
+}
+
+/// Where the front stands still: it says so, and goes on when it may.
+static STANDSTILL: Mutex<Option<(Sender<()>, Receiver<()>)>> = Mutex::new(None);
+
+fn standing_still(rejection: Rejection, _: &Headers) -> Answer {
+    if let Some((here, go)) = &*STANDSTILL.lock().unwrap() {
+        here.send(()).unwrap();
+        go.recv_timeout(PATIENCE).unwrap();
+    }
+    Answer::empty(rejection.status())
+}
+
+#[test]
+fn h22_those_who_want_much_do_not_keep_the_front_from_the_others() {
+    let ((here, stands), (go, may_go)) = (mpsc::channel(), mpsc::channel());
+    *STANDSTILL.lock().unwrap() = Some((here, may_go));
+    let scene = scene(|options| options.error = standing_still);
+    let _unread: Vec<Connection> = (0..12).map(|_| held(&scene)).collect();
+    let mut malformed = [scene.connect(), scene.connect()];
+    malformed[0].send("(");
+    stands.recv_timeout(PATIENCE).unwrap();
+    // All of this is there when the front goes on.
+    for (_, release) in scene.held.lock().unwrap().drain(..) {
+        release.send(Answer::new(200, "text/plain", vec![b'x'; 1 << 20]));
+    }
+    malformed[1].send("(");
+    go.send(()).unwrap();
+    stands.recv_timeout(PATIENCE).unwrap();
+    let sent = scene.server.counts().bytes_out.value();
+    assert!(sent <= 5 << 19, "{sent} bytes before it was looked at");
+    go.send(()).unwrap();
+    scene.until("as much is sent as they have room for", || scene.server.counts().bytes_out.value() > 3 << 20);
+}
+
+#[test]
+fn large_answers_to_many_at_once_arrive_whole() {
+    let scene = scene(|_| ());
+    let mut clients: Vec<Connection> = (0..12).map(|_| scene.connect()).collect();
+    for client in &mut clients {
+        client.request("GET", "/shared", "");
+    }
+    for client in &mut clients {
+        let (status, _, body) = client.answer();
+        assert_eq!((status, body.len()), (200, 8 << 20));
+        assert!(body.bytes().all(|byte| byte == b'x'));
     }
 }
 
