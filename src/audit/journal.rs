@@ -153,6 +153,14 @@ fn records<'a>(frames: &[&'a [u8]]) -> Vec<Known<'a>> {
     records
 }
 
+/// The places in the chain of the records that a trail's journal holds, each of which follows the one before.
+pub(super) fn links(log: &Path) -> io::Result<Vec<Link>> {
+    let path = path(log);
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let text = disk::read_regular_if_there(&path, SIZE).map_err(named)?.unwrap_or_default();
+    Ok(records(&frames(&text)).into_iter().map(|(_, link)| link).collect())
+}
+
 /// What a trail lacks of the records of its journal.
 enum Lacking<'a, 'b> {
     Nothing,

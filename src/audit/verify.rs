@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::chain::{self, Break, BreakReason, Head, Link, Verifier};
+use super::journal;
 use super::lines::LinesForward;
 use super::segments::{self, Entry, Fate, Manifest, Part};
 
@@ -19,7 +20,9 @@ pub struct Report {
     pub bytes: u64,
     /// Number of the first record that is still there; 0 when there is none.
     pub first: u64,
-    /// Where the chain ends.
+    /// Records that the files lack and the journal holds, as after a crash of the machine: the next start puts them back.
+    pub journaled: u64,
+    /// Where the chain ends, with those.
     pub head: Head,
     /// The first thing that is wrong.
     pub broken: Option<Broken>,
@@ -102,6 +105,8 @@ pub fn verify(path: &Path, expected: Option<&Head>) -> io::Result<Report> {
 
 /// Checks it once; `false` when files may have been closed or removed meanwhile.
 fn look(path: &Path, expected: Option<&Head>) -> io::Result<(Report, bool)> {
+    // First, since what is in it by now is in the files too, unless they lack it.
+    let journal = journal::links(path)?;
     let manifest = Manifest::read(path)?;
     let parts = segments::parts(path)?;
     if parts.is_empty() && manifest.entries.is_empty() {
@@ -114,6 +119,7 @@ fn look(path: &Path, expected: Option<&Head>) -> io::Result<(Report, bool)> {
     for part in &parts {
         is_still &= walk.file(part)?;
     }
+    walk.journal(&journal, &segments::file_name(path));
     walk.note(manifest.broken.map(|line| Broken::Manifest { line }));
     let Walk { is_known, report: Report { head, .. }, .. } = &walk;
     let last = head.seq;
@@ -179,6 +185,23 @@ impl Walk<'_> {
             None => is_unlike.then_some(Broken::Unlike { file: name }),
         });
         Ok(true)
+    }
+
+    /// Goes on with what the journal holds beyond the files, or counts it where `written`, the file that is written, is broken.
+    fn journal(&mut self, journal: &[Link], written: &str) {
+        let next = match &self.report.broken {
+            None => journal.iter().position(|link| link.follows(&self.report.head)),
+            Some(Broken::Line { file, seq, .. }) if file == written => {
+                journal.iter().position(|link| link.head.seq == *seq)
+            }
+            Some(_) => None,
+        };
+        let lacking = next.map_or(&[][..], |next| &journal[next..]);
+        self.report.journaled = lacking.len() as u64;
+        if self.report.broken.is_none() {
+            lacking.iter().for_each(|link| self.compare(link));
+            self.report.head = lacking.last().map_or(self.report.head.clone(), |link| link.head.clone());
+        }
     }
 
     /// What stood before the first record that is there: nothing, or what the toolbox has removed, which is known by its last hash.

@@ -90,7 +90,16 @@ fn h37_after_a_crash_of_the_machine_the_next_start_puts_back_what_was_answered_f
     assert_eq!(whole.matches("\"tool_execution\"").count(), 3);
     let lost = whole.len() - whole.lines().last().unwrap().len() / 2 - 1_000;
     fs::write(&log, &whole[..lost]).unwrap();
+    let check = format!("open-cli audit verify {} --format json", log.display());
+    let records = whole.lines().count();
+    let kept = whole[..lost].matches('\n').count();
+    world.run(&check).stdout_json(&[
+        ("/ok", json!(true)),
+        ("/records", json!(kept)),
+        ("/journaled", json!(records - kept)),
+    ]);
     world.start_toolbox(&flags);
+    world.run(&check).stdout_json(&[("/ok", json!(true)), ("/journaled", json!(0))]);
     let text = fs::read_to_string(&log).unwrap();
     assert!(text.starts_with(&whole), "{text}");
     verify(&text);

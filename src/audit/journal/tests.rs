@@ -3,6 +3,7 @@
 use super::super::chain::{Verifier, read_link};
 use super::super::event::{Event, EventType};
 use super::super::log::{AuditLog, Opened, Rotation};
+use super::super::verify::{Broken, verify};
 use super::*;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, UNIX_EPOCH};
@@ -15,6 +16,14 @@ fn scratch() -> PathBuf {
 
 fn try_open(log: &Path, rotation: Rotation) -> Result<(AuditLog, Opened), super::super::AuditError> {
     AuditLog::open_on(log, rotation, Clock::from_fn(|| UNIX_EPOCH), |_| false)
+}
+
+/// As [`crashed`], of another time.
+fn crashed_at(after: Duration, records: usize) -> PathBuf {
+    let path = scratch();
+    let clock = Clock::from_fn(move || UNIX_EPOCH + after);
+    record(&AuditLog::open_on(&path, Rotation::default(), clock, |_| false).unwrap().0, records);
+    path
 }
 
 fn open(log: &Path) -> (AuditLog, Opened) {
@@ -65,7 +74,7 @@ fn damaged(log: &Path, damage: impl FnOnce(Vec<u8>) -> Vec<u8>) -> PathBuf {
 #[test]
 fn h37_whatever_of_the_file_a_crash_takes_no_record_is_missing() {
     let log = crashed(6);
-    let all = text(&log);
+    let (all, head) = (text(&log), verify(&log, None).unwrap().head);
     for from in (0..all.len()).step_by(41) {
         let cut = |mut text: Vec<u8>| {
             text.truncate(from);
@@ -83,6 +92,10 @@ fn h37_whatever_of_the_file_a_crash_takes_no_record_is_missing() {
         for (how, copy) in
             [("cut", damaged(&log, cut)), ("emptied", damaged(&log, emptied)), ("holed", damaged(&log, holed))]
         {
+            let report = verify(&copy, Some(&head)).unwrap();
+            assert!(report.journaled > 0, "{how} from {from}: {report:?}");
+            let is_told = report.broken.is_some() || (report.records + report.journaled, &report.head) == (6, &head);
+            assert!(is_told && (how == "holed" || report.broken.is_none()), "{how} from {from}: {report:?}");
             let (opened_log, opened) = open(&copy);
             assert!(opened.put_back > 0 && opened.unfit.is_none(), "{how} from {from}: {opened:?}");
             assert_eq!(text(&copy), all, "{how} from {from}");
@@ -91,6 +104,23 @@ fn h37_whatever_of_the_file_a_crash_takes_no_record_is_missing() {
             disk::remove(&copy).unwrap();
         }
     }
+}
+
+#[test]
+fn a_check_counts_only_what_the_journal_has_beyond_the_files() {
+    let log = crashed(6);
+    let whole = verify(&log, None).unwrap();
+    assert_eq!((whole.records, whole.journaled, whole.head.seq, &whole.broken), (6, 0, 6, &None));
+    let first = text(&log).iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let cut = damaged(&log, |text| text[..first].to_vec());
+    let other = Head { seq: 6, hash: "0".repeat(64) };
+    assert_eq!(verify(&cut, Some(&other)).unwrap().broken, Some(Broken::Other { seq: 6 }));
+    let beyond = Head { seq: 7, ..whole.head };
+    assert_eq!(verify(&cut, Some(&beyond)).unwrap().broken, Some(Broken::Cut { last: 6 }));
+    // Another trail's journal adds nothing.
+    disk::write_private(&path(&cut), &text(&path(&crashed_at(Duration::from_secs(1), 6)))).unwrap();
+    let report = verify(&cut, None).unwrap();
+    assert_eq!((report.records, report.journaled, report.head.seq, report.broken), (1, 0, 1, None));
 }
 
 #[test]

@@ -174,6 +174,7 @@ pub fn check(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
         "records": report.records,
         "bytes": report.bytes,
         "firstSeq": report.first,
+        "journaled": report.journaled,
         "head": report.head.to_string(),
         "broken": broken,
         "firstBad": report.broken.as_ref().map(place),
@@ -183,7 +184,10 @@ pub fn check(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
         None => Ok(()),
         Some(broken) => {
             Err(Failure::new(report::DIFFERENCES, "audit_broken", format!("the audit trail is not whole: {broken}"))
-                .hint("compare with a backup; docs/audit.md says what the chain shows and what it does not"))
+                .hint(match report.journaled {
+                    0 => "compare with a backup; docs/audit.md says what the chain shows and what it does not",
+                    _ => "the machine went down while it was written, or somebody changed it; its journal holds that record, and the next start of the toolbox puts back what is missing",
+                }))
         }
     }
 }
@@ -202,7 +206,14 @@ fn place(broken: &Broken) -> serde_json::Value {
 fn in_words(path: &Path, report: &Report) -> String {
     let Report { files, records, first, head, .. } = report;
     let verdict = if report.broken.is_none() { "whole" } else { "NOT whole" };
-    format!("{}: {verdict}\n{records} records in {files} files, from {first} on\nhead {head}\n", path.display())
+    let journaled = match report.journaled {
+        0 => String::new(),
+        more => format!("{more} more in its journal, which the next start of the toolbox puts back\n"),
+    };
+    format!(
+        "{}: {verdict}\n{records} records in {files} files, from {first} on\n{journaled}head {head}\n",
+        path.display()
+    )
 }
 
 fn read_head(text: &str) -> Result<Head, UsageError> {
