@@ -369,6 +369,13 @@ pub struct Options {
     pub options: Vec<(String, String)>,
 }
 
+impl Options {
+    /// The last value of an option.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.options.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+}
+
 /// The second pass: `wants` says what each option does with the word after it, or why there is no such option.
 pub fn options(
     tokens: &[Token],

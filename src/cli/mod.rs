@@ -78,7 +78,7 @@ pub fn run_with(host: &mut Host, transports: TransportFactory<'_>, keyboard: &dy
     let format = world::format(&line.globals, &console);
     let result = parsed.and_then(|()| line.globals.check()).map_err(Failure::from).and_then(|()| {
         let mut world = World { host, console: &console, globals: &line.globals, transports, keyboard };
-        commands::run(&mut world, &line)
+        commands::dispatch::run(&mut world, &line)
     });
     match result {
         Ok(()) => report::OK,

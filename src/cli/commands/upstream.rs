@@ -14,8 +14,7 @@ use crate::contract::{CAPABILITY_UPSTREAM_LOGIN, ErrorCode, UpstreamLogoutReques
 use crate::oauth::browser;
 use crate::oauth::flow::{self, Doors};
 
-use super::{Flag, Takes};
-use crate::cli::flags::option;
+use crate::cli::flags::{Flag, Takes, option};
 
 /// The flags of `auth upstream login` and `auth upstream logout`.
 pub const SECRET: &[Flag] =
