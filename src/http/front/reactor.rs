@@ -19,6 +19,7 @@ use super::dispatch::Errand;
 use super::limit::Limit;
 use super::lists::Lists;
 use super::pair::Pair;
+use super::reception::TURN;
 use super::turns::Turns;
 use super::{Limits, Orders, Parts};
 use crate::http::handoff::Returns;
@@ -84,8 +85,8 @@ pub(super) struct Reactor {
     pub(super) turns: Turns,
     /// Bytes read in this turn.
     pub(super) spent: usize,
-    /// Bytes sent in this turn.
-    pub(super) sent: usize,
+    /// Bytes of large answers that may still be sent in this turn.
+    pub(super) sendable: usize,
     /// Bytes of unfinished and waiting requests and of untaken answers.
     pub(super) held: usize,
     /// More than this makes clients give way: the limit, or a little more than there was when none of them could.
@@ -162,7 +163,7 @@ impl Reactor {
             lists: Lists::new(),
             turns: Turns::default(),
             spent: 0,
-            sent: 0,
+            sendable: TURN,
             held: 0,
             bearable: limits.max_held,
             reserved: 0,
@@ -265,9 +266,14 @@ impl Reactor {
     }
 
     fn turn(&mut self) {
-        (self.spent, self.sent) = (0, 0);
+        // Large answers that are new line up behind those that were put off.
+        let lines_up = self.turns.has_put_off();
+        (self.spent, self.sendable) = (0, if lines_up { 0 } else { TURN });
         // First, since it frees workers.
         self.take_returns();
+        if lines_up {
+            self.sendable = TURN;
+        }
         for place in self.turns.take() {
             self.serve_client(place);
         }

@@ -13,11 +13,11 @@ use crate::http::rejection::Rejection;
 const HEAD_PIECE: usize = 4 << 10;
 /// Bytes read of one client in one turn.
 const QUOTA: usize = 32 << 10;
-/// Bytes sent to one client at once.
-const AT_ONCE: usize = 256 << 10;
+/// Bytes sent to one client at once: about as much as the system keeps for one that does not read.
+const AT_ONCE: usize = 512 << 10;
 /// Bytes of bodies read in one turn of all clients, and of large answers sent: those who ask for little must not wait for those who send
 /// or want much.
-const TURN: usize = 1 << 20;
+pub(super) const TURN: usize = 1 << 20;
 /// How often a client that takes everything is given more of its stream in one turn.
 const PULLS: usize = 4;
 /// A client with more than this to take is given no more of its stream.
@@ -176,15 +176,16 @@ impl Reactor {
 
     /// Sends what waits to be sent, and goes on once that is all.
     pub(super) fn flush(&mut self, place: usize) {
-        let Some(client) = self.clients[place].as_mut() else { return };
+        let Some(client) = self.clients[place].as_ref() else { return };
         let is_large = client.outbox.pending() > HIGH;
-        if is_large && self.sent >= TURN {
-            self.account(place);
-            return self.turns.put_off(place);
+        if is_large && self.sendable == 0 && !self.is_dear(place) {
+            self.turns.put_off(place);
+            return self.account(place);
         }
+        let Some(client) = self.clients[place].as_mut() else { return };
         match client.flush(AT_ONCE) {
             Ok(sent) => {
-                self.sent += sent;
+                self.sendable = self.sendable.saturating_sub(sent);
                 if sent >= AT_ONCE {
                     // It may have room for more, of which nobody tells.
                     self.turns.add(place);
@@ -200,6 +201,13 @@ impl Reactor {
         }
         self.account(place);
         self.answered(place);
+    }
+
+    /// Whether what this client has to get takes so much memory that others would have to give way to it: sent, it takes the system's.
+    fn is_dear(&self, place: usize) -> bool {
+        let Some(client) = &self.clients[place] else { return false };
+        let all = self.held - client.held + client.memory();
+        client.outbox.memory() > 0 && all > self.parts.limits.max_held / 2
     }
 
     /// Takes from a client's stream what the client has room for, as long as it takes all of it at once.

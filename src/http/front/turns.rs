@@ -38,6 +38,11 @@ impl Turns {
         self.put_off.is_empty() && self.again.is_empty()
     }
 
+    /// Whether somebody was put off.
+    pub(super) fn has_put_off(&self) -> bool {
+        !self.put_off.is_empty()
+    }
+
     fn list(&mut self, place: usize) -> bool {
         if self.listed.len() <= place {
             self.listed.resize(place + 1, false);

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http::rejection::Rejection;
@@ -848,8 +848,9 @@ fn h46_answers_that_are_held_keep_no_worker_and_each_reaches_its_caller() {
     }
 }
 
-/// Where the front stands still: it says so, and goes on when it may.
+/// Where the front stands still: it says so, and goes on when it may. One test at a time has it.
 static STANDSTILL: Mutex<Option<(Sender<()>, Receiver<()>)>> = Mutex::new(None);
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn standing_still(rejection: Rejection, _: &Headers) -> Answer {
     if let Some((here, go)) = &*STANDSTILL.lock().unwrap() {
@@ -859,26 +860,95 @@ fn standing_still(rejection: Rejection, _: &Headers) -> Answer {
     Answer::empty(rejection.status())
 }
 
-#[test]
-fn h22_those_who_want_much_do_not_keep_the_front_from_the_others() {
+/// A server whose front stands still at each request that is malformed.
+struct Halting {
+    scene: Scene,
+    malformed: Vec<Connection>,
+    stands: Receiver<()>,
+    go: Sender<()>,
+    _guard: MutexGuard<'static, ()>,
+}
+
+fn halting(times: usize, change: impl FnOnce(&mut ServerOptions)) -> Halting {
+    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let ((here, stands), (go, may_go)) = (mpsc::channel(), mpsc::channel());
     *STANDSTILL.lock().unwrap() = Some((here, may_go));
-    let scene = scene(|options| options.error = standing_still);
-    let _unread: Vec<Connection> = (0..12).map(|_| held(&scene)).collect();
-    let mut malformed = [scene.connect(), scene.connect()];
-    malformed[0].send("(");
-    stands.recv_timeout(PATIENCE).unwrap();
-    // All of this is there when the front goes on.
-    for (_, release) in scene.held.lock().unwrap().drain(..) {
-        release.send(Answer::new(200, "text/plain", vec![b'x'; 1 << 20]));
+    let scene = scene(|options| {
+        options.error = standing_still;
+        change(options);
+    });
+    let malformed: Vec<Connection> = (0..times).map(|_| scene.connect()).collect();
+    scene.until("they are there", || scene.server.counts().accepted.value() == times as u64);
+    Halting { scene, malformed, stands, go, _guard: guard }
+}
+
+impl Halting {
+    /// Lets the front go on for one turn, if it stands still.
+    fn turn(&mut self) {
+        self.malformed.pop().unwrap().send("(");
+        self.go.send(()).unwrap();
+        self.stands.recv_timeout(PATIENCE).unwrap();
     }
-    malformed[1].send("(");
-    go.send(()).unwrap();
-    stands.recv_timeout(PATIENCE).unwrap();
-    let sent = scene.server.counts().bytes_out.value();
-    assert!(sent <= 5 << 19, "{sent} bytes before it was looked at");
-    go.send(()).unwrap();
-    scene.until("as much is sent as they have room for", || scene.server.counts().bytes_out.value() > 3 << 20);
+
+    /// Makes it stand still.
+    fn halt(&mut self) {
+        self.malformed.pop().unwrap().send("(");
+        self.stands.recv_timeout(PATIENCE).unwrap();
+    }
+
+    /// Answers so many that are held, oldest first.
+    fn release(&self, count: usize, bytes: usize) {
+        for (_, release) in self.scene.held.lock().unwrap().drain(..count) {
+            release.send(Answer::new(200, "text/plain", vec![b'x'; bytes]));
+        }
+    }
+}
+
+#[test]
+fn h22_those_who_want_much_do_not_keep_the_front_from_the_others() {
+    let mut halting = halting(3, |options| options.max_held = 64 << 20);
+    let _unread: Vec<Connection> = (0..12).map(|_| held(&halting.scene)).collect();
+    let late: Vec<Connection> = (0..3).map(|_| held(&halting.scene)).collect();
+    halting.halt();
+    halting.release(12, 1 << 20);
+    halting.turn();
+    let sent = halting.scene.server.counts().bytes_out.value();
+    assert!(sent <= 2 << 20, "{sent} bytes before others were looked at");
+    halting.release(3, 1 << 20);
+    halting.turn();
+    for client in &late {
+        let stream = client.0.get_ref();
+        stream.set_nonblocking(true).unwrap();
+        let peeked = stream.peek(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(peeked, Err(io::ErrorKind::WouldBlock), "those who were put off come first");
+        stream.set_nonblocking(false).unwrap();
+    }
+    halting.go.send(()).unwrap();
+    for mut client in late {
+        assert_eq!(client.answer().2.len(), 1 << 20);
+    }
+    let counts = halting.scene.server.counts();
+    halting.scene.until("as much is sent as they have room for", || counts.bytes_out.value() > 6 << 20);
+}
+
+#[test]
+fn h22_answers_that_wait_for_their_turn_do_not_take_the_memory_of_others() {
+    let mut halting = halting(1, |options| (options.max_body, options.max_held) = (1 << 20, 3 << 20));
+    let takers: Vec<Connection> = (0..20).map(|_| held(&halting.scene)).collect();
+    let mut upload = halting.scene.connect();
+    upload.request("POST", "/up", "Content-Length: 200000\r\n");
+    upload.send(&"u".repeat(100_000));
+    let counts = halting.scene.server.counts();
+    halting.scene.until("half of it is there", || counts.bytes_in.value() > 100_000);
+    halting.halt();
+    halting.release(20, 220 << 10);
+    halting.go.send(()).unwrap();
+    for mut taker in takers {
+        assert_eq!(taker.answer().2.len(), 220 << 10);
+    }
+    upload.send(&"u".repeat(100_000));
+    assert_eq!(upload.answer().2, "POST /up 200000");
+    assert_eq!(halting.scene.server.counts().out_of_memory.value(), 0);
 }
 
 #[test]
