@@ -43,7 +43,7 @@ impl fmt::Display for AuditError {
             Self::Write(_) => f.write_str("the audit record could not be written"),
             Self::Gone { path } => write!(
                 f,
-                "the audit file {} was removed, replaced or cut by somebody; put it back, or restart the toolbox to begin another",
+                "the audit file {} was removed, replaced or cut by somebody; put it back, or restart the toolbox, which puts back what its journal holds and goes on from there",
                 path.display()
             ),
             Self::Closed => f.write_str("the runtime has stopped"),

@@ -117,9 +117,7 @@ pub(super) fn restore(
     let frames = frames(&text);
     let records = records(&frames);
     let mut restored = Restored::default();
-    let Some((_, first)) = records.first() else { return Ok(restored) };
-    // From the record before the first of them on.
-    let place = place_after(log, first.head.seq.saturating_sub(2), |line| Some(chain::read_link(line)?.head.seq))?;
+    let Some(place) = place_before(log, &records)? else { return Ok(restored) };
     match lacking(log, place, closed, &records)? {
         Lacking::Nothing => {}
         Lacking::These(missing, from) => {
@@ -135,6 +133,21 @@ pub(super) fn restore(
     }
     write_again(log, log_path, place)?;
     Ok(restored)
+}
+
+/// Whether a trail's file holds all that its journal does.
+pub(super) fn is_in(log: &File, log_path: &Path, closed: impl Fn() -> io::Result<Head>) -> io::Result<bool> {
+    let text = disk::read_regular_if_there(&path(log_path), SIZE)?.unwrap_or_default();
+    let frames = frames(&text);
+    let records = records(&frames);
+    let Some(place) = place_before(log, &records)? else { return Ok(true) };
+    Ok(matches!(lacking(log, place, closed, &records)?, Lacking::Nothing))
+}
+
+/// Where the record before the first of these stands, or one behind it, or the end.
+fn place_before(log: &File, records: &[Known<'_>]) -> io::Result<Option<u64>> {
+    let Some((_, first)) = records.first() else { return Ok(None) };
+    place_after(log, first.head.seq.saturating_sub(2), |line| Some(chain::read_link(line)?.head.seq)).map(Some)
 }
 
 /// A line without its newline, and its place in the chain.
@@ -153,11 +166,15 @@ fn records<'a>(frames: &[&'a [u8]]) -> Vec<Known<'a>> {
     records
 }
 
-/// The places in the chain of the records that a trail's journal holds, each of which follows the one before.
+/// The places in the chain of the records that a trail's journal holds, each of which follows the one before. Whoever may read only the
+/// trail does without.
 pub(super) fn links(log: &Path) -> io::Result<Vec<Link>> {
     let path = path(log);
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-    let text = disk::read_regular_if_there(&path, SIZE).map_err(named)?.unwrap_or_default();
+    let text = match disk::read_regular_if_there(&path, SIZE) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Vec::new(),
+        Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
+        Ok(text) => text.unwrap_or_default(),
+    };
     Ok(records(&frames(&text)).into_iter().map(|(_, link)| link).collect())
 }
 
@@ -170,7 +187,7 @@ enum Lacking<'a, 'b> {
     Unknown,
 }
 
-/// `place` is where the record before the first of these stands, or one behind it, or the end.
+/// `place` is theirs by [`place_before`].
 fn lacking<'a, 'b>(
     log: &File,
     place: u64,

@@ -355,18 +355,29 @@ impl AuditLog {
         self.open_standing().map(|_| head)
     }
 
-    /// Takes no more records. What was counted is to be written before.
-    pub fn close(&self) -> Head {
+    /// Takes no more records; where the chain stands. What was counted is to be written before. An error says that the file does not hold
+    /// all of it; then the journal stays as it is, for the next start.
+    pub fn close(&self) -> Result<Head, AuditError> {
         // Held while somebody writes, so that what it says is the end.
         let mut end = lock(&self.end);
-        let is_sound = self.open_standing().is_ok();
+        let standing = self.open_standing();
         lock(&self.standing).closed = true;
         self.commits.end();
-        if is_sound && end.file.sync_data().is_ok() {
-            // Should it fail, the next start finds in the journal what the file holds too.
-            end.leave_journal(&self.path).ok();
+        standing?;
+        end.file.sync_data().map_err(failed_write)?;
+        if !self.is_whole(&end).map_err(failed_write)? {
+            return Err(AuditError::Gone { path: self.path.clone() });
         }
-        end.head.clone()
+        // Should it fail, the next start finds in the journal what the file holds too.
+        end.leave_journal(&self.path).ok();
+        Ok(end.head.clone())
+    }
+
+    /// Whether the file is still where it was, and holds what the journal does.
+    fn is_whole(&self, end: &End) -> io::Result<bool> {
+        let is_there = self.found(end.identity, end.length).is_some();
+        let closed = || End::of_closed(&self.path, &lock(&self.manifest));
+        Ok(is_there && (end.journal.is_none() || journal::is_in(&end.file, &self.path, closed)?))
     }
 
     /// Lets everybody go who waits for records, now and later.

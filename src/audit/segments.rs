@@ -99,16 +99,27 @@ pub fn manifest_path(log: &Path) -> PathBuf {
     beside(log, ".manifest")
 }
 
+/// The trail that a file belongs to whose name is that of a closed one.
+pub fn trail_of(closed: &Path) -> Option<PathBuf> {
+    let name = file_name(closed);
+    number(&name).map(|(written, _)| closed.with_file_name(written))
+}
+
+/// The name of the file that is written, and the number behind it in a closed one's name.
+fn number(name: &str) -> Option<(&str, u64)> {
+    let (written, digits) = name.rsplit_once('.')?;
+    let is_number = digits.len() >= 12 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    Some((written, digits.parse().ok().filter(|_| is_number)?))
+}
+
 /// The closed files there are, oldest first.
 pub fn closed(log: &Path) -> io::Result<Vec<Closed>> {
     let directory = log.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let prefix = format!("{}.", file_name(log));
+    let written = file_name(log);
     let mut found = Vec::new();
     for file in disk::files(directory)? {
-        let name = file_name(&file.path);
-        let digits = name.strip_prefix(&prefix).filter(|rest| rest.len() >= 12);
-        let digits = digits.filter(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
-        if let Some(first) = digits.and_then(|digits| digits.parse().ok()) {
+        let of_this = number(&file_name(&file.path)).filter(|(name, _)| *name == written).map(|(_, first)| first);
+        if let Some(first) = of_this {
             found.push(Closed { path: file.path, first, size: file.size });
         }
     }

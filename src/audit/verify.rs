@@ -109,17 +109,20 @@ fn look(path: &Path, expected: Option<&Head>) -> io::Result<(Report, bool)> {
     let journal = journal::links(path)?;
     let manifest = Manifest::read(path)?;
     let parts = segments::parts(path)?;
-    if parts.is_empty() && manifest.entries.is_empty() {
+    let begins_here = journal.first().is_some_and(|link| link.follows(&Head::default()));
+    if parts.is_empty() && manifest.entries.is_empty() && !begins_here {
         return Err(io::Error::new(io::ErrorKind::NotFound, "there is no audit trail"));
     }
-    let mut walk = Walk { manifest: &manifest, expected, is_known: false, report: Report::default() };
+    let journal = journal.into_iter().map(|link| (link, false)).collect();
+    let mut walk = Walk { manifest: &manifest, expected, is_known: false, journal, report: Report::default() };
     let missing = missing(&parts, &manifest);
     let mut is_still = missing.is_none();
     walk.note(missing);
     for part in &parts {
         is_still &= walk.file(part)?;
     }
-    walk.journal(&journal, &segments::file_name(path));
+    walk.removed();
+    walk.journal(&segments::file_name(path));
     walk.note(manifest.broken.map(|line| Broken::Manifest { line }));
     let Walk { is_known, report: Report { head, .. }, .. } = &walk;
     let last = head.seq;
@@ -144,6 +147,8 @@ struct Walk<'a> {
     expected: Option<&'a Head>,
     /// Whether the record to compare with was met.
     is_known: bool,
+    /// What the journal holds, record after record, and whether the files hold it too.
+    journal: Vec<(Link, bool)>,
     report: Report,
 }
 
@@ -170,7 +175,8 @@ impl Walk<'_> {
                     verifier = Verifier::after(self.before(link));
                 }
                 first.get_or_insert_with(|| link.clone());
-                self.compare(link);
+                self.compare(&link.head);
+                self.meet(link);
             }
             verifier.take_link(link);
             self.report.records += 1;
@@ -187,20 +193,41 @@ impl Walk<'_> {
         Ok(true)
     }
 
-    /// Goes on with what the journal holds beyond the files, or counts it where `written`, the file that is written, is broken.
-    fn journal(&mut self, journal: &[Link], written: &str) {
-        let next = match &self.report.broken {
-            None => journal.iter().position(|link| link.follows(&self.report.head)),
+    /// Notes that the files hold this record of the journal.
+    fn meet(&mut self, link: &Link) {
+        let before = |(first, _): &(Link, bool)| link.head.seq.checked_sub(first.head.seq);
+        let at = self.journal.first().and_then(before).and_then(|at| usize::try_from(at).ok());
+        if let Some((held, is_met)) = at.and_then(|at| self.journal.get_mut(at)) {
+            *is_met |= held == link;
+        }
+    }
+
+    /// When no record is left, the chain stands where the toolbox has removed the last of them.
+    fn removed(&mut self) {
+        let removed = self.manifest.entries.iter().filter(|entry| entry.event == Fate::Removed);
+        let Some(last) = removed.max_by_key(|entry| entry.last_seq).filter(|_| self.report.first == 0) else { return };
+        self.report.head = Head { seq: last.last_seq, hash: last.head.clone() };
+        self.compare(&self.report.head.clone());
+    }
+
+    /// Goes on with what the journal holds beyond the files, or counts what it holds and they lack where `written`, the file that is
+    /// written, is broken.
+    fn journal(&mut self, written: &str) {
+        let journal = std::mem::take(&mut self.journal);
+        let from = match &self.report.broken {
+            None => journal.iter().position(|(link, _)| link.follows(&self.report.head)),
             Some(Broken::Line { file, seq, .. }) if file == written => {
-                journal.iter().position(|link| link.head.seq == *seq)
+                journal.iter().position(|(link, _)| link.head.seq == *seq)
             }
             Some(_) => None,
         };
-        let lacking = next.map_or(&[][..], |next| &journal[next..]);
-        self.report.journaled = lacking.len() as u64;
-        if self.report.broken.is_none() {
-            lacking.iter().for_each(|link| self.compare(link));
-            self.report.head = lacking.last().map_or(self.report.head.clone(), |link| link.head.clone());
+        let lacking = from.map_or(&[][..], |from| &journal[from..]).iter().filter(|(_, is_met)| !is_met);
+        for (link, _) in lacking {
+            self.report.journaled += 1;
+            if self.report.broken.is_none() {
+                self.compare(&link.head);
+                self.report.head = link.head.clone();
+            }
         }
     }
 
@@ -211,10 +238,10 @@ impl Walk<'_> {
         heads.find(|head| first.follows(head)).unwrap_or_default()
     }
 
-    fn compare(&mut self, link: &Link) {
-        let Some(expected) = self.expected.filter(|expected| expected.seq == link.head.seq) else { return };
+    fn compare(&mut self, head: &Head) {
+        let Some(expected) = self.expected.filter(|expected| expected.seq == head.seq) else { return };
         self.is_known = true;
-        self.note((link.head != *expected).then_some(Broken::Other { seq: expected.seq }));
+        self.note((head != expected).then_some(Broken::Other { seq: expected.seq }));
     }
 
     fn is_unlike(&self, name: &str, first: Option<&Link>) -> bool {
@@ -234,6 +261,7 @@ mod tests {
     use crate::base::disk;
     use crate::base::host::{self, Clock};
     use std::path::PathBuf;
+    use std::time::Duration;
 
     /// A trail of three closed files and one that is written.
     fn trail() -> PathBuf {
@@ -332,6 +360,23 @@ mod tests {
         drop(log);
         let report = check(&path, None, Option::is_none);
         assert!(report.first > 1 && report.head == sound.head, "{report:?}");
+    }
+
+    #[test]
+    fn when_all_was_removed_the_chain_stands_where_the_manifest_says() {
+        let path = trail();
+        let sound = verify(&path, None).unwrap();
+        let rotation =
+            Rotation { file_age: Some(Duration::ZERO), keep_for: Some(Duration::ZERO), ..Rotation::default() };
+        let (log, _) = AuditLog::open(&path, rotation, Clock::system()).unwrap();
+        log.tend();
+        drop(log);
+        let report = check(&path, Some(&sound.head), Option::is_none);
+        assert_eq!((report.records, report.first, &report.head), (0, 0, &sound.head));
+        let other = Head { seq: sound.head.seq, hash: "0".repeat(64) };
+        check(&path, Some(&other), |broken| matches!(broken, Some(Broken::Other { .. })));
+        let newer = Head { seq: sound.head.seq + 1, ..sound.head };
+        check(&path, Some(&newer), |broken| matches!(broken, Some(Broken::Cut { .. })));
     }
 
     #[test]

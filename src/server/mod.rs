@@ -406,10 +406,10 @@ impl Toolbox {
         // It was logged why not.
         app.record_stop(&event).ok();
         let flushed = app.audit.flush();
-        let head = app.audit.close();
-        match flushed {
-            Ok(_) => app.log.info("stopped", &[("auditHead", &head)]),
-            Err(error) => app.log.error("stopped, but the audit file could not be made durable", &[("error", &error)]),
+        let closed = app.audit.close();
+        match flushed.and(closed) {
+            Ok(head) => app.log.info("stopped", &[("auditHead", &head)]),
+            Err(error) => app.log.error("stopped, but the audit file does not hold all records", &[("error", &error)]),
         }
         app.instance.retract();
         drop(held);
@@ -447,7 +447,7 @@ fn open_audit(host: &Host, flags: &Flags, instance: &Instance, log: &Log) -> Res
     let (audit, opened) = AuditLog::open(&instance.audit_path, flags.audit, host.clock.clone())
         .map_err(|error| StartError::other(chain(&error)))?;
     if let Some(path) = &opened.torn {
-        log.warn("the audit file ended in a torn line, which was never acknowledged", &[("movedTo", &path.display())]);
+        log.warn("the audit file ended in a torn line, which was set aside", &[("movedTo", &path.display())]);
     }
     if opened.put_back > 0 {
         log.warn("records that the audit file lacked after a crash were put back", &[("records", &opened.put_back)]);

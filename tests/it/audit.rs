@@ -105,6 +105,17 @@ fn h37_after_a_crash_of_the_machine_the_next_start_puts_back_what_was_answered_f
     verify(&text);
     let told = world.running().printed();
     assert!(told.contains("records that the audit file lacked after a crash were put back"), "{told}");
+    // Somebody cuts the newest record off, and somebody else stops the toolbox.
+    fs::write(&log, &text[..text.trim_end().rfind('\n').unwrap() + 1]).unwrap();
+    world.running().signal("TERM");
+    let mut stopped = world.toolbox.take().unwrap();
+    stopped.wait();
+    let told = stopped.printed();
+    assert!(told.contains("stopped, but the audit file does not hold all records"), "{told}");
+    world.start_toolbox(&flags);
+    let again = fs::read_to_string(&log).unwrap();
+    assert!(again.starts_with(&text), "{again}");
+    verify(&again);
     fs::remove_dir_all(&audit).unwrap();
 }
 
@@ -247,6 +258,10 @@ fn the_trail_is_listed_followed_and_checked_by_commands() {
         .stdout_has(&["\"ok\":false"])
         .stderr_has(&["cut off"])
         .status(10);
+    world
+        .run(&format!("open-cli audit verify {}.000000000001", path.display()))
+        .stderr_has(&["one of the closed files", "/audit.log`"])
+        .status(2);
     world.run("open-cli audit verify nowhere.log").stderr_has(&["cannot be read"]).status(1);
     world.run("open-cli audit verify --head 5:zz").stderr_has(&["SEQ:HASH"]).status(2);
 }

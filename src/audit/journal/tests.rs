@@ -1,5 +1,6 @@
 //! What a crash of the machine may leave, and what the next start makes of it.
 
+use super::super::AuditError;
 use super::super::chain::{Verifier, read_link};
 use super::super::event::{Event, EventType};
 use super::super::log::{AuditLog, Opened, Rotation};
@@ -14,7 +15,7 @@ fn scratch() -> PathBuf {
     directory.join("audit.log")
 }
 
-fn try_open(log: &Path, rotation: Rotation) -> Result<(AuditLog, Opened), super::super::AuditError> {
+fn try_open(log: &Path, rotation: Rotation) -> Result<(AuditLog, Opened), AuditError> {
     AuditLog::open_on(log, rotation, Clock::from_fn(|| UNIX_EPOCH), |_| false)
 }
 
@@ -146,7 +147,7 @@ fn a_full_journal_begins_at_the_front_once_the_file_is_durable() {
 #[test]
 fn a_journal_that_a_stop_left_is_not_written_at_a_start() {
     let log = crashed(1);
-    open(&log).0.close();
+    open(&log).0.close().unwrap();
     // Behind the front nothing counts, so that a mark there is left alone.
     let mut journal = text(&path(&log));
     assert!(journal.iter().all(|byte| *byte == b'\n'), "nothing is left of its records");
@@ -297,7 +298,7 @@ fn nothing_counts_any_more_after_a_stop_or_in_another_file() {
     let log = scratch();
     let (opened, _) = open(&log);
     record(&opened, 2);
-    opened.close();
+    opened.close().unwrap();
     assert_eq!(begins(&log), Vec::<usize>::new());
     drop(opened);
     let rotation = Rotation { file_bytes: 400, ..Rotation::default() };
@@ -316,6 +317,65 @@ fn nothing_counts_any_more_after_a_stop_or_in_another_file() {
     drop(opened);
     let (_, opened) = open(&log);
     assert_eq!((opened.put_back, text(&log).len()), (0, 0));
+}
+
+/// A stop of a toolbox whose file somebody has changed meanwhile, and what the next start has put back.
+#[track_caller]
+fn stopped_after(change: impl FnOnce(&Path)) -> u64 {
+    let log = scratch();
+    let (opened, _) = open(&log);
+    record(&opened, 6);
+    let all = text(&log);
+    change(&log);
+    assert!(matches!(opened.close(), Err(AuditError::Gone { .. })), "it is told");
+    drop(opened);
+    let (_, opened) = open(&log);
+    assert_eq!(text(&log), all);
+    opened.put_back
+}
+
+#[test]
+fn h37_a_stop_leaves_the_journal_alone_when_the_file_lacks_what_it_holds() {
+    let cut = |by: u64| {
+        move |log: &Path| disk::open_in_place(log).and_then(|file| file.set_len(file.metadata()?.len() - by)).unwrap()
+    };
+    assert_eq!((stopped_after(cut(1)), stopped_after(cut(300))), (1, 2));
+    assert_eq!(stopped_after(|log| disk::rename(log, &log.with_extension("moved")).unwrap()), 6);
+    let replaced = |log: &Path| {
+        let text = text(log);
+        disk::write_private(log, &text[..text.len() / 2]).unwrap();
+    };
+    assert_eq!(stopped_after(replaced), 3);
+    let overwritten = |log: &Path| {
+        let file = disk::open_in_place(log).unwrap();
+        let length = file.metadata().unwrap().len();
+        (&file).seek(SeekFrom::Start(length - 30)).unwrap();
+        (&file).write_all(b"0").unwrap();
+    };
+    assert_eq!(stopped_after(overwritten), 1);
+}
+
+#[test]
+fn a_check_of_a_broken_file_counts_what_a_start_would_put_back() {
+    // Somebody else's line in the middle: nothing is missing.
+    let log = scratch();
+    let (opened, _) = open(&log);
+    record(&opened, 2);
+    (&disk::open_append(&log).unwrap()).write_all(b"foreign\n").unwrap();
+    record(&opened, 2);
+    let report = verify(&log, None).unwrap();
+    assert!(report.broken.is_some() && report.journaled == 0, "{report:?}");
+    // A record that was changed, of which the journal has a copy.
+    drop(opened);
+    let log = damaged(&crashed(6), |text| {
+        String::from_utf8(text).unwrap().replacen("runtime_start", "runtime_stars", 1).into_bytes()
+    });
+    let report = verify(&log, None).unwrap();
+    assert!(report.broken.is_some() && report.journaled == 1, "{report:?}");
+    // All that is there is the journal.
+    disk::remove(&log).unwrap();
+    let report = verify(&log, None).unwrap();
+    assert_eq!((report.records, report.journaled, report.head.seq, report.broken), (0, 6, 6, None));
 }
 
 #[test]

@@ -301,7 +301,7 @@ fn closed_files_go_when_they_need_not_be_kept_and_the_chain_is_known_after_them(
         // The first record is 120 s old, the second 80, and the third one's file is not closed.
         assert_eq!(log.tend().len(), 4);
         assert_eq!(files(&path), [0; 0]);
-        log.close();
+        log.close().unwrap();
     }
     // Not even the file that is written is there any more.
     disk::remove(&path).unwrap();
@@ -317,7 +317,7 @@ fn a_crash_between_the_steps_of_closing_loses_nothing() {
     let (log, _) = open(&path);
     log.record(&started()).unwrap();
     // What comes before that when a file is closed, too.
-    log.close();
+    log.close().unwrap();
     drop(log);
     disk::rename(&path, &segments::closed_path(&path, 1)).unwrap();
     disk::write_private(&next_path(&path), b"").unwrap();
@@ -401,7 +401,7 @@ fn h37_whoever_leaves_word_is_told_once_the_record_is_on_disk() {
     assert_eq!(tells.recv().unwrap(), (EventType::RuntimeStart, true, 1));
     assert!(log.promise(&started()).is_ok(), "the room was given back");
     let promise = log.promise(&started()).unwrap();
-    log.close();
+    log.close().unwrap();
     let (told, tells) = mpsc::channel();
     promise.record_then(started(), move |_, kept| told.send(kept).unwrap());
     assert!(matches!(tells.recv().unwrap(), Err(AuditError::Closed)));
@@ -416,7 +416,7 @@ fn nothing_is_kept_after_the_end() {
     assert_eq!(log.wait_beyond(1, Duration::ZERO), Some(false));
     log.end_following();
     assert_eq!(log.wait_beyond(0, Duration::from_secs(60)), None);
-    assert_eq!(log.close().seq, 1);
+    assert_eq!(log.close().unwrap().seq, 1);
     assert!(matches!(log.record(&started()), Err(AuditError::Closed)));
     assert!(matches!(log.promise(&started()).err(), Some(AuditError::Closed)));
 }

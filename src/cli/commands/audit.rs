@@ -1,5 +1,6 @@
 //! `audit list`, `audit tail`, `audit verify`.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,9 +8,10 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::audit::chain::{self, Head};
+use crate::audit::segments::trail_of;
 use crate::audit::verify::{Broken, Report, verify};
-use crate::base::host;
 use crate::base::time::{parse_rfc3339, parse_span, rfc3339};
+use crate::base::{disk, host};
 use crate::cli::args::{Options, UsageError};
 use crate::cli::flags::{Flag, Takes, option};
 use crate::cli::output::{self, Format, Shape, sanitize};
@@ -162,9 +164,19 @@ pub fn check(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
         Some(path) => world.host.absolute(Path::new(path)),
         None => world.audit_path()?,
     };
+    if let Some(trail) = trail_of(&path).filter(|trail| disk::exists(trail)) {
+        let error = UsageError::new(format!("{} is one of the closed files of a trail", path.display()));
+        return Err(error.hint(format!("check all of it: `open-cli audit verify {}`", trail.display())).into());
+    }
     let report = verify(&path, head.as_ref()).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                "check it as the toolbox's user: `sudo -u open-cli open-cli audit verify ..`"
+            }
+            _ => "name the file that is written, without a number: `open-cli audit verify /path/to/audit.log`",
+        };
         Failure::other("audit_unreadable", format!("the audit trail {} cannot be read: {error}", path.display()))
-            .hint("name the file that is written, without a number: `open-cli audit verify /path/to/audit.log`")
+            .hint(hint)
     })?;
     let broken = report.broken.as_ref().map(ToString::to_string);
     let answer = json!({
@@ -186,7 +198,7 @@ pub fn check(world: &mut World<'_>, options: &Options) -> Result<(), Failure> {
             Err(Failure::new(report::DIFFERENCES, "audit_broken", format!("the audit trail is not whole: {broken}"))
                 .hint(match report.journaled {
                     0 => "compare with a backup; docs/audit.md says what the chain shows and what it does not",
-                    _ => "the machine went down while it was written, or somebody changed it; its journal holds that record, and the next start of the toolbox puts back what is missing",
+                    _ => "its journal holds the records that are missing there: keep both files, the next start of the toolbox puts them back",
                 }))
         }
     }

@@ -32,12 +32,13 @@ pub fn read(text: &str) -> Result<Vec<String>, UsageError> {
     Ok(names)
 }
 
-/// The columns asked for, each as the data spells it. Data of no items have every column.
-pub fn asked(items: &[&Node], names: &[String]) -> Result<Vec<String>, Unfit> {
+/// The columns asked for, each as the data spells it. Data of no items have every column, and all have those that the API names.
+pub fn asked(items: &[&Node], names: &[String], usual: &[String]) -> Result<Vec<String>, Unfit> {
     if items.is_empty() {
         return Ok(names.to_vec());
     }
-    names.iter().map(|name| spelled(items, name)).collect()
+    let named = |name: &String| if usual.contains(name) { Ok(name.clone()) } else { spelled(items, name) };
+    names.iter().map(named).collect()
 }
 
 /// The columns of items that nobody said anything about: what the API names and is there, else all members, those first that say which
@@ -178,7 +179,7 @@ mod tests {
             panic!()
         };
         let items: Vec<&Node> = items.iter().collect();
-        let asked = |name: &str| asked(&items, &[name.to_owned()]);
+        let asked = |name: &str| asked(&items, &[name.to_owned()], &["absent".to_owned()]);
         for (name, expected) in
             [("id", "id"), ("ID", "id"), ("USER.NAME", "user.Name"), ("user.x.y", "user.x.y"), ("a.b", "a.b")]
         {
@@ -186,7 +187,8 @@ mod tests {
         }
         let known = ["id", "user", "user.Name", "user.x.y", "a.b"].map(str::to_owned).into();
         assert_eq!(asked("user.nmae"), Err(Unfit::Column { name: "user.nmae".to_owned(), known }));
-        assert_eq!(super::asked(&[], &["x".to_owned()]), Ok(vec!["x".to_owned()]));
+        assert_eq!(asked("absent"), Ok(vec!["absent".to_owned()]), "the API names it");
+        assert_eq!(super::asked(&[], &["x".to_owned()], &[]), Ok(vec!["x".to_owned()]));
     }
 
     #[test]

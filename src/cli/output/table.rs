@@ -73,7 +73,7 @@ pub fn write(node: &Node, look: &Look<'_>) -> Result<String, Unfit> {
         Node::Object(members) => {
             let names = match look.asked {
                 [] => look.usual.iter().filter(|name| columns::find(node, name).is_some()).cloned().collect(),
-                asked => columns::asked(&[node], asked)?,
+                asked => columns::asked(&[node], asked, look.usual)?,
             };
             let shown: Pairs<'_> = match names.as_slice() {
                 [] => members.iter().map(|(name, value)| (name.as_str(), value)).collect(),
@@ -134,7 +134,7 @@ fn list(items: &[Node], look: &Look<'_>) -> Result<String, Unfit> {
         asked if objects.is_empty() => {
             return Err(Unfit::Column { name: asked[0].clone(), known: Vec::new() });
         }
-        asked => columns::asked(&objects, asked)?,
+        asked => columns::asked(&objects, asked, look.usual)?,
     };
     if columns.is_empty() {
         let width = look.width.unwrap_or(usize::MAX);

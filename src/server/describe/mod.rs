@@ -78,6 +78,13 @@ pub enum Value {
     Named(&'static str),
 }
 
+impl Operation {
+    /// What may stand in the query.
+    pub fn query_names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.parameters.iter().filter(|parameter| parameter.place == "query").map(|parameter| parameter.name)
+    }
+}
+
 impl Parameter {
     const fn query(name: &'static str, value: Value, description: &'static str) -> Self {
         Self { name, place: "query", required: false, value, description }

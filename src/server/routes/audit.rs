@@ -8,11 +8,13 @@ use crate::access::bearer::{self, Bearer};
 use crate::audit::EventType;
 use crate::audit::read::{Filter, Next, Own, find};
 use crate::base::form::Form;
+use crate::base::name::nearest;
 use crate::base::redacted::Redacted;
 use crate::base::time::parse_rfc3339;
 use crate::contract::{ErrorCode, path};
 use crate::http::server::{Answer, Body, Stream};
 
+use super::super::describe;
 use super::super::error::Failure;
 use super::super::follow::{Follow, Rights};
 use super::super::router::{Exchange, Outcome};
@@ -26,6 +28,7 @@ const MAX_LIMIT: usize = 10_000;
 /// Records as an array, oldest first, each with the very bytes of its line; without `runtime:admin` a token shows its own alone (H10),
 /// and of these what its envelope does not hide (H09).
 pub fn events(exchange: &Exchange<'_>) -> Outcome {
+    known(&exchange.query)?;
     let follows = match exchange.query.get("follow") {
         None | Some("0") => false,
         Some("1") => true,
@@ -132,6 +135,15 @@ fn visible_tools(exchange: &Exchange<'_>) -> BTreeSet<String> {
     let shelf = &snapshot.shelf;
     let envelope = shelf.visible(&exchange.principal, &snapshot.served.config.policy);
     envelope.indexes().map(|index| shelf.catalog.tool(index).id.to_string()).collect()
+}
+
+/// A filter that is spelled wrong must not show everything.
+fn known(query: &Form) -> Result<(), Failure> {
+    let names: Vec<&str> = describe::table::AUDIT.query_names().collect();
+    let Some((unknown, _)) = query.pairs().find(|(name, _)| !names.contains(name)) else { return Ok(()) };
+    let near = nearest(unknown, names.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+    let message = format!("there is no parameter `{}`{}", unknown.escape_debug(), near.unwrap_or_default());
+    Err(Failure::new(ErrorCode::BadRequest, message))
 }
 
 fn filter(query: &Form, usual: usize) -> Result<Filter, Failure> {

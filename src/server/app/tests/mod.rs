@@ -516,6 +516,8 @@ fn audit_events_are_filtered_and_given_as_written() {
         "follow=yes",
         "follow=1&before=3",
         "follow=1&until=2026-01-01T00:00:00Z",
+        "eventtype=authz_denial",
+        "Last-Event-ID=3",
     ] {
         world.get(&format!("{}?{query}", path::AUDIT)).is(400, "bad_request");
     }
