@@ -397,7 +397,7 @@ fn hint_of(code: ErrorCode) -> Option<&'static str> {
             "try again; the toolbox's log tells more"
         }
         ErrorCode::ExecutionError => {
-            "the toolbox's configuration holds what is missing: the secret, the address or the timeout"
+            "see whether the upstream runs; its address, secrets and timeouts are in the toolbox's configuration"
         }
         ErrorCode::ExecutionTimeout => {
             "services.<id>.timeoutSeconds in the toolbox's configuration gives the upstream longer"

@@ -566,7 +566,9 @@ fn open_for_business(app: &App, started_at: &str) -> Result<(), StartError> {
         version: crate::VERSION.to_owned(),
         config_path: served.path.clone(),
     };
-    app.instance.publish(&record).map_err(|error| StartError::other(format!("cannot write runtime.json: {error}")))
+    app.instance
+        .publish(&record)
+        .map_err(|error| StartError::other(format!("cannot write {}: {error}", app.instance.runtime_file().display())))
 }
 
 /// Fetches the issuer's keys while the first catalog is built. An issuer that is away delays nothing; the keeper asks it again.

@@ -127,7 +127,7 @@ fn remedy(source: &SourceStatus) -> Option<String> {
         "gone" => format!("ask the publisher where it is now, and correct `sources.{id}.uri`"),
         "bad_answer" => "wait: it is asked again by itself; if it lasts, tell the publisher".to_owned(),
         "unreadable" => format!(
-            "open {} and compare it with what `sources.{id}.type` says it is; a page for people is not the description \
+            "see that {} is there, and is what `sources.{id}.type` says; a page for people is not the description \
              behind it",
             source.uri
         ),
