@@ -26,7 +26,7 @@ pub enum AuditError {
     Closed,
     /// A sync failed, now or earlier; what the file holds is uncertain.
     Uncertain,
-    /// The file was removed, replaced or cut while it was written.
+    /// The file was removed, replaced, cut or changed while it was written.
     Gone {
         /// Where it was.
         path: PathBuf,
@@ -43,7 +43,7 @@ impl fmt::Display for AuditError {
             Self::Write(_) => f.write_str("the audit record could not be written"),
             Self::Gone { path } => write!(
                 f,
-                "the audit file {} was removed, replaced or cut by somebody; put it back, or restart the toolbox, which puts back what its journal holds and goes on from there",
+                "the audit file {} was removed, replaced, cut or changed by somebody; put it back, or restart the toolbox, which puts back what its journal holds and goes on from there",
                 path.display()
             ),
             Self::Closed => f.write_str("the runtime has stopped"),

@@ -11,7 +11,6 @@ use crate::world::World;
 
 const EVAL: &str = env!("CARGO_BIN_EXE_open-cli-eval");
 
-/// Free ports for all three.
 /// Ports are picked at setup and used later: on an address of their own nobody's connections take them in between. Linux alone has more
 /// than one on loopback from the start.
 const PICKED: &str = if cfg!(target_os = "linux") { "127.0.0.77:0" } else { "127.0.0.1:0" };

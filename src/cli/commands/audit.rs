@@ -222,10 +222,8 @@ fn in_words(path: &Path, report: &Report) -> String {
         0 => String::new(),
         more => format!("{more} more in its journal, which the next start of the toolbox puts back\n"),
     };
-    format!(
-        "{}: {verdict}\n{records} records in {files} files, from {first} on\n{journaled}head {head}\n",
-        path.display()
-    )
+    let from = if *first > 0 { format!(", from {first} on") } else { String::new() };
+    format!("{}: {verdict}\n{records} records in {files} files{from}\n{journaled}head {head}\n", path.display())
 }
 
 fn read_head(text: &str) -> Result<Head, UsageError> {
@@ -319,4 +317,16 @@ fn show(world: &World<'_>, records: &[Box<RawValue>]) -> Result<(), Failure> {
         text.push('\n');
     }
     world.console.text(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_in_words_names_only_records_that_are_there() {
+        let words = |first, journaled| in_words(Path::new("a.log"), &Report { first, journaled, ..Report::default() });
+        assert!(words(0, 0).starts_with("a.log: whole\n0 records in 0 files\nhead 0:"), "{}", words(0, 0));
+        assert!(words(7, 2).contains("0 records in 0 files, from 7 on\n2 more in its journal"), "{}", words(7, 2));
+    }
 }

@@ -85,7 +85,7 @@ pub(super) struct Reactor {
     pub(super) turns: Turns,
     /// Bytes read in this turn.
     pub(super) spent: usize,
-    /// Bytes of large answers that may still be sent in this turn.
+    /// Bytes that may still be sent in this turn before large answers are put off.
     pub(super) sendable: usize,
     /// Bytes of unfinished and waiting requests and of untaken answers.
     pub(super) held: usize,
